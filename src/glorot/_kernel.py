@@ -1,0 +1,265 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Fill arrays with a law's values: check the array, then call the native kernel or the reference.
+
+Element (i, j, ...) of the array gets the value of index  start + i * strides[0] + ...;  whole
+tensors, shards and permuted orders differ in `start` and `strides` alone.
+"""
+
+import contextlib
+import functools
+import importlib
+import itertools
+import math
+import os
+import struct
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+import numpy as np
+
+from glorot import _laws, _stream
+from glorot._dtypes import FLOATS, dtype_name
+from glorot._stream import INDEX_BITS, Stream
+
+_WORDS = np.dtype(np.uint32)
+# The codes that native/laws.h knows; uint32 is the raw words.
+_DTYPE_CODES = {dtype: code for code, dtype in enumerate((*FLOATS.values(), _WORDS))}
+_LAW_CODES = {"words": 0, "uniform": 1, "normal": 2, "truncated_normal": 3, "tf_uniform": 4}
+_LAW_STRUCT = struct.Struct("<4I6d5Q")
+_NO_BOUNDS = (-math.inf, math.inf)
+
+
+def load_native() -> Any:
+    """The compiled kernel, or None where the package was installed without a compiler.
+
+    GLOROT_TARGET forces an instruction set (avx512, avx2, neon, portable) or, with `reference`,
+    the NumPy code; asking for one that is not there is an error, never a silent change.
+    """
+    wanted = os.environ.get("GLOROT_TARGET", "")
+    if wanted == "reference":
+        return None
+    try:
+        native = importlib.import_module("glorot._native")
+    except ImportError:
+        if wanted:
+            raise ImportError(
+                f"GLOROT_TARGET={wanted} needs the compiled kernel, and this installation has "
+                "none. Reinstall glorot where a C++20 compiler is found, or unset GLOROT_TARGET."
+            ) from None
+        return None
+    if wanted:
+        native.set_target(wanted)
+    return native
+
+
+_native = load_native()
+
+
+def target() -> str:
+    """The kernel in use: an instruction set of the native one, or "reference"."""
+    return str(_native.target()) if _native is not None else "reference"
+
+
+@functools.cache
+def _threads_allowed(setting: str) -> int:
+    if setting:
+        if not setting.isdecimal() or int(setting) < 1:
+            raise ValueError(f"GLOROT_THREADS must be a positive whole number, got {setting!r}.")
+        return int(setting)
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
+def threads() -> int:
+    """How many threads a fill may use: GLOROT_THREADS, else the CPUs this process may run on."""
+    return _threads_allowed(os.environ.get("GLOROT_THREADS", ""))
+
+
+@functools.lru_cache(maxsize=4096)
+def _encode(law: Any, dtype: np.dtype[Any]) -> bytes:
+    """The law's constants as native/laws.h reads them."""
+    if law is None:
+        return _LAW_STRUCT.pack(0, 0, 0, 0, *[0.0] * 6, *[0] * 5)
+    if law.kind == "tf_uniform":
+        return _LAW_STRUCT.pack(_LAW_CODES[law.kind], 0, 0, 0, *law.native(), *[0.0] * 4, *[0] * 5)
+    bits = 64 if dtype == FLOATS["float64"] else 32
+    integers = (0, 0, 0, 0, 0)
+    if law.kind == "truncated_normal":
+        integers = (law.first, law.words, *law.cuts(bits))
+    multiplier = law.multiplier(bits)
+    real = np.float64 if bits == 64 else np.float32
+    peak = float(real(law.peak(bits)) * real(multiplier)) if law.mean else 0.0
+    return _LAW_STRUCT.pack(
+        _LAW_CODES[law.kind],
+        int(law.mean != 0.0),
+        0,
+        0,
+        multiplier,
+        peak,
+        law.mean,
+        *(law.bounds or _NO_BOUNDS),
+        0.0,
+        *integers,
+    )
+
+
+def row_major(shape: Sequence[int]) -> tuple[int, ...]:
+    """The index strides of a whole tensor as stored."""
+    steps = itertools.accumulate(reversed(shape[1:]), lambda a, b: a * b, initial=1)
+    return tuple(steps)[::-1] if shape else ()
+
+
+def fill(
+    out: "np.ndarray[Any, np.dtype[Any]]",
+    law: Any,
+    stream: Stream,
+    start: int = 0,
+    strides: Sequence[int] | None = None,
+) -> None:
+    """Write the law's values into `out`, in place.
+
+    Args:
+        out: the memory: any shape, any strides, any alignment, a float dtype of `_dtypes.FLOATS`
+            (uint32 when `law` is None).
+        law: a law of `_laws`, or None for the raw words.
+        stream: of the tensor, from `_stream.stream`.
+        start: the index of out[0, 0, ...], 0 <= start < 2**63.
+        strides: index step along each axis of `out`, not negative; row-major when None.
+    """
+    if out.dtype not in _DTYPE_CODES or (law is None) != (out.dtype == _WORDS):
+        raise TypeError(f"cannot fill an array of dtype {dtype_name(out.dtype)} with this law.")
+    if not out.flags.writeable:
+        raise ValueError("`out` must be writeable, got a read-only array. Pass a copy.")
+    if out.size == 0:
+        return
+    contiguous = strides is None and out.flags.c_contiguous
+    steps = row_major(out.shape) if strides is None else tuple(strides)
+    last = start + (
+        out.size - 1
+        if strides is None
+        else sum((n - 1) * step for n, step in zip(out.shape, steps, strict=True))
+    )
+    if start < 0 or min(steps, default=0) < 0 or last >> INDEX_BITS:
+        raise ValueError(f"indices {start}..{last} leave the stream's range [0, 2**63).")
+    if _native is None:
+        with np.errstate(over="ignore"):
+            _fill_reference(out, law, stream, start, steps)
+        return
+    address = out.__array_interface__["data"][0]
+    code, constants = _DTYPE_CODES[out.dtype], _encode(law, out.dtype)
+    low, high = stream.counter & 0xFFFFFFFFFFFFFFFF, stream.counter >> 64
+    if contiguous:
+        _native.fill_run(
+            address, code, constants, stream.key, low, high, start, out.size, threads()
+        )
+    else:
+        _native.fill_strided(
+            address, code, constants, stream.key, low, high, start,
+            out.shape, steps, out.strides, threads(),
+        )  # fmt: skip
+
+
+# --- the reference, in NumPy: the same bytes, slower ---------------------------------------------
+
+_CHUNK = 1 << 16  # elements at a time, so that temporaries stay in cache
+
+
+def reference_words(stream: Stream, index: "np.ndarray[Any, Any]") -> "np.ndarray[Any, Any]":
+    """The words at uint64 indices (1-D)."""
+    lo = index.astype(np.uint32)
+    hi = (index >> np.uint64(32)).astype(np.uint32)
+    result: np.ndarray[Any, Any] = _stream.words(np, stream, lo, hi)
+    return result
+
+
+def _run_words(stream: Stream, start: int, count: int) -> "np.ndarray[Any, Any]":
+    """The words of `count` consecutive indices, a block computed once for its four words."""
+    first, last = start // 4, (start + count - 1) // 4
+    block = np.arange(first, last + 1, dtype=np.uint64)
+    lo, hi = block.astype(np.uint32), (block >> np.uint64(32)).astype(np.uint32)
+    counter = _stream.add_block(np, _stream.digits(np, stream.counter, 4), lo, hi)
+    outputs = _stream.philox4x32(np, counter, _stream.digits(np, stream.key, 2))
+    words = np.stack(outputs, axis=-1).reshape(-1)
+    return words[start - 4 * first :][:count]
+
+
+def _lane(stream: Stream, lane: int) -> Stream:
+    return Stream(stream.key, stream.counter | lane << _stream.LANE_SHIFT)
+
+
+def _law_values(law: Any, dtype: np.dtype[Any], stream: Stream, draw: Any) -> Any:
+    """Values from `draw(stream)`, which gives the words of some fixed indices."""
+    if law is None:
+        return draw(stream)
+    if law.kind == "tf_uniform":
+        return law.values(dtype, stream, draw)
+    return _laws.values(np, law, dtype, *(draw(_lane(stream, lane)) for lane in _laws.lanes(dtype)))
+
+
+def _fill_reference(
+    out: "np.ndarray[Any, Any]", law: Any, stream: Stream, start: int, steps: Sequence[int]
+) -> None:
+    runs = out.ndim > 0 and steps[-1] == 1 and out.shape[-1] >= 16
+    if out.flags.c_contiguous and tuple(steps) == row_major(out.shape):
+        flat = out.reshape(-1)
+        for begin in range(0, flat.size, _CHUNK):
+            part = flat[begin : begin + _CHUNK]
+            draw = functools.partial(_draw_run, start=start + begin, count=part.size)
+            part[...] = _law_values(law, out.dtype, stream, draw)
+    elif runs:
+        for place in np.ndindex(out.shape[:-1]):
+            row = out[place]
+            index = start + sum(i * step for i, step in zip(place, steps[:-1], strict=True))
+            for begin in range(0, row.size, _CHUNK):
+                part = row[begin : begin + _CHUNK]
+                draw = functools.partial(_draw_run, start=index + begin, count=part.size)
+                part[...] = _law_values(law, out.dtype, stream, draw)
+    else:
+        for view, index in _index_chunks(out, start, steps):
+            draw = functools.partial(_draw_index, index=index.reshape(-1))
+            view[...] = _law_values(law, out.dtype, stream, draw).reshape(view.shape)
+
+
+def _draw_run(stream: Stream, *, start: int, count: int) -> Any:
+    return _run_words(stream, start, count)
+
+
+def _draw_index(stream: Stream, *, index: Any) -> Any:
+    return reference_words(stream, index)
+
+
+def _index_chunks(
+    out: "np.ndarray[Any, Any]", start: int, steps: Sequence[int]
+) -> Iterator[tuple[Any, Any]]:
+    """(view, uint64 indices) pieces of `out` along its first axis, about _CHUNK elements each."""
+    if out.ndim == 0:
+        yield out, np.array([start], dtype=np.uint64)
+        return
+    rows = max(1, _CHUNK // max(1, math.prod(out.shape[1:])))
+    for begin in range(0, out.shape[0], rows):
+        view = out[begin : begin + rows]
+        index = np.full(view.shape, start + begin * steps[0], dtype=np.uint64)
+        for axis, step in enumerate(steps):
+            shape = [1] * out.ndim
+            shape[axis] = -1
+            index += np.arange(view.shape[axis], dtype=np.uint64).reshape(shape) * np.uint64(step)
+        yield view, index
+
+
+@contextlib.contextmanager
+def forced(name: str) -> Iterator[None]:
+    """Run the block on one target ("avx2", "portable", "reference", ...): for tests."""
+    global _native
+    before, before_target = _native, target()
+    if name == "reference":
+        _native = None
+    else:
+        _native = importlib.import_module("glorot._native")
+        _native.set_target(name)
+    try:
+        yield
+    finally:
+        _native = before
+        if before is not None:
+            before.set_target(before_target)
