@@ -242,8 +242,9 @@ class TruncatedNormal(Law):
         if self.lower > 0 or self.upper < 0:
             least = _cut(min(abs(self.lower), abs(self.upper)), bits, inside="up")
         limit = (1 << bits) - 1
-        below = _cut(self.lower, bits, inside="down") if -8 < self.lower < 0 else limit
-        above = _cut(self.upper, bits, inside="down") if 0 < self.upper < 8 else limit
+        reach = 1 << bits - NORMAL_FRACTION[bits]  # 8 and 16 stddevs: no magnitude gets there
+        below = _cut(self.lower, bits, inside="down") if -reach < self.lower < 0 else limit
+        above = _cut(self.upper, bits, inside="down") if 0 < self.upper < reach else limit
         return least, below, above
 
     def peak(self, bits: int) -> int:
