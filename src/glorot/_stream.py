@@ -39,12 +39,15 @@ class Stream(NamedTuple):
 
 def check_seed(seed: object) -> int:
     """Return `seed` as a Python int in [0, 2**64), or say what is wrong with it."""
-    if isinstance(seed, bool) or not hasattr(seed, "__index__"):
+    try:
+        if isinstance(seed, bool):
+            raise TypeError
+        value = operator.index(seed)  # type: ignore[arg-type]
+    except TypeError:
         raise TypeError(
             f"`seed` must be an integer (Python or NumPy, not a bool), got {seed!r} of type "
             f"{type(seed).__name__}."
-        )
-    value = operator.index(seed)
+        ) from None
     if not 0 <= value < 2**64:
         raise ValueError(
             f"`seed` must lie in [0, 2**64), got {value}. Pass `seed % 2**64` to fold it in."
