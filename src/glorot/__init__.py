@@ -1,0 +1,98 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The first value of every weight of every model, a pure function of (seed, name, index)."""
+
+import importlib
+from typing import Any
+
+from glorot._base import Initializer
+from glorot._constants import Constant, Dirac, Identity, Ones, Zeros
+from glorot._random import (
+    GlorotNormal,
+    GlorotUniform,
+    HeNormal,
+    HeUniform,
+    LecunNormal,
+    LecunUniform,
+    RandomNormal,
+    RandomUniform,
+    TruncatedNormal,
+    VarianceScaling,
+)
+from glorot._registry import deserialize, get, serialize
+from glorot._scope import Scope
+from glorot._shard import Shard
+
+__all__ = [
+    "Constant",
+    "Dirac",
+    "GlorotNormal",
+    "GlorotUniform",
+    "HeNormal",
+    "HeUniform",
+    "Identity",
+    "Initializer",
+    "LecunNormal",
+    "LecunUniform",
+    "Ones",
+    "RandomNormal",
+    "RandomUniform",
+    "Recipe",
+    "Rule",
+    "Scope",
+    "Shard",
+    "TruncatedNormal",
+    "VarianceScaling",
+    "Zeros",
+    "checkpoint",
+    "compat",
+    "config",
+    "deserialize",
+    "get",
+    "recipe",
+    "replay",
+    "serialize",
+]
+
+# Loaded at first use, so that `import glorot` stays light.
+_LAZY_MODULES = {"checkpoint", "compat", "recipe", "replay"}
+_LAZY_NAMES = {"Recipe": "recipe", "Rule": "recipe"}
+
+
+def __getattr__(name: str) -> Any:
+    if name in _LAZY_MODULES:
+        return importlib.import_module(f"glorot.{name}")
+    if name in _LAZY_NAMES:
+        return getattr(importlib.import_module(f"glorot.{_LAZY_NAMES[name]}"), name)
+    if name == "__version__":
+        from importlib import metadata
+
+        try:
+            return metadata.version("glorot")
+        except metadata.PackageNotFoundError:
+            return "0+source"  # run from a source tree that is not installed
+    raise AttributeError(f"module 'glorot' has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__, "__version__"})
+
+
+def config() -> dict[str, Any]:
+    """Return what this installation uses: versions, kernel and threads.
+
+    Examples:
+        >>> import glorot
+        >>> list(glorot.config())
+        ['version', 'stream', 'target', 'threads', 'numpy']
+    """
+    import numpy as np
+
+    from glorot import _kernel, _stream
+
+    return {
+        "version": __getattr__("__version__"),
+        "stream": _stream.STREAM_VERSION,
+        "target": _kernel.target(),
+        "threads": _kernel.threads(),
+        "numpy": np.__version__,
+    }

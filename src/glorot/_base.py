@@ -1,0 +1,407 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What every initializer is: a frozen value that is called with a shape.
+
+The work of one (initializer, shape, dtype) is prepared once, checks and fans included, as a
+`Writer`, and kept: the next call costs the allocation and the kernel.
+"""
+
+import functools
+import math
+import operator
+from collections.abc import Callable, Mapping
+from typing import Any, ClassVar, TypeVar
+
+import numpy as np
+
+from glorot import _kernel, _shard
+from glorot._check import parse_shape
+from glorot._dtypes import ALL, dtype_name, parse_dtype
+from glorot._fans import Axes
+from glorot._laws import Law
+from glorot._stream import INDEX_BITS, STREAM_VERSION, check_name, check_seed, stream
+
+Array = np.ndarray[Any, np.dtype[Any]]
+Self = TypeVar("Self", bound="Initializer")
+
+# Writes the part of the whole that begins at `start` (None: all of it) into an array:
+# writer(out, start, seed, name).
+Writer = Callable[[Array, tuple[int, ...] | None, int, str], None]
+
+
+def check_stream(version: object) -> int:
+    """Return the stream's version if this library has it."""
+    if version != STREAM_VERSION:
+        raise ValueError(
+            f"`stream` must be {STREAM_VERSION}, the only version so far, got {version!r}. "
+            "A config of a later stream needs a later glorot."
+        )
+    return STREAM_VERSION
+
+
+def read_axes(
+    owner: type, options: Mapping[str, Any], allowed: type
+) -> tuple[Axes, dict[str, object]]:
+    """(axes, those options that are not default) from a constructor's axes options."""
+    unknown = set(options) - set(allowed.__annotations__)
+    if unknown:
+        raise TypeError(
+            f"{owner.__name__} has no option {sorted(unknown)[0]!r}. Its axes options are "
+            f"{', '.join(allowed.__annotations__)}."
+        )
+    axes = Axes(**{k: v for k, v in options.items() if k != "stream"})
+    check_stream(options.get("stream", STREAM_VERSION))
+    return axes, axes.options
+
+
+class Initializer:
+    """The base of all initializers; they compare, hash, print and serialise by their options.
+
+    Attributes:
+        seed: the default seed, or None.
+        dtype: the name of the default dtype.
+    """
+
+    seed: int | None = None
+    dtype: str
+    random: ClassVar[bool] = True  # draws numbers: needs a seed, and gives floats only
+    _key: tuple[Any, ...]
+    _hash: int
+    _config: dict[str, Any]
+    _axes: Axes = Axes()
+
+    def _freeze(
+        self,
+        dtype: Any,
+        options: dict[str, Any],
+        extra: dict[str, Any] | None = None,
+        axes: Axes | None = None,
+    ) -> None:
+        """Keep the checked options: `extra` are those shown only because they are not default."""
+        config = dict(options)
+        if self.random:
+            seed = config["seed"]
+            config["seed"] = None if seed is None else check_seed(seed)
+        config["dtype"] = dtype_name(parse_dtype(dtype, floating=self.random))
+        config |= extra or {}
+        key = (
+            type(self),
+            *((k, tuple(v) if isinstance(v, list) else v) for k, v in config.items()),
+        )
+        self.__dict__.update(config)
+        self.__dict__.update(_config=config, _key=key, _hash=hash(key))
+        if axes is not None:
+            self.__dict__["_axes"] = axes
+
+    def __setattr__(self, name: str, value: object) -> None:
+        raise AttributeError(
+            f"{type(self).__name__} cannot be changed; use .replace({name}=...) for a new one."
+        )
+
+    __delattr__ = __setattr__  # type: ignore[assignment]
+
+    def __eq__(self, other: object) -> bool:
+        if type(other) is not type(self):
+            return NotImplemented
+        return self._key == other._key  # type: ignore[attr-defined, no-any-return]
+
+    def __hash__(self) -> int:
+        return self._hash
+
+    def __repr__(self) -> str:
+        silent = {"seed": None, "dtype": "float32"}
+        shown = (f"{k}={v!r}" for k, v in self._config.items() if silent.get(k, self) != v)
+        return f"{type(self).__name__}({', '.join(shown)})"
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return type(self).from_config, (self.get_config(),)
+
+    def get_config(self) -> dict[str, Any]:
+        """Return the options as a dict that JSON can hold and `from_config` reads.
+
+        Keyword-only options are left out where they have their defaults.
+
+        Examples:
+            >>> import glorot
+            >>> glorot.GlorotUniform(seed=1).get_config()
+            {'seed': 1, 'dtype': 'float32', 'stream': 1}
+        """
+        config = {k: list(v) if isinstance(v, list) else v for k, v in self._config.items()}
+        return config | {"stream": STREAM_VERSION} if self.random else config
+
+    @classmethod
+    def from_config(cls: type[Self], config: Mapping[str, Any]) -> Self:
+        """Return the initializer that `get_config` described; `config` is only read.
+
+        Examples:
+            >>> import glorot
+            >>> glorot.GlorotUniform.from_config({"seed": 1, "dtype": "float32"})
+            GlorotUniform(seed=1)
+        """
+        return cls(**config)
+
+    def replace(self: Self, **changes: Any) -> Self:
+        """Return an initializer of the same class with some options changed.
+
+        Examples:
+            >>> import glorot
+            >>> glorot.GlorotUniform(seed=1).replace(dtype="bfloat16")
+            GlorotUniform(seed=1, dtype='bfloat16')
+        """
+        return type(self)(**(self._config | changes))
+
+    def scaled(self: Self, factor: float) -> Self:
+        """Return the initializer of the same law with its standard deviation (and bound) times
+        `factor`; a mean stays.
+
+        Raises:
+            TypeError: for constants other than `Zeros`, which have no spread.
+
+        Examples:
+            >>> import glorot
+            >>> glorot.RandomNormal(stddev=0.02).scaled(0.5)
+            RandomNormal(mean=0.0, stddev=0.01)
+        """
+        raise TypeError(
+            f"{type(self).__name__} has no spread to scale. Give the value itself, or use an "
+            "initializer with a `stddev`, a `gain` or a `scale`."
+        )
+
+    def fans(self, shape: Any) -> tuple[float, float]:
+        """Return (fan_in, fan_out) of a whole weight of this shape.
+
+        Examples:
+            >>> import glorot
+            >>> glorot.GlorotUniform().fans((3, 3, 4, 8))
+            (36.0, 72.0)
+            >>> glorot.GlorotUniform(layout="torch.conv", groups=4).fans((8, 1, 3, 3))
+            (9.0, 18.0)
+        """
+        return self._axes.fans(parse_shape(shape))
+
+    def law(self, shape: Any) -> Law | None:
+        """Return the law that each element of a whole weight of this shape follows on its own, or
+        None where there is none: constants, and those that need the whole matrix."""
+        del shape
+        return None
+
+    def expected_stddev(self, shape: Any) -> float:
+        """Return the standard deviation promised for the values of a weight of this shape.
+
+        It is the root of the mean square around the law's mean; 0.0 for constants.
+
+        Examples:
+            >>> import glorot
+            >>> glorot.TruncatedNormal(stddev=1.0).expected_stddev((3, 4))
+            0.8796256610342398
+        """
+        law = self.law(shape)
+        return 0.0 if law is None else law.stddev
+
+    def _writer(self, shape: tuple[int, ...], dtype: np.dtype[Any]) -> Writer:
+        """Check that a weight of this shape and dtype can be had, and return what writes it."""
+        raise NotImplementedError
+
+    def _seed(self, seed: Any) -> int:
+        if seed is not None:
+            return check_seed(seed)
+        if self.seed is None:
+            if not self.random:
+                return 0
+            raise ValueError(
+                f"`seed` is missing: give one to the call, init(shape, seed=42), or to "
+                f"{type(self).__name__}(seed=42). Nothing is random by accident here."
+            )
+        return self.seed
+
+    def __call__(
+        self,
+        shape: Any,
+        dtype: Any = None,
+        partition_info: Any = None,
+        *,
+        seed: int | None = None,
+        name: str = "",
+        shard: Any = None,
+        out: Array | None = None,
+    ) -> Array:
+        """Return the initial value of the weight `name`, a pure function of seed, name and index.
+
+        Equal seed and name give equal random words, whatever the shape or the initializer: two
+        weights that must differ need two names (`glorot.Scope` hands them out).
+
+        Args:
+            shape: of the whole weight (of the part, with `partition_info`); 0 sizes are fine.
+            dtype: of the result, in place of the initializer's own; names and the dtype objects
+                of every framework work.
+            partition_info: what TensorFlow passes for one part of a partitioned variable, or any
+                object with `full_shape` and `var_offset`.
+            seed: 0 <= seed < 2**64, in place of the initializer's own.
+            name: of the weight, any text.
+            shard: the part wanted: a `glorot.Shard`, or slices. The result equals the whole
+                indexed by it, and fans are those of the whole.
+            out: an array to write in place and return; its dtype wins, any strides.
+
+        Raises:
+            ValueError: no seed anywhere; a shape, shard or `out` that does not fit; a law whose
+                largest value overflows the dtype.
+            TypeError: a dtype that is not supported; both `shard` and `partition_info`.
+
+        Examples:
+            >>> import glorot
+            >>> init = glorot.GlorotUniform(seed=42)
+            >>> w = init((784, 256), name="encoder.kernel")
+            >>> w.shape, w.dtype, float(abs(w).max()) < (6 / (784 + 256)) ** 0.5
+            ((784, 256), dtype('float32'), True)
+            >>> rows = init((784, 256), name="encoder.kernel", shard=(slice(392, None),))
+            >>> bool((rows == w[392:]).all())
+            True
+        """
+        whole = extent = parse_shape(shape)
+        start = None
+        if shard is not None:
+            if partition_info is not None:
+                raise TypeError("`shard` and `partition_info` both say which part; give one.")
+            start, extent = _shard.parse_shard(shard, whole)
+        elif partition_info is not None:
+            start, whole = _shard.parse_partition(partition_info, extent)
+        number = self._seed(seed)
+        check_name(name)
+        if out is None:
+            wanted = ALL[self.dtype] if dtype is None else parse_dtype(dtype, floating=self.random)
+            writer = _prepared(self, whole, wanted)
+            out = np.empty(extent, wanted)
+        else:
+            writer = _prepared(self, whole, self._check_out(out, extent, dtype))
+        writer(out, start, number, name)
+        return out
+
+    def _check_out(self, out: Any, extent: tuple[int, ...], dtype: Any) -> np.dtype[Any]:
+        if not isinstance(out, np.ndarray):
+            raise TypeError(f"`out` must be a NumPy array, got {type(out).__name__}.")
+        wanted = parse_dtype(out.dtype, floating=self.random)
+        if not out.dtype.isnative:
+            raise TypeError(f"`out` must have the machine's byte order, got {out.dtype!r}.")
+        if dtype is not None and parse_dtype(dtype, floating=self.random) != wanted:
+            raise TypeError(
+                f"`dtype`={dtype!r} and `out` of {dtype_name(wanted)} disagree. Leave `dtype` out."
+            )
+        if out.shape != extent:
+            raise ValueError(f"`out` must have the result's shape {extent}, got {out.shape}.")
+        if not out.flags.writeable:
+            raise ValueError("`out` must be writeable, got a read-only array. Pass a copy.")
+        return wanted
+
+    def fill_range(
+        self, out: Array, shape: Any, start: int, *, seed: int | None = None, name: str = ""
+    ) -> None:
+        """Write elements [start, start + len(out)) of the whole weight, flattened row-major, into
+        the 1-D array `out`.
+
+        Laws compute that range alone; `Orthogonal`, `DeltaOrthogonal` and `Sparse` compute the
+        whole weight each time.
+
+        Examples:
+            >>> import glorot
+            >>> import numpy as np
+            >>> init, part = glorot.HeNormal(seed=1), np.empty(4, np.float32)
+            >>> init.fill_range(part, (5, 3), 6, name="w")
+            >>> bool((part == init((5, 3), name="w").ravel()[6:10]).all())
+            True
+        """
+        whole = parse_shape(shape)
+        number = self._seed(seed)
+        check_name(name)
+        if not isinstance(out, np.ndarray) or out.ndim != 1:
+            raise TypeError("`out` must be a 1-D NumPy array.")
+        writer = _prepared(self, whole, self._check_out(out, out.shape, None))
+        if not 0 <= start <= start + out.size <= math.prod(whole):
+            raise ValueError(
+                f"[{start}, {start + out.size}) leaves the {math.prod(whole)} elements of shape "
+                f"{whole}."
+            )
+        self._write_range(writer, out, whole, start, number, name)
+
+    def _write_range(
+        self, writer: Writer, out: Array, whole: tuple[int, ...], start: int, seed: int, name: str
+    ) -> None:
+        done = 0
+        for at, extent in _shard.boxes(whole, start, start + out.size):
+            size = math.prod(extent)
+            writer(out[done : done + size].reshape(extent), at, seed, name)
+            done += size
+
+
+class LawInitializer(Initializer):
+    """An initializer each of whose elements follows a law of its word alone."""
+
+    def law(self, shape: Any) -> Law:
+        """Return the law of each element of a whole weight of this shape."""
+        raise NotImplementedError
+
+    def _writer(self, shape: tuple[int, ...], dtype: np.dtype[Any]) -> Writer:
+        law = self.law(shape)
+        law.check_range(dtype)
+        strides = self._axes.strides(shape)
+        if math.prod(shape) >> INDEX_BITS:
+            raise ValueError(f"`shape` {shape} has more than 2**63 elements.")
+        return functools.partial(_write_law, law, strides, strides or _kernel.row_major(shape))
+
+    def _write_range(
+        self, writer: Writer, out: Array, whole: tuple[int, ...], start: int, seed: int, name: str
+    ) -> None:
+        if self._axes.order == "stored":
+            _kernel.fill(out, self.law(whole), stream(seed, name), start)
+        else:
+            super()._write_range(writer, out, whole, start, seed, name)
+
+
+def _write_law(
+    law: Law,
+    order: tuple[int, ...] | None,
+    steps: tuple[int, ...],
+    out: Array,
+    start: tuple[int, ...] | None,
+    seed: int,
+    name: str,
+) -> None:
+    """`steps` are the index strides of the whole, `order` the same or None where row-major."""
+    if start is None:
+        _kernel.fill(out, law, stream(seed, name), 0, order)
+    else:
+        first = sum(map(operator.mul, start, steps))
+        _kernel.fill(out, law, stream(seed, name), first, steps)
+
+
+class WholeInitializer(Initializer):
+    """An initializer that must compute the whole weight for any part of it."""
+
+    def _whole(self, shape: tuple[int, ...], dtype: np.dtype[Any], seed: int, name: str) -> Array:
+        raise NotImplementedError
+
+    def _check(self, shape: tuple[int, ...], dtype: np.dtype[Any]) -> None:
+        raise NotImplementedError
+
+    def _writer(self, shape: tuple[int, ...], dtype: np.dtype[Any]) -> Writer:
+        self._check(shape, dtype)
+        if math.prod(shape) >> INDEX_BITS:
+            raise ValueError(f"`shape` {shape} has more than 2**63 elements.")
+
+        def write(out: Array, start: tuple[int, ...] | None, seed: int, name: str) -> None:
+            part = tuple(slice(i, i + n) for i, n in zip(start or (), out.shape, strict=False))
+            if out.size:
+                out[...] = self._whole(shape, dtype, seed, name)[part]
+
+        return write
+
+    def _write_range(
+        self, writer: Writer, out: Array, whole: tuple[int, ...], start: int, seed: int, name: str
+    ) -> None:
+        del writer
+        if out.size:
+            values = self._whole(whole, out.dtype, seed, name)
+            out[...] = values.reshape(-1)[start : start + out.size]
+
+
+@functools.lru_cache(maxsize=4096)
+def _prepared(init: Initializer, shape: tuple[int, ...], dtype: np.dtype[Any]) -> Writer:
+    return init._writer(shape, dtype)

@@ -1,0 +1,363 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The roles of a weight's axes in its layer, and the fans and index order that follow.
+
+    fan_in   how many weights one output sums over
+    fan_out  how many outputs one input reaches, counted over the same receptive field
+
+Both follow the layer and not the shape: a depthwise kernel, a transposed one and a stack of
+experts can share a shape and have different fans.
+"""
+
+import difflib
+import math
+import operator
+from collections.abc import Iterable, Sequence
+from typing import TypedDict
+
+from glorot import _check
+
+# The roles, in canonical order: batch, spatial, channel group, in, both, out.
+BATCH, SPATIAL, GROUP, INPUT, BOTH, OUTPUT = CANONICAL = "BSGINO"
+
+# What a layout's letters mean: framework names for spatial and channel axes among them.
+LETTERS = {
+    "B": BATCH,
+    "G": GROUP,
+    "C": GROUP,
+    "I": INPUT,
+    "O": OUTPUT,
+    "N": BOTH,
+    "H": SPATIAL,
+    "W": SPATIAL,
+    "D": SPATIAL,
+    "L": SPATIAL,
+    "T": SPATIAL,
+    "*": "*",
+}
+
+LAYOUTS = {
+    "dense": "IO",
+    "bias": "N",
+    "embedding": "BN",
+    "keras.dense": "IO",
+    "keras.conv": "*IO",
+    "keras.conv_transpose": "*OI",
+    "keras.depthwise_conv": "*GO",
+    "keras.attention_qkv": "IOO",
+    "keras.attention_out": "IIO",
+    "torch.linear": "OI",
+    "torch.bilinear": "OII",
+    "torch.conv": "OI*",
+    "torch.conv_transpose": "IO*",
+    "transformers.conv1d": "IO",
+    "flax.dense": "IO",
+    "flax.conv": "*IO",
+    "flax.conv_transpose": "*IO",
+    "flax.conv_transpose.transpose_kernel": "*OI",
+    "flax.attention_qkv": "IOO",
+    "flax.attention_out": "IIO",
+    "mlx.linear": "OI",
+    "mlx.conv": "O*I",
+    "mlx.conv_transpose": "O*I",
+}
+
+# Grouped convolutions store the channels of one group on one axis and those of all groups on the
+# other, which `groups` divides: the output axis, but the input axis in these.
+_GROUPS_DIVIDE_INPUT = {"torch.conv_transpose"}
+
+ORDERS = ("stored", "canonical")
+
+
+class MatrixOptions(TypedDict, total=False):
+    """Options that say which axes of a weight are its layer's input and output."""
+
+    layout: str | None
+    input_axes: int | Sequence[int] | None
+    output_axes: int | Sequence[int] | None
+    batch_axes: int | Sequence[int]
+    equation: str | None
+
+
+class FanOptions(MatrixOptions, total=False):
+    """All options of a class that uses fans."""
+
+    groups: int
+    fan_in: float | None
+    fan_out: float | None
+    order: str
+    stream: int
+
+
+def page_fans(shape: Sequence[int]) -> tuple[float, float]:
+    """(fan_in, fan_out) by the rule of TensorFlow and Keras, which knows the shape alone.
+
+    Source: `_compute_fans` of TensorFlow 2.4.4, python/ops/init_ops.py.
+
+    Examples:
+        >>> page_fans(()), page_fans((7,)), page_fans((3, 3, 4, 8))
+        ((1.0, 1.0), (7.0, 7.0), (36.0, 72.0))
+    """
+    return Axes().fans(shape)
+
+
+class Axes:
+    """The axes options of an initializer, checked.
+
+    Args:
+        layout: a named layout ("torch.conv") or one letter an axis: I input, O output, B batch
+            (each slice initialised as if alone), G or C channel group (counts for neither fan),
+            N both at once (a bias), H W D L T receptive field, * any number of those.
+        groups: of a grouped convolution.
+        input_axes, output_axes: positions instead of a layout; the other axes are receptive field.
+        batch_axes: positions of axes whose slices are each initialised as if alone.
+        equation: the layer's einsum, "bd,dhk->bhk"; the weight is its second operand.
+        fan_in, fan_out: the number itself.
+        order: "stored", or "canonical": the index is row-major over the axes permuted to
+            (batch, spatial, group, in, out), so that equal layers hold equal values whatever their
+            layout.
+    """
+
+    def __init__(
+        self,
+        *,
+        layout: str | None = None,
+        groups: int = 1,
+        input_axes: int | Sequence[int] | None = None,
+        output_axes: int | Sequence[int] | None = None,
+        batch_axes: int | Sequence[int] = (),
+        equation: str | None = None,
+        fan_in: float | None = None,
+        fan_out: float | None = None,
+        order: str = "stored",
+    ) -> None:
+        self.groups = _check.count("groups", groups)
+        self.input_axes = _parse_axes("input_axes", input_axes)
+        self.output_axes = _parse_axes("output_axes", output_axes)
+        self.batch_axes = _parse_axes("batch_axes", batch_axes) or ()
+        self.fan_in = None if fan_in is None else _check.positive("fan_in", fan_in)
+        self.fan_out = None if fan_out is None else _check.positive("fan_out", fan_out)
+        self.order = _check.choice("order", order, ORDERS)
+        self.layout = layout
+        self.equation = equation
+        self._check_combination()
+        self._letters = None if layout is None else parse_layout(layout)
+        if equation is not None:
+            self._letters = parse_equation(equation)
+        self._divided = INPUT if layout in _GROUPS_DIVIDE_INPUT else OUTPUT
+        if self.groups > 1 and self._letters is not None and self._divided not in self._letters:
+            raise ValueError(
+                f"`groups`={groups} needs an axis of output channels to divide, and layout="
+                f"{layout!r} has none. Leave `groups` out, or name the axis O."
+            )
+
+    def _check_combination(self) -> None:
+        positions = {"input_axes": self.input_axes, "output_axes": self.output_axes}
+        given = [
+            option
+            for option, value in (
+                ("layout", self.layout),
+                ("equation", self.equation),
+                *positions.items(),
+            )
+            if value is not None
+        ]
+        if given not in ([], ["layout"], ["equation"], ["input_axes", "output_axes"]):
+            raise ValueError(
+                "the axes must be given one way: `layout`, or `equation`, or both `input_axes` and "
+                f"`output_axes`; got {' and '.join(f'`{option}`' for option in given)}."
+            )
+        if self.batch_axes and ("layout" in given or "equation" in given):
+            raise ValueError(
+                f"`batch_axes` cannot be joined with `{given[0]}`, which names every axis itself. "
+                "Mark batch axes B in the layout; in an equation they are in all three terms."
+            )
+        taken = (self.input_axes or ()) + (self.output_axes or ()) + self.batch_axes
+        if len(set(taken)) < len(taken):
+            raise ValueError(
+                "each axis must have one role, got "
+                f"input_axes={self.input_axes}, output_axes={self.output_axes}, "
+                f"batch_axes={self.batch_axes}."
+            )
+        if self.groups > 1 and self.equation is not None:
+            raise ValueError("`groups` cannot be joined with `equation`: an einsum has no groups.")
+        if self.groups > 1 and self.fan_in is not None and self.fan_out is not None:
+            raise ValueError("`groups` changes nothing where `fan_in` and `fan_out` are given.")
+
+    @property
+    def options(self) -> dict[str, object]:
+        """The options that differ from their defaults, ready for JSON."""
+        options = {
+            name: list(value) if isinstance(value, tuple) else value
+            for name, value in (
+                (name, getattr(self, name))
+                for name in ("layout", "groups", "input_axes", "output_axes", "batch_axes",
+                             "equation", "fan_in", "fan_out", "order")
+            )
+        }  # fmt: skip
+        return {name: value for name, value in options.items() if value != _DEFAULTS[name]}
+
+    def roles(self, shape: Sequence[int]) -> str:
+        """One role an axis of `shape`, of the letters BSGINO."""
+        ndim = len(shape)
+        if self._letters is not None:
+            return _expand(self._letters, shape, self.layout or self.equation)
+        taken: dict[int, str] = {}
+        for role, axes in (
+            (BATCH, self.batch_axes),
+            (INPUT, self.input_axes or ()),
+            (OUTPUT, self.output_axes or ()),
+        ):
+            for axis in axes:
+                if not -ndim <= axis < ndim:
+                    raise ValueError(f"axis {axis} is outside of shape {tuple(shape)}.")
+                if taken.setdefault(axis % ndim, role) != role or len(axes) > len(
+                    {a % ndim for a in axes}
+                ):
+                    raise ValueError(f"axis {axis} of shape {tuple(shape)} is given two roles.")
+        rest = ndim - len(taken)
+        if self.input_axes is not None or rest == 0:
+            default = SPATIAL * rest
+        else:
+            default = BOTH if rest == 1 else SPATIAL * (rest - 2) + INPUT + OUTPUT
+        others = iter(default)
+        return "".join(taken.get(axis) or next(others) for axis in range(ndim))
+
+    def fans(self, shape: Sequence[int]) -> tuple[float, float]:
+        """(fan_in, fan_out) of a weight of this shape."""
+        if self.fan_in is not None and self.fan_out is not None:
+            return self.fan_in, self.fan_out
+        roles = self.roles(shape)
+        count = {
+            role: math.prod(n for n, r in zip(shape, roles, strict=True) if r == role)
+            for role in CANONICAL
+        }
+        if self.groups > 1:
+            if count[self._divided] % self.groups:
+                raise ValueError(
+                    f"`groups`={self.groups} must divide the {count[self._divided]} channels of "
+                    f"shape {tuple(shape)}."
+                )
+            count[self._divided] //= self.groups
+        field = count[SPATIAL] * count[BOTH]
+        fan_in = float(field * count[INPUT]) if self.fan_in is None else self.fan_in
+        fan_out = float(field * count[OUTPUT]) if self.fan_out is None else self.fan_out
+        return fan_in, fan_out
+
+    def strides(self, shape: Sequence[int]) -> tuple[int, ...] | None:
+        """The index step along each stored axis; None where the index is row-major as stored."""
+        if self.order == "stored":
+            return None
+        return permuted_strides(shape, permutation(self.roles(shape)))
+
+    def matrices(self, shape: Sequence[int]) -> tuple[tuple[int, ...], tuple[int, int, int]]:
+        """The permutation that turns the weight into (number, rows, columns) matrices: batch and
+        channel group axes number them, rows are (spatial, in), columns are out."""
+        roles = self.roles(shape)
+        if INPUT not in roles or OUTPUT not in roles:
+            raise ValueError(
+                f"a weight of shape {tuple(shape)} is no matrix: at least one input and one output "
+                "axis are needed. Name them with `layout`."
+            )
+        axes = permutation(roles, "BGSINO")
+        number, rows, columns = (
+            math.prod(n for n, role in zip(shape, roles, strict=True) if role in group)
+            for group in (BATCH + GROUP, SPATIAL + INPUT + BOTH, OUTPUT)
+        )
+        return axes, (number, rows, columns)
+
+
+_DEFAULTS: dict[str, object] = {
+    "layout": None,
+    "groups": 1,
+    "input_axes": None,
+    "output_axes": None,
+    "batch_axes": [],
+    "equation": None,
+    "fan_in": None,
+    "fan_out": None,
+    "order": "stored",
+}
+
+
+def permutation(roles: str, order: str = CANONICAL) -> tuple[int, ...]:
+    """The stored axes in the order of their roles; axes of one role keep their places."""
+    return tuple(sorted(range(len(roles)), key=lambda axis: order.index(roles[axis])))
+
+
+def permuted_strides(shape: Sequence[int], axes: Sequence[int]) -> tuple[int, ...]:
+    """Row-major strides over the permuted axes, given back in stored order."""
+    strides = [0] * len(shape)
+    step = 1
+    for axis in reversed(axes):
+        strides[axis] = step
+        step *= shape[axis]
+    return tuple(strides)
+
+
+def _parse_axes(argument: str, axes: object) -> tuple[int, ...] | None:
+    if axes is None:
+        return None
+    sequence = axes if isinstance(axes, Iterable) and not isinstance(axes, str) else (axes,)
+    try:
+        if any(isinstance(axis, bool) for axis in sequence):
+            raise TypeError
+        return tuple(operator.index(axis) for axis in sequence)
+    except TypeError:
+        raise TypeError(f"`{argument}` must be an axis or a tuple of axes, got {axes!r}.") from None
+
+
+def parse_layout(layout: str) -> str:
+    """The roles that a layout's letters mean, with its "*" kept."""
+    if not isinstance(layout, str):
+        raise TypeError(f"`layout` must be a string, got {layout!r} of {type(layout).__name__}.")
+    letters = LAYOUTS.get(layout, layout)
+    if not set(letters) <= set(LETTERS):
+        near = difflib.get_close_matches(layout, LAYOUTS, n=3, cutoff=0.4)
+        raise ValueError(
+            f"`layout` must be one letter an axis of {''.join(LETTERS)}, or a named layout; got "
+            f"{layout!r}. " + (f"Near: {', '.join(near)}." if near else f"Named: {list(LAYOUTS)}.")
+        )
+    if letters.count("*") > 1:
+        raise ValueError(f"`layout` can hold one *, got {layout!r}.")
+    return "".join(LETTERS[letter] for letter in letters)
+
+
+def parse_equation(equation: str) -> str:
+    """The roles of the axes of an einsum's second operand, the weight.
+
+    Examples:
+        >>> parse_equation("btd,dhk->bthk"), parse_equation("ebd,edf->ebf")
+        ('IOO', 'BIO')
+    """
+    if not isinstance(equation, str):
+        raise TypeError(f"`equation` must be a string, got {equation!r}.")
+    operands, arrow, result = equation.replace(" ", "").replace("...", "").partition("->")
+    inputs, comma, weight = operands.partition(",")
+    terms = inputs + weight + result
+    elided = "..." in equation.partition(",")[2].partition("->")[0]
+    if not (arrow and comma) or elided or (terms and not terms.isalpha()):
+        raise ValueError(
+            "`equation` must be an einsum of two operands, the weight second and without "
+            f"ellipsis, such as 'btd,dhk->bthk'; got {equation!r}."
+        )
+    if len(set(weight)) < len(weight):
+        raise ValueError(f"`equation` must name each axis of the weight once, got {equation!r}.")
+    roles = {(True, True): BATCH, (True, False): INPUT, (False, True): OUTPUT}
+    unused = [axis for axis in weight if axis not in inputs + result]
+    if unused:
+        raise ValueError(
+            f"axis {unused[0]!r} of the weight in `equation` {equation!r} must also be in the "
+            "input or in the result."
+        )
+    return "".join(roles[axis in inputs, axis in result] for axis in weight)
+
+
+def _expand(letters: str, shape: Sequence[int], given: str | None) -> str:
+    missing = len(shape) - len(letters) + letters.count("*")
+    if missing < 0 or ("*" not in letters and missing):
+        raise ValueError(
+            f"{given!r} names {len(letters.replace('*', ''))} axes"
+            f"{' and any number more' if '*' in letters else ''}; shape {tuple(shape)} has "
+            f"{len(shape)}."
+        )
+    return letters.replace("*", SPATIAL * missing)

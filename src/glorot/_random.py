@@ -1,0 +1,352 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Initializers whose elements are independent draws from one law."""
+
+import math
+from typing import TYPE_CHECKING, Any
+
+from glorot import _check, _laws
+from glorot._base import LawInitializer, check_stream, read_axes
+from glorot._fans import FanOptions
+from glorot._laws import Law
+from glorot._stream import STREAM_VERSION
+
+if TYPE_CHECKING:
+    from typing_extensions import Unpack
+
+MODES = ("fan_in", "fan_out", "fan_avg", "fan_geo_avg")
+DISTRIBUTIONS = ("uniform", "truncated_normal", "untruncated_normal")
+
+# The stddev of N(0, 1) cut to [-2, 2], as Keras, TensorFlow and JAX write it.
+TRUNCATED_STDDEV = 0.87962566103423978
+
+
+class RandomUniform(LawInitializer):
+    """U(minval, maxval); no value leaves [minval, maxval].
+
+    Source: Keras 3, `RandomUniform`.
+
+    Examples:
+        >>> import glorot
+        >>> w = glorot.RandomUniform(-1.0, 1.0, seed=0)((1000,), name="w")
+        >>> bool(w.min() > -1.0), bool(w.max() < 1.0)
+        (True, True)
+    """
+
+    minval: float
+    maxval: float
+
+    def __init__(
+        self,
+        minval: float = -0.05,
+        maxval: float = 0.05,
+        seed: int | None = None,
+        dtype: Any = "float32",
+        *,
+        stream: int = STREAM_VERSION,
+    ) -> None:
+        check_stream(stream)
+        low, high = _check.real("minval", minval), _check.real("maxval", maxval)
+        if not low < high:
+            raise ValueError(
+                f"`minval` must be below `maxval`, got minval={minval!r}, maxval={maxval!r}."
+            )
+        self._freeze(dtype, {"minval": low, "maxval": high, "seed": seed})
+        self.law(())
+
+    def law(self, shape: Any) -> Law:
+        """Return the uniform law, the same for every shape."""
+        low, high = self.minval, self.maxval
+        return _laws.Uniform(scale=(high - low) / 2, mean=(high + low) / 2, bounds=(low, high))
+
+    def scaled(self, factor: float) -> "RandomUniform":
+        """Return the uniform law with its half width times `factor` and the same middle."""
+        law = self.law(())
+        half = law.scale * _check.positive("factor", factor)
+        return self.replace(minval=law.mean - half, maxval=law.mean + half)
+
+
+class RandomNormal(LawInitializer):
+    """N(mean, stddev**2), untruncated; values reach 6.3 stddevs.
+
+    Source: Keras 3, `RandomNormal`.
+
+    Examples:
+        >>> import glorot
+        >>> w = glorot.RandomNormal(stddev=0.02, seed=0)((100, 100), name="w")
+        >>> bool(abs(w.std() / 0.02 - 1) < 0.03)
+        True
+    """
+
+    mean: float
+    stddev: float
+
+    def __init__(
+        self,
+        mean: float = 0.0,
+        stddev: float = 0.05,
+        seed: int | None = None,
+        dtype: Any = "float32",
+        *,
+        stream: int = STREAM_VERSION,
+    ) -> None:
+        check_stream(stream)
+        options = {"mean": _check.real("mean", mean), "stddev": _check.real("stddev", stddev)}
+        self._freeze(dtype, options | {"seed": seed})
+        self.law(())
+
+    def law(self, shape: Any) -> Law:
+        """Return the normal law, the same for every shape."""
+        return _laws.Normal(scale=self.stddev, mean=self.mean)
+
+    def scaled(self, factor: float) -> "RandomNormal":
+        """Return the normal law with its stddev times `factor`."""
+        return self.replace(stddev=self.stddev * _check.positive("factor", factor))
+
+
+class TruncatedNormal(LawInitializer):
+    """N(mean, stddev**2) cut to [mean + lower * stddev, mean + upper * stddev].
+
+    `stddev` is that of the normal before the cut, as in Keras, TensorFlow and JAX; the values'
+    own is `expected_stddev`, 0.88 of it for the default cut.
+
+    Source: Keras 3, `TruncatedNormal`; `lower` and `upper` are in stddevs, as JAX's are.
+
+    Examples:
+        >>> import glorot
+        >>> w = glorot.TruncatedNormal(stddev=1.0, seed=0)((100, 100), name="w")
+        >>> bool(abs(w).max() < 2.0), bool(abs(w.std() - 0.8796) < 0.03)
+        (True, True)
+    """
+
+    mean: float
+    stddev: float
+    lower: float = -2.0
+    upper: float = 2.0
+
+    def __init__(
+        self,
+        mean: float = 0.0,
+        stddev: float = 0.05,
+        seed: int | None = None,
+        dtype: Any = "float32",
+        *,
+        lower: float = -2.0,
+        upper: float = 2.0,
+        stream: int = STREAM_VERSION,
+    ) -> None:
+        check_stream(stream)
+        options = {"mean": _check.real("mean", mean), "stddev": _check.real("stddev", stddev)}
+        cuts = {"lower": _check.real("lower", lower), "upper": _check.real("upper", upper)}
+        extra = {side: cut for side, cut in cuts.items() if cut != getattr(type(self), side)}
+        self._freeze(dtype, options | {"seed": seed}, extra)
+        self.law(())
+
+    def law(self, shape: Any) -> Law:
+        """Return the truncated normal law, the same for every shape."""
+        return _laws.TruncatedNormal(
+            scale=self.stddev, mean=self.mean, lower=self.lower, upper=self.upper
+        )
+
+    def scaled(self, factor: float) -> "TruncatedNormal":
+        """Return the law with its stddev, and so its cut-offs, times `factor`."""
+        return self.replace(stddev=self.stddev * _check.positive("factor", factor))
+
+
+class VarianceScaling(LawInitializer):
+    """A law of variance gain**2 * scale / fan, where fan is what `mode` says of the weight.
+
+    With n = max(1, fan):
+
+    - "uniform": U(-bound, bound), bound = gain * sqrt(3 * scale / n);
+    - "truncated_normal": a normal cut at 2 stddevs, its stddev divided by 0.8796 so that the
+      values have the variance above;
+    - "untruncated_normal": N(0, gain**2 * scale / n).
+
+    Args:
+        scale: a factor of the variance, above 0.
+        mode: "fan_in", "fan_out", "fan_avg" (arithmetic mean) or "fan_geo_avg" (geometric).
+        distribution: as above.
+        seed: the default seed of calls.
+        dtype: the default dtype of calls, a float type.
+        gain: a factor of the standard deviation, above 0.
+        options: the axes options `layout`, `groups`, `input_axes`, `output_axes`, `batch_axes`,
+            `equation`, `fan_in`, `fan_out`, `order` (docs/initializers.md), and `stream`.
+
+    Source: Keras 3, `VarianceScaling`; "fan_geo_avg" is JAX's.
+
+    Examples:
+        >>> import glorot
+        >>> init = glorot.VarianceScaling(2.0, "fan_out", "uniform", seed=1, layout="torch.linear")
+        >>> init.fans((30, 20)), init.law((30, 20)).scale == (3 * 2.0 / 30) ** 0.5
+        ((20.0, 30.0), True)
+    """
+
+    scale: float
+    mode: str
+    distribution: str
+    gain: float = 1.0
+
+    def __init__(
+        self,
+        scale: float = 1.0,
+        mode: str = "fan_in",
+        distribution: str = "truncated_normal",
+        seed: int | None = None,
+        dtype: Any = "float32",
+        *,
+        gain: float = 1.0,
+        **options: "Unpack[FanOptions]",
+    ) -> None:
+        shown = {
+            "scale": _check.positive("scale", scale),
+            "mode": _check.choice("mode", mode, MODES),
+            "distribution": _check.choice("distribution", distribution, DISTRIBUTIONS),
+            "seed": seed,
+        }
+        self._set(shown, dtype, gain, options)
+
+    def _set(self, shown: dict[str, Any], dtype: Any, gain: float, options: FanOptions) -> None:
+        axes, extra = read_axes(type(self), options, FanOptions)
+        gain = _check.positive("gain", gain)
+        self._freeze(dtype, shown, ({} if gain == 1.0 else {"gain": gain}) | extra, axes)
+
+    def law(self, shape: Any) -> Law:
+        """Return the law for a whole weight of this shape; its scale is computed in float64."""
+        fan_in, fan_out = self.fans(shape)
+        fan = {
+            "fan_in": fan_in,
+            "fan_out": fan_out,
+            "fan_avg": (fan_in + fan_out) / 2.0,
+            "fan_geo_avg": math.sqrt(fan_in * fan_out),
+        }[self.mode]
+        if self.distribution == "uniform":
+            return _laws.Uniform(self.gain * math.sqrt(3.0 * self.scale / max(1.0, fan)))
+        stddev = self.gain * math.sqrt(self.scale / max(1.0, fan))
+        if self.distribution == "untruncated_normal":
+            return _laws.Normal(stddev)
+        return _laws.TruncatedNormal(stddev / TRUNCATED_STDDEV)
+
+    def scaled(self, factor: float) -> "VarianceScaling":
+        """Return the law with its gain times `factor`."""
+        return self.replace(gain=self.gain * _check.positive("factor", factor))
+
+
+class _Scheme(VarianceScaling):
+    """A published choice of scale, mode and distribution, which only the class decides."""
+
+    def __init__(
+        self,
+        seed: int | None = None,
+        dtype: Any = "float32",
+        *,
+        gain: float = 1.0,
+        **options: "Unpack[FanOptions]",
+    ) -> None:
+        self._set({"seed": seed}, dtype, gain, options)
+
+
+class GlorotUniform(_Scheme):
+    """U(-bound, bound) with bound = gain * sqrt(6 / (fan_in + fan_out)): Xavier's uniform.
+
+    Source: Glorot, Bengio, "Understanding the difficulty of training deep feedforward neural
+    networks", AISTATS 2010, equation 16; signature of TensorFlow 2.4.4,
+    `tf.compat.v1.keras.initializers.glorot_uniform`.
+
+    Examples:
+        >>> import glorot
+        >>> init = glorot.GlorotUniform(seed=42)
+        >>> init.law((784, 256)).scale == (6 / (784 + 256)) ** 0.5
+        True
+        >>> init((2, 2), name="w")
+    """
+
+    scale = 1.0
+    mode = "fan_avg"
+    distribution = "uniform"
+
+
+class GlorotNormal(_Scheme):
+    """A normal cut at 2 stddevs whose values have stddev gain * sqrt(2 / (fan_in + fan_out)).
+
+    torch's `xavier_normal_` does not truncate: that is `glorot.get("xavier_normal")`.
+
+    Source: Glorot, Bengio, AISTATS 2010, equation 12; truncated as in Keras 3, `GlorotNormal`.
+
+    Examples:
+        >>> import glorot
+        >>> round(glorot.GlorotNormal().expected_stddev((30, 20)), 12)
+        0.2
+    """
+
+    scale = 1.0
+    mode = "fan_avg"
+    distribution = "truncated_normal"
+
+
+class HeUniform(_Scheme):
+    """U(-bound, bound) with bound = gain * sqrt(6 / fan_in), for layers before a ReLU.
+
+    Source: He, Zhang, Ren, Sun, "Delving deep into rectifiers", ICCV 2015, equation 10; uniform
+    as in Keras 3, `HeUniform`.
+
+    Examples:
+        >>> import glorot
+        >>> glorot.HeUniform().law((6, 4)).scale
+        1.0
+    """
+
+    scale = 2.0
+    mode = "fan_in"
+    distribution = "uniform"
+
+
+class HeNormal(_Scheme):
+    """A normal cut at 2 stddevs whose values have stddev gain * sqrt(2 / fan_in).
+
+    torch's `kaiming_normal_` does not truncate: that is `glorot.get("kaiming_normal")`.
+
+    Source: He, Zhang, Ren, Sun, ICCV 2015, equation 10; truncated as in Keras 3, `HeNormal`.
+
+    Examples:
+        >>> import glorot
+        >>> round(glorot.HeNormal().expected_stddev((8, 4)), 12)
+        0.5
+    """
+
+    scale = 2.0
+    mode = "fan_in"
+    distribution = "truncated_normal"
+
+
+class LecunUniform(_Scheme):
+    """U(-bound, bound) with bound = gain * sqrt(3 / fan_in).
+
+    Source: LeCun, Bottou, Orr, Mueller, "Efficient BackProp", 1998, section 4.6; Keras 3,
+    `LecunUniform`.
+
+    Examples:
+        >>> import glorot
+        >>> glorot.LecunUniform().law((3, 4)).scale
+        1.0
+    """
+
+    scale = 1.0
+    mode = "fan_in"
+    distribution = "uniform"
+
+
+class LecunNormal(_Scheme):
+    """A normal cut at 2 stddevs whose values have stddev gain * sqrt(1 / fan_in).
+
+    Source: LeCun, Bottou, Orr, Mueller, "Efficient BackProp", 1998, equation 16; truncated as in
+    Keras 3, `LecunNormal`.
+
+    Examples:
+        >>> import glorot
+        >>> round(glorot.LecunNormal().expected_stddev((4, 9)), 12)
+        0.5
+    """
+
+    scale = 1.0
+    mode = "fan_in"
+    distribution = "truncated_normal"

@@ -1,0 +1,134 @@
+# SPDX-License-Identifier: Apache-2.0
+"""From names and configs to initializers, and back."""
+
+import difflib
+import re
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from glorot import _constants, _random
+from glorot._base import Initializer
+
+_CLASSES: dict[str, type[Initializer]] = {
+    cls.__name__: cls
+    for cls in (
+        _constants.Zeros,
+        _constants.Ones,
+        _constants.Constant,
+        _constants.Identity,
+        _constants.Dirac,
+        _random.RandomUniform,
+        _random.RandomNormal,
+        _random.TruncatedNormal,
+        _random.VarianceScaling,
+        _random.GlorotUniform,
+        _random.GlorotNormal,
+        _random.HeUniform,
+        _random.HeNormal,
+        _random.LecunUniform,
+        _random.LecunNormal,
+    )
+}
+
+
+def snake_case(name: str) -> str:
+    """GlorotUniform -> glorot_uniform."""
+    return re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", name).lower()
+
+
+_UNTRUNCATED = {"distribution": "untruncated_normal"}
+
+# Other libraries' names.  PyTorch's xavier_normal_ and kaiming_normal_ do not truncate, so these
+# do not either; its kaiming gain is that of ReLU, its default.
+ALIASES: dict[str, tuple[str, dict[str, Any]]] = {
+    "xavier_uniform": ("GlorotUniform", {}),
+    "xavier_normal": ("VarianceScaling", {"scale": 1.0, "mode": "fan_avg", **_UNTRUNCATED}),
+    "kaiming_uniform": ("HeUniform", {}),
+    "kaiming_normal": ("VarianceScaling", {"scale": 2.0, "mode": "fan_in", **_UNTRUNCATED}),
+    "uniform": ("RandomUniform", {}),
+    "normal": ("RandomNormal", {}),
+    "trunc_normal": ("TruncatedNormal", {}),
+    "zero": ("Zeros", {}),
+    "one": ("Ones", {}),
+    "eye": ("Identity", {}),
+}
+_SNAKE = {snake_case(name): (name, {}) for name in _CLASSES} | ALIASES
+
+
+def get(identifier: Any) -> Any:
+    """Return the initializer that `identifier` means.
+
+    Args:
+        identifier: None, an initializer, an initializer class, a name in CamelCase or snake_case
+            (aliases of other libraries included: docs/initializers.md), a dict with `class_name`
+            and `config`, or any other callable, which is returned as it is.
+
+    Raises:
+        ValueError: no initializer of that name; near names are listed.
+        TypeError: none of the above.
+
+    Examples:
+        >>> import glorot
+        >>> glorot.get("glorot_uniform")
+        GlorotUniform()
+        >>> glorot.get("kaiming_normal")
+        VarianceScaling(scale=2.0, mode='fan_in', distribution='untruncated_normal')
+    """
+    if identifier is None or isinstance(identifier, Initializer):
+        return identifier
+    if isinstance(identifier, str):
+        name, options = _find(identifier)
+        return _CLASSES[name](**options)
+    if isinstance(identifier, Mapping):
+        return deserialize(identifier)
+    if isinstance(identifier, type) and issubclass(identifier, Initializer):
+        return identifier()
+    if callable(identifier):
+        return identifier
+    raise TypeError(
+        "`identifier` must be None, an initializer or its class, a name, a dict with `class_name` "
+        f"and `config`, or a callable; got {identifier!r}."
+    )
+
+
+def _find(identifier: str) -> tuple[str, dict[str, Any]]:
+    found = _SNAKE.get(snake_case(identifier))
+    if found is None:
+        near = difflib.get_close_matches(snake_case(identifier), _SNAKE, n=3, cutoff=0.5)
+        raise ValueError(
+            f"no initializer is called {identifier!r}. "
+            + (f"Near: {', '.join(near)}." if near else f"There are: {', '.join(_CLASSES)}.")
+        )
+    return found
+
+
+def serialize(initializer: Initializer) -> dict[str, Any]:
+    """Return {"class_name": ..., "config": ...}, which JSON can hold and `deserialize` reads.
+
+    Examples:
+        >>> import glorot
+        >>> glorot.serialize(glorot.HeNormal(seed=1))
+        {'class_name': 'HeNormal', 'config': {'seed': 1, 'dtype': 'float32', 'stream': 1}}
+    """
+    if not isinstance(initializer, Initializer):
+        raise TypeError(f"`initializer` must be one of glorot's, got {initializer!r}.")
+    return {"class_name": type(initializer).__name__, "config": initializer.get_config()}
+
+
+def deserialize(config: Mapping[str, Any]) -> Initializer:
+    """Return the initializer that `serialize` described.
+
+    Keras' own dicts are read too; they say the layer's law, not Keras' numbers.
+
+    Examples:
+        >>> import glorot
+        >>> glorot.deserialize({"class_name": "HeNormal", "config": {"seed": 1}})
+        HeNormal(seed=1)
+    """
+    unknown = set(config) - {"class_name", "config", "module", "registered_name"}
+    if unknown or not isinstance(config.get("class_name"), str):
+        raise ValueError(
+            f"`config` must be a dict of `class_name` and `config`, got {dict(config)!r}."
+        )
+    name, options = _find(config["class_name"])
+    return _CLASSES[name].from_config(options | dict(config.get("config") or {}))

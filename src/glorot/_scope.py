@@ -1,0 +1,86 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Scopes hand out full names, each once, so that no two weights share their random words."""
+
+from typing import Any
+
+from glorot._base import Array, Initializer
+from glorot._stream import check_name, check_seed
+
+
+class Scope:
+    """One seed, and the names of the weights drawn from it.
+
+    Equal seed and name give equal words, so two weights of one name would repeat each other: a
+    scope refuses a name used twice.  `scope / "encoder"` is the scope of the names under
+    "encoder."; it shares the seed and the record of names.
+
+    Args:
+        seed: of every weight, 0 <= seed < 2**64; it wins over the initializers' own.
+        prefix: of every name.
+
+    Examples:
+        >>> import glorot
+        >>> scope = glorot.Scope(42)
+        >>> init = glorot.GlorotUniform()
+        >>> encoder = scope / "encoder"
+        >>> w = encoder("kernel", init, (784, 256))
+        >>> bool((w == init((784, 256), seed=42, name="encoder.kernel")).all())
+        True
+        >>> scope("encoder.kernel", init, (784, 256))
+        Traceback (most recent call last):
+        ValueError: the name 'encoder.kernel' is used already; ...
+    """
+
+    def __init__(self, seed: int, prefix: str = "") -> None:
+        self.seed = check_seed(seed)
+        self.prefix = check_name(prefix)
+        self._used: set[str] = set()
+
+    def __repr__(self) -> str:
+        return f"Scope({self.seed}" + (f", {self.prefix!r})" if self.prefix else ")")
+
+    def __truediv__(self, name: str) -> "Scope":
+        child = Scope(self.seed, self.name(name))
+        child._used = self._used
+        return child
+
+    def name(self, name: str) -> str:
+        """Return the full name of `name` in this scope, without taking it."""
+        if not check_name(name):
+            raise ValueError("`name` must not be empty.")
+        return f"{self.prefix}.{name}" if self.prefix else name
+
+    def take(self, name: str) -> str:
+        """Return the full name of `name` and refuse it from now on: for weights made elsewhere.
+
+        Examples:
+            >>> import glorot
+            >>> (glorot.Scope(42) / "decoder" / "0").take("bias")
+            'decoder.0.bias'
+        """
+        full = self._free(name)
+        self._used.add(full)
+        return full
+
+    def _free(self, name: str) -> str:
+        full = self.name(name)
+        if full in self._used:
+            raise ValueError(
+                f"the name {full!r} is used already; a second weight of that name would repeat "
+                'the first. Give it another, or open a scope for its layer: scope / "layer".'
+            )
+        return full
+
+    def __call__(self, name: str, initializer: Initializer, shape: Any, **options: Any) -> Array:
+        """Return `initializer(shape, **options)` under this scope's seed and the full name.
+
+        Args:
+            name: of the weight in this scope; it is taken once the call has succeeded.
+            initializer: an initializer.
+            shape: of the whole weight.
+            options: `dtype`, `partition_info`, `shard`, `out`, as initializers take them.
+        """
+        full = self._free(name)
+        value = initializer(shape, seed=self.seed, name=full, **options)
+        self._used.add(full)
+        return value
