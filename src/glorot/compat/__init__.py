@@ -1,0 +1,2 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Other libraries' interfaces, imitated to the end: `glorot.compat.v1` is TensorFlow's."""

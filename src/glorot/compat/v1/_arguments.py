@@ -1,0 +1,84 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Shapes and dtypes as TensorFlow 1 takes them, and refuses them."""
+
+import contextlib
+import operator
+from typing import Any
+
+import numpy as np
+
+from glorot._dtypes import ALL, parse_dtype
+from glorot.replay.tensorflow import FLOAT_DTYPES
+
+_PYTHON_NAMES = {
+    "half": "float16",
+    "float": "float32",
+    "double": "float64",
+    bool: "bool",
+    int: "int64",
+}
+
+
+def as_dtype(dtype: Any) -> np.dtype[Any]:
+    """The NumPy dtype meant by a name, a NumPy or TensorFlow dtype, or a Python type."""
+    with contextlib.suppress(TypeError):  # unhashable, so none of those names
+        dtype = _PYTHON_NAMES.get(dtype, dtype)
+    try:
+        return parse_dtype(dtype, floating=False)
+    except TypeError:
+        raise TypeError(
+            f"Cannot convert value {dtype!r} to a TensorFlow DType. Use one of {', '.join(ALL)}."
+        ) from None
+
+
+def as_float_dtype(dtype: Any) -> np.dtype[Any]:
+    """The same, for the dtypes of which TensorFlow has random floats."""
+    found = as_dtype(dtype)
+    if found not in FLOAT_DTYPES.values():
+        raise ValueError(
+            f"Expected floating point type, got <dtype: '{found.name}'>. "
+            f"Use one of {', '.join(FLOAT_DTYPES)}."
+        )
+    return found
+
+
+def as_shape(shape: Any) -> tuple[tuple[int, ...], str]:
+    """(sizes, dtype of the shape tensor TensorFlow would make).
+
+    Lists, tuples and TensorShapes are int32; arrays and tensors keep their own dtype, and an int64
+    one selects another kernel, with a state of its own.
+    """
+    if hasattr(shape, "as_list"):  # tf.TensorShape; of unknown rank it raises by itself
+        shape = shape.as_list()
+    elif hasattr(shape, "numpy"):  # an eager tensor
+        shape = shape.numpy()
+    shape_dtype = "int32"
+    if isinstance(shape, np.ndarray):
+        shape_dtype = shape.dtype.name
+        if shape_dtype not in ("int32", "int64") or shape.ndim != 1:
+            raise TypeError(
+                f"an array as `shape` must be a vector of int32 or int64, got {shape!r}. "
+                "Pass a list or tuple of integers."
+            )
+    try:
+        len(shape)
+    except TypeError as error:  # "object of type 'int' has no len()"
+        raise TypeError(
+            f"{error}: `shape` must be a list or tuple of sizes, got {shape!r}. "
+            "Pass (5,) for five elements."
+        ) from None
+    sizes = tuple(_size(size, shape) for size in shape)
+    return sizes, shape_dtype
+
+
+def _size(size: Any, shape: Any) -> int:
+    size = getattr(size, "value", size)  # tf.compat.v1.Dimension
+    if isinstance(size, bool | np.bool_) or not hasattr(size, "__index__"):
+        raise TypeError(
+            f"every size in `shape` must be an integer, not '{type(size).__name__}': got {size!r} "
+            f"in {shape!r}. A weight's shape must be fully known."
+        )
+    found = operator.index(size)
+    if found < 0:
+        raise ValueError(f"Dimension {found} must be >= 0: `shape` is {shape!r}.")
+    return found

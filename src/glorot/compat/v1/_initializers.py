@@ -1,0 +1,319 @@
+# SPDX-License-Identifier: Apache-2.0
+"""TensorFlow 1's random initializers that are uniform: classes, options, scales, values."""
+
+import math
+from collections.abc import Mapping
+from typing import Any, TypeVar
+
+import numpy as np
+
+from glorot._dtypes import dtype_name
+from glorot.compat.v1 import _state
+from glorot.compat.v1._arguments import as_dtype, as_float_dtype, as_shape
+from glorot.replay import tensorflow as replay
+
+Array = np.ndarray[Any, np.dtype[Any]]
+Self = TypeVar("Self", bound="Initializer")
+
+MODES = ("fan_in", "fan_out", "fan_avg")
+NORMALS = ("normal", "truncated_normal", "untruncated_normal")
+NORMALS_ABSENT = (
+    "TensorFlow's normal distributions are not in glorot.compat.v1, which gives TensorFlow's exact "
+    "numbers or none. Use a uniform one here"
+)
+
+
+class Initializer:
+    """What all initializers here share: called with a shape, described by a config."""
+
+    def __call__(self, shape: Any, dtype: Any = None, partition_info: Any = None) -> Array:
+        """Return a new array with the initial values."""
+        raise NotImplementedError
+
+    def get_config(self) -> dict[str, Any]:
+        """Return the options as a JSON-serialisable dict."""
+        return {}
+
+    @classmethod
+    def from_config(cls: type[Self], config: Mapping[str, Any]) -> Self:
+        """Return a new initializer from what `get_config` returned.
+
+        Raises:
+            TypeError: `config` holds a key that the class does not know.
+
+        Example:
+            >>> from glorot.compat import v1
+            >>> initializer = v1.random_uniform_initializer(-1, 1)
+            >>> v1.random_uniform_initializer.from_config(initializer.get_config())
+            RandomUniform(minval=-1, maxval=1, seed=None, dtype='float32')
+        """
+        return cls(**config)
+
+    def __repr__(self) -> str:
+        options = ", ".join(f"{name}={value!r}" for name, value in self.get_config().items())
+        return f"{type(self).__name__}({options})"
+
+
+def _number(value: Any) -> Any:
+    """A NumPy scalar as a Python number, so that configs are JSON.
+
+    np.float64 is a Python float already, and TensorFlow rounds it to float16 in its own way.
+    """
+    return value.item() if isinstance(value, np.generic) and not isinstance(value, float) else value
+
+
+def draw_uniform(
+    shape: Any, minval: Any, maxval: Any, dtype: np.dtype[Any], seed: int | float | None
+) -> Array:
+    """What `tf.compat.v1.random_uniform` returns where the call stands now."""
+    sizes, shape_dtype = as_shape(shape)
+    where = _state.place()
+    name = dtype_name(dtype)
+    count = math.prod(sizes)
+    if name in replay.INTEGER_DTYPES:
+        for limit in (minval, maxval):
+            replay.to_dtype(limit, dtype, graph=where.is_graph)
+        kernel = _state.Kernel("RandomUniformInt", name, shape_dtype)
+        pair, offset = _state.draw(where, seed, kernel, count)
+        return replay.random_uniform_int(
+            sizes, minval, maxval, seed=pair, dtype=dtype, offset=offset
+        )
+    if name not in replay.FLOAT_DTYPES:
+        raise ValueError(
+            f"Invalid dtype tf.{name}. TensorFlow draws uniform "
+            f"{', '.join(replay.FLOAT_DTYPES | replay.INTEGER_DTYPES)}."
+        )
+    replay.uniform_law(minval, maxval, dtype, graph=where.is_graph)  # refuse before a seed is used
+    kernel = _state.Kernel("RandomUniform", name, shape_dtype)
+    pair, offset = _state.draw(where, seed, kernel, count)
+    return replay.random_uniform(
+        sizes, minval, maxval, seed=pair, dtype=dtype, offset=offset, graph=where.is_graph
+    )
+
+
+class RandomUniform(Initializer):
+    """Uniform between two numbers, `tf.compat.v1.random_uniform_initializer`.
+
+    Args:
+        minval, maxval: the limits, Python or NumPy numbers. `maxval` None means 1.
+        seed: the operation seed, None or an integer of any sign and size.
+        dtype: default dtype of the values: a float dtype, int32 or int64 (with `maxval`, which
+            integers never reach; they are TensorFlow's `RandomUniformInt`).
+
+    Raises:
+        TypeError: `dtype` names no type, or a limit is no number of that type.
+        ValueError: TensorFlow has no uniform law for `dtype`; an integer `dtype` without `maxval`.
+
+    Source: TensorFlow 2.4.4, python/ops/init_ops.py.
+
+    Example:
+        >>> from glorot.compat import v1
+        >>> v1.set_random_seed(None)  # a fresh start
+        >>> v1.random_uniform_initializer(-1, 1, seed=42)((2,))
+        array([0.9045429 , 0.35481548], dtype=float32)
+    """
+
+    def __init__(
+        self, minval: Any = 0, maxval: Any = None, seed: int | None = None, dtype: Any = "float32"
+    ) -> None:
+        self.minval = _number(minval)
+        self.maxval = _number(maxval)
+        self.seed = _state.check_seed(seed)
+        self.dtype = as_dtype(dtype)
+
+    def __call__(self, shape: Any, dtype: Any = None, partition_info: Any = None) -> Array:
+        """Return values in [minval, maxval); `partition_info` changes nothing, as in TensorFlow."""
+        found = self.dtype if dtype is None else as_dtype(dtype)
+        maxval = self.maxval
+        if maxval is None:
+            if dtype_name(found) in replay.INTEGER_DTYPES:
+                raise ValueError(
+                    f"Must specify maxval for integer dtype tf.{found.name}. "
+                    "Pass `maxval`, which the values stay below."
+                )
+            maxval = 1
+        return draw_uniform(shape, self.minval, maxval, found, self.seed)
+
+    def get_config(self) -> dict[str, Any]:
+        """Return {"minval", "maxval", "seed", "dtype"}."""
+        return {
+            "minval": self.minval,
+            "maxval": self.maxval,
+            "seed": self.seed,
+            "dtype": dtype_name(self.dtype),
+        }
+
+
+class UniformUnitScaling(Initializer):
+    """Uniform of bound factor * sqrt(3 / product of all sizes but the last).
+
+    Args:
+        factor: multiplies the bound.
+        seed: the operation seed, None or an integer.
+        dtype: default dtype of the values, a float dtype.
+
+    Raises:
+        ValueError: `dtype` is no float.
+
+    Source: Sussillo, Abbott, "Random walk initialization", 2014; TensorFlow 2.4.4, where it is
+    `tf.compat.v1.uniform_unit_scaling_initializer`.
+
+    Example:
+        >>> from glorot.compat import v1
+        >>> v1.set_random_seed(None)  # a fresh start
+        >>> v1.uniform_unit_scaling_initializer(seed=42)((3, 2))[0]
+        array([0.9045429 , 0.35481548], dtype=float32)
+    """
+
+    def __init__(
+        self, factor: float = 1.0, seed: int | None = None, dtype: Any = "float32"
+    ) -> None:
+        self.factor = _number(factor)
+        self.seed = _state.check_seed(seed)
+        self.dtype = as_float_dtype(dtype)
+
+    def __call__(self, shape: Any, dtype: Any = None, partition_info: Any = None) -> Array:
+        """Return values in [-bound, bound); a partition takes the bound of the full shape."""
+        found = self.dtype if dtype is None else as_dtype(dtype)
+        whole, _ = as_shape(shape if partition_info is None else partition_info.full_shape)
+        inputs = 1.0
+        for size in whole[:-1]:
+            inputs *= float(size)
+        bound = math.sqrt(3 / max(inputs, 1.0)) * self.factor
+        return draw_uniform(shape, -bound, bound, found, self.seed)
+
+    def get_config(self) -> dict[str, Any]:
+        """Return {"factor", "seed", "dtype"}."""
+        return {"factor": self.factor, "seed": self.seed, "dtype": dtype_name(self.dtype)}
+
+
+class VarianceScaling(Initializer):
+    """Uniform of bound sqrt(3 * scale / max(1, fan)), fans from the shape as TensorFlow reads it.
+
+    Args:
+        scale: positive.
+        mode: "fan_in", "fan_out" or "fan_avg".
+        distribution: "uniform". TensorFlow's default is a truncated normal, which is not here.
+        seed: the operation seed, None or an integer.
+        dtype: default dtype of the values, a float dtype.
+
+    Raises:
+        ValueError: `scale` is not positive; `mode`, `distribution` or `dtype` is unknown, or the
+            distribution is a normal.
+
+    Source: TensorFlow 2.4.4, python/ops/init_ops.py.
+
+    Example:
+        >>> from glorot.compat import v1
+        >>> v1.set_random_seed(None)  # a fresh start
+        >>> v1.variance_scaling_initializer(1.0, "fan_in", "uniform", seed=42)((3, 2))[0]
+        array([0.9045429 , 0.35481548], dtype=float32)
+    """
+
+    def __init__(
+        self,
+        scale: float = 1.0,
+        mode: str = "fan_in",
+        distribution: str = "truncated_normal",
+        seed: int | None = None,
+        dtype: Any = "float32",
+    ) -> None:
+        scale = _number(scale)
+        if not isinstance(scale, int | float):
+            raise TypeError(f"`scale` must be positive float. Received: scale={scale!r}.")
+        if not 0.0 < scale < math.inf:
+            raise ValueError(f"`scale` must be positive float. Received: scale={scale!r}.")
+        if mode not in MODES:
+            raise ValueError(f"Invalid `mode` argument: {mode}. Use one of {', '.join(MODES)}.")
+        lowered = distribution.lower() if isinstance(distribution, str) else distribution
+        if lowered in NORMALS:
+            raise ValueError(
+                f"`distribution`={distribution!r}: {NORMALS_ABSENT}, or glorot.VarianceScaling, "
+                "whose normals are glorot's own."
+            )
+        if lowered != "uniform":
+            raise ValueError(
+                f"Invalid `distribution` argument: {distribution}. The only one here is uniform."
+            )
+        self.scale = scale
+        self.mode = mode
+        self.distribution = "uniform"
+        self.seed = _state.check_seed(seed)
+        self.dtype = as_float_dtype(dtype)
+
+    def __call__(self, shape: Any, dtype: Any = None, partition_info: Any = None) -> Array:
+        """Return values in [-bound, bound).
+
+        Args:
+            shape: list, tuple, TensorShape, or array of sizes, in TensorFlow's order: all axes but
+                the last two are the receptive field.
+            dtype: of the values; the initializer's own when None.
+            partition_info: an object with `full_shape`, when `shape` is one part of a partitioned
+                variable. The bound is that of the full shape; the values start as those of every
+                other part do, so parts with one seed repeat each other, as in TensorFlow.
+        """
+        found = self.dtype if dtype is None else as_dtype(dtype)
+        whole, _ = as_shape(shape if partition_info is None else partition_info.full_shape)
+        fan_in, fan_out = compute_fans(whole)
+        fan = {"fan_in": fan_in, "fan_out": fan_out, "fan_avg": (fan_in + fan_out) / 2.0}
+        bound = math.sqrt(3.0 * (self.scale / max(1.0, fan[self.mode])))
+        return draw_uniform(shape, -bound, bound, found, self.seed)
+
+    def get_config(self) -> dict[str, Any]:
+        """Return {"scale", "mode", "distribution", "seed", "dtype"}."""
+        return {
+            "scale": self.scale,
+            "mode": self.mode,
+            "distribution": self.distribution,
+            "seed": self.seed,
+            "dtype": dtype_name(self.dtype),
+        }
+
+
+def compute_fans(shape: tuple[int, ...]) -> tuple[int, int]:
+    """(fan_in, fan_out) by TensorFlow's reading of a shape: (receptive field ..., in, out)."""
+    if len(shape) < 2:
+        fan = shape[0] if shape else 1
+        return fan, fan
+    field = math.prod(shape[:-2])
+    return shape[-2] * field, shape[-1] * field
+
+
+class GlorotUniform(VarianceScaling):
+    """Uniform of bound sqrt(6 / (fan_in + fan_out)), TensorFlow 1's `glorot_uniform`.
+
+    The numbers are TensorFlow's, from the same seeds; how they follow from `seed` and
+    `set_random_seed`, and from one call to the next, is told in `glorot.compat.v1`.
+
+    Args:
+        seed: the operation seed, None or an integer of any sign and size.
+        dtype: default dtype of the values, a float dtype.
+        ignore_dtype: do as TensorFlow does. Its documentation says of `dtype` what stands above,
+            but since 2019 its code drops the argument, unread, and the default stays float32.
+
+    Raises:
+        TypeError, ValueError: `dtype` names no float dtype; `seed` is no number.
+
+    Source: Glorot, Bengio, "Understanding the difficulty of training deep feedforward neural
+    networks", 2010; TensorFlow 2.4.4, python/ops/init_ops.py.
+
+    Example:
+        >>> from glorot.compat import v1
+        >>> v1.set_random_seed(None)  # a fresh start
+        >>> init = v1.keras.initializers.glorot_uniform(seed=42)
+        >>> init((3, 4))[0]
+        array([0.83744407, 0.32849526, 0.54682314, 0.47361577], dtype=float32)
+        >>> init.get_config()
+        {'seed': 42, 'dtype': 'float32'}
+    """
+
+    def __init__(
+        self, seed: int | None = None, dtype: Any = "float32", *, ignore_dtype: bool = False
+    ) -> None:
+        super().__init__(
+            1.0, "fan_avg", "uniform", seed=seed, dtype="float32" if ignore_dtype else dtype
+        )
+
+    def get_config(self) -> dict[str, Any]:
+        """Return {"seed", "dtype"}."""
+        return {"seed": self.seed, "dtype": dtype_name(self.dtype)}

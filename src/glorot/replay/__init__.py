@@ -1,0 +1,2 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The frameworks' own draws, bit for bit, without the frameworks: `glorot.replay.tensorflow`."""
