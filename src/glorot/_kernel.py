@@ -189,7 +189,7 @@ def _lane(stream: Stream, lane: int) -> Stream:
 
 
 def _law_values(law: Any, dtype: np.dtype[Any], stream: Stream, draw: Any) -> Any:
-    """Values from `draw(stream)`, which gives the words of some fixed indices."""
+    """Values from `draw(stream, pack)`, which gives `pack` words for each of some fixed indices."""
     if law is None:
         return draw(stream)
     if law.kind == "tf_uniform":
@@ -221,11 +221,16 @@ def _fill_reference(
             view[...] = _law_values(law, out.dtype, stream, draw).reshape(view.shape)
 
 
-def _draw_run(stream: Stream, *, start: int, count: int) -> Any:
-    return _run_words(stream, start, count)
+# `pack` words a value: TensorFlow's float64 takes two neighbours, every other law one.
 
 
-def _draw_index(stream: Stream, *, index: Any) -> Any:
+def _draw_run(stream: Stream, pack: int = 1, *, start: int, count: int) -> Any:
+    return _run_words(stream, start * pack, count * pack)
+
+
+def _draw_index(stream: Stream, pack: int = 1, *, index: Any) -> Any:
+    if pack > 1:
+        index = (index[:, None] * np.uint64(pack) + np.arange(pack, dtype=np.uint64)).reshape(-1)
     return reference_words(stream, index)
 
 
