@@ -6,6 +6,7 @@ from typing import Any
 
 from glorot._base import Initializer
 from glorot._constants import Constant, Dirac, Identity, Ones, Zeros
+from glorot._orthogonal import DeltaOrthogonal, Orthogonal
 from glorot._random import (
     GlorotNormal,
     GlorotUniform,
@@ -21,9 +22,11 @@ from glorot._random import (
 from glorot._registry import deserialize, get, serialize
 from glorot._scope import Scope
 from glorot._shard import Shard
+from glorot._sparse import Sparse
 
 __all__ = [
     "Constant",
+    "DeltaOrthogonal",
     "Dirac",
     "GlorotNormal",
     "GlorotUniform",
@@ -34,12 +37,14 @@ __all__ = [
     "LecunNormal",
     "LecunUniform",
     "Ones",
+    "Orthogonal",
     "RandomNormal",
     "RandomUniform",
     "Recipe",
     "Rule",
     "Scope",
     "Shard",
+    "Sparse",
     "TruncatedNormal",
     "VarianceScaling",
     "Zeros",

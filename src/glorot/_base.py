@@ -7,25 +7,20 @@ The work of one (initializer, shape, dtype) is prepared once, checks and fans in
 
 import functools
 import math
-import operator
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import Any, ClassVar, TypeVar
 
 import numpy as np
 
-from glorot import _kernel, _shard
+from glorot import _shard
 from glorot._check import parse_shape
 from glorot._dtypes import ALL, dtype_name, parse_dtype
 from glorot._fans import Axes
 from glorot._laws import Law
-from glorot._stream import INDEX_BITS, STREAM_VERSION, check_name, check_seed, stream
+from glorot._stream import STREAM_VERSION, check_name, check_seed
+from glorot._writers import Array, LawWriter, Writer
 
-Array = np.ndarray[Any, np.dtype[Any]]
 Self = TypeVar("Self", bound="Initializer")
-
-# Writes the part of the whole that begins at `start` (None: all of it) into an array:
-# writer(out, start, seed, name).
-Writer = Callable[[Array, tuple[int, ...] | None, int, str], None]
 
 
 def check_stream(version: object) -> int:
@@ -102,7 +97,7 @@ class Initializer:
     def __eq__(self, other: object) -> bool:
         if type(other) is not type(self):
             return NotImplemented
-        return self._key == other._key  # type: ignore[attr-defined, no-any-return]
+        return self._key == other._key
 
     def __hash__(self) -> int:
         return self._hash
@@ -272,7 +267,7 @@ class Initializer:
             out = np.empty(extent, wanted)
         else:
             writer = _prepared(self, whole, self._check_out(out, extent, dtype))
-        writer(out, start, number, name)
+        writer.part(out, start, number, name)
         return out
 
     def _check_out(self, out: Any, extent: tuple[int, ...], dtype: Any) -> np.dtype[Any]:
@@ -319,16 +314,7 @@ class Initializer:
                 f"[{start}, {start + out.size}) leaves the {math.prod(whole)} elements of shape "
                 f"{whole}."
             )
-        self._write_range(writer, out, whole, start, number, name)
-
-    def _write_range(
-        self, writer: Writer, out: Array, whole: tuple[int, ...], start: int, seed: int, name: str
-    ) -> None:
-        done = 0
-        for at, extent in _shard.boxes(whole, start, start + out.size):
-            size = math.prod(extent)
-            writer(out[done : done + size].reshape(extent), at, seed, name)
-            done += size
+        writer.run(out, start, number, name)
 
 
 class LawInitializer(Initializer):
@@ -341,65 +327,7 @@ class LawInitializer(Initializer):
     def _writer(self, shape: tuple[int, ...], dtype: np.dtype[Any]) -> Writer:
         law = self.law(shape)
         law.check_range(dtype)
-        strides = self._axes.strides(shape)
-        if math.prod(shape) >> INDEX_BITS:
-            raise ValueError(f"`shape` {shape} has more than 2**63 elements.")
-        return functools.partial(_write_law, law, strides, strides or _kernel.row_major(shape))
-
-    def _write_range(
-        self, writer: Writer, out: Array, whole: tuple[int, ...], start: int, seed: int, name: str
-    ) -> None:
-        if self._axes.order == "stored":
-            _kernel.fill(out, self.law(whole), stream(seed, name), start)
-        else:
-            super()._write_range(writer, out, whole, start, seed, name)
-
-
-def _write_law(
-    law: Law,
-    order: tuple[int, ...] | None,
-    steps: tuple[int, ...],
-    out: Array,
-    start: tuple[int, ...] | None,
-    seed: int,
-    name: str,
-) -> None:
-    """`steps` are the index strides of the whole, `order` the same or None where row-major."""
-    if start is None:
-        _kernel.fill(out, law, stream(seed, name), 0, order)
-    else:
-        first = sum(map(operator.mul, start, steps))
-        _kernel.fill(out, law, stream(seed, name), first, steps)
-
-
-class WholeInitializer(Initializer):
-    """An initializer that must compute the whole weight for any part of it."""
-
-    def _whole(self, shape: tuple[int, ...], dtype: np.dtype[Any], seed: int, name: str) -> Array:
-        raise NotImplementedError
-
-    def _check(self, shape: tuple[int, ...], dtype: np.dtype[Any]) -> None:
-        raise NotImplementedError
-
-    def _writer(self, shape: tuple[int, ...], dtype: np.dtype[Any]) -> Writer:
-        self._check(shape, dtype)
-        if math.prod(shape) >> INDEX_BITS:
-            raise ValueError(f"`shape` {shape} has more than 2**63 elements.")
-
-        def write(out: Array, start: tuple[int, ...] | None, seed: int, name: str) -> None:
-            part = tuple(slice(i, i + n) for i, n in zip(start or (), out.shape, strict=False))
-            if out.size:
-                out[...] = self._whole(shape, dtype, seed, name)[part]
-
-        return write
-
-    def _write_range(
-        self, writer: Writer, out: Array, whole: tuple[int, ...], start: int, seed: int, name: str
-    ) -> None:
-        del writer
-        if out.size:
-            values = self._whole(whole, out.dtype, seed, name)
-            out[...] = values.reshape(-1)[start : start + out.size]
+        return LawWriter(shape, law, self._axes.strides(shape))
 
 
 @functools.lru_cache(maxsize=4096)

@@ -1,17 +1,19 @@
 # SPDX-License-Identifier: Apache-2.0
 """Initializers that draw nothing: constants, the identity and its convolution."""
 
-import functools
 import math
 import numbers
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 
 from glorot import _check
-from glorot._base import Array, Initializer, Writer
+from glorot._base import Initializer
 from glorot._dtypes import ALL, dtype_name
-from glorot._fans import INPUT, OUTPUT, SPATIAL, Axes, permutation
+from glorot._fans import Axes, permutation
+from glorot._layouts import INPUT, OUTPUT, SPATIAL
+from glorot._writers import Array, Writer
 
 
 def _check_held(argument: str, value: float, dtype: np.dtype[Any]) -> None:
@@ -35,14 +37,19 @@ class _Constant(Initializer):
 
     def _writer(self, shape: tuple[int, ...], dtype: np.dtype[Any]) -> Writer:
         _check_held("value", self.value, dtype)
-        return functools.partial(_write_value, self.value)
+        return _ValueWriter(shape, self.value)
 
 
-def _write_value(
-    value: float, out: Array, start: tuple[int, ...] | None, seed: int, name: str
-) -> None:
-    del start, seed, name
-    out[...] = value
+class _ValueWriter(Writer):
+    """Writes one value everywhere."""
+
+    def __init__(self, shape: tuple[int, ...], value: float) -> None:
+        super().__init__(shape)
+        self.value = value
+
+    def part(self, out: Array, start: tuple[int, ...] | None, seed: int, name: str) -> None:
+        """Write the value."""
+        out[...] = self.value
 
 
 class Zeros(_Constant):
@@ -132,8 +139,7 @@ class Identity(Initializer):
                 f"Identity needs a shape of two axes, got {shape}. For a convolution use Dirac."
             )
         _check_held("gain", self.gain, dtype)
-        diagonal = np.arange(min(shape))
-        return functools.partial(_write_places, (diagonal, diagonal), (0, 1), self.gain)
+        return _PlacesWriter(shape, self.gain, lambda: (np.arange(min(shape)),) * 2, (0, 1))
 
 
 class Dirac(Initializer):
@@ -181,38 +187,46 @@ class Dirac(Initializer):
             raise ValueError(
                 f"`groups`={self.groups} must divide the {outputs} output channels of {shape}."
             )
+        field = [n // 2 for n, role in zip(shape, roles, strict=True) if role == SPATIAL]
         each = outputs // self.groups
-        group, channel = np.divmod(
-            np.arange(self.groups * min(each, inputs)), min(each, inputs) or 1
-        )
-        centre = [
-            np.full_like(channel, n // 2) for n, r in zip(shape, roles, strict=True) if r == SPATIAL
-        ]
-        axes = permutation(roles)
-        places = (*centre, channel, group * each + channel)
-        return functools.partial(_write_places, places, axes, 1.0)
+        used = min(each, inputs)
+
+        def places() -> tuple[Array, ...]:
+            group, channel = np.divmod(np.arange(self.groups * used), max(used, 1))
+            centre = (np.full_like(channel, at) for at in field)
+            return (*centre, channel, group * each + channel)
+
+        return _PlacesWriter(shape, 1.0, places, permutation(roles))
 
 
-def _write_places(
-    places: tuple[Array, ...],
-    axes: tuple[int, ...],
-    value: float,
-    out: Array,
-    start: tuple[int, ...] | None,
-    seed: int,
-    name: str,
-) -> None:
-    """Write zeros, and `value` at the places of the whole that are in `out`.
+class _PlacesWriter(Writer):
+    """Writes zeros, and `value` at some places.
 
-    `places` index the last of the axes once permuted by `axes`; the first ones are batch axes.
+    `places()` index the last of the axes once permuted by `axes`; the first are batch axes.
     """
-    del seed, name
-    out[...] = 0
-    view = out.transpose(axes)
-    batch = view.ndim - len(places)
-    begin = tuple(start[axis] for axis in axes[batch:]) if start else (0,) * len(places)
-    here = [place - i for place, i in zip(places, begin, strict=True)]
-    inside = np.logical_and.reduce(
-        [(0 <= i) & (i < n) for i, n in zip(here, view.shape[batch:], strict=True)]
-    )
-    view[(..., *(i[inside] for i in here))] = value
+
+    def __init__(
+        self,
+        shape: tuple[int, ...],
+        value: float,
+        places: Callable[[], tuple[Array, ...]],
+        axes: tuple[int, ...],
+    ) -> None:
+        super().__init__(shape)
+        self.value = value
+        self.places = places
+        self.axes = axes
+
+    def part(self, out: Array, start: tuple[int, ...] | None, seed: int, name: str) -> None:
+        """Write the places that are in `out`."""
+        out[...] = 0
+        places = self.places()
+        batch = out.ndim - len(places)
+        begin = start or (0,) * out.ndim
+        here = [place - begin[axis] for place, axis in zip(places, self.axes[batch:], strict=True)]
+        view = out.transpose(self.axes)
+        inside = np.logical_and.reduce(
+            [(i >= 0) & (i < n) for i, n in zip(here, view.shape[batch:], strict=True)]
+        )
+        at: tuple[Any, ...] = (..., *(i[inside] for i in here))
+        view[at] = self.value

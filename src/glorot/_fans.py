@@ -8,62 +8,25 @@ Both follow the layer and not the shape: a depthwise kernel, a transposed one an
 experts can share a shape and have different fans.
 """
 
-import difflib
 import math
 import operator
 from collections.abc import Iterable, Sequence
-from typing import TypedDict
+from typing import Any, TypedDict
 
 from glorot import _check
-
-# The roles, in canonical order: batch, spatial, channel group, in, both, out.
-BATCH, SPATIAL, GROUP, INPUT, BOTH, OUTPUT = CANONICAL = "BSGINO"
-
-# What a layout's letters mean: framework names for spatial and channel axes among them.
-LETTERS = {
-    "B": BATCH,
-    "G": GROUP,
-    "C": GROUP,
-    "I": INPUT,
-    "O": OUTPUT,
-    "N": BOTH,
-    "H": SPATIAL,
-    "W": SPATIAL,
-    "D": SPATIAL,
-    "L": SPATIAL,
-    "T": SPATIAL,
-    "*": "*",
-}
-
-LAYOUTS = {
-    "dense": "IO",
-    "bias": "N",
-    "embedding": "BN",
-    "keras.dense": "IO",
-    "keras.conv": "*IO",
-    "keras.conv_transpose": "*OI",
-    "keras.depthwise_conv": "*GO",
-    "keras.attention_qkv": "IOO",
-    "keras.attention_out": "IIO",
-    "torch.linear": "OI",
-    "torch.bilinear": "OII",
-    "torch.conv": "OI*",
-    "torch.conv_transpose": "IO*",
-    "transformers.conv1d": "IO",
-    "flax.dense": "IO",
-    "flax.conv": "*IO",
-    "flax.conv_transpose": "*IO",
-    "flax.conv_transpose.transpose_kernel": "*OI",
-    "flax.attention_qkv": "IOO",
-    "flax.attention_out": "IIO",
-    "mlx.linear": "OI",
-    "mlx.conv": "O*I",
-    "mlx.conv_transpose": "O*I",
-}
-
-# Grouped convolutions store the channels of one group on one axis and those of all groups on the
-# other, which `groups` divides: the output axis, but the input axis in these.
-_GROUPS_DIVIDE_INPUT = {"torch.conv_transpose"}
+from glorot._layouts import (
+    BATCH,
+    BOTH,
+    CANONICAL,
+    GROUP,
+    GROUPS_DIVIDE_INPUT,
+    INPUT,
+    OUTPUT,
+    SPATIAL,
+    expand,
+    parse_equation,
+    parse_layout,
+)
 
 ORDERS = ("stored", "canonical")
 
@@ -143,7 +106,7 @@ class Axes:
         self._letters = None if layout is None else parse_layout(layout)
         if equation is not None:
             self._letters = parse_equation(equation)
-        self._divided = INPUT if layout in _GROUPS_DIVIDE_INPUT else OUTPUT
+        self._divided = INPUT if layout in GROUPS_DIVIDE_INPUT else OUTPUT
         if self.groups > 1 and self._letters is not None and self._divided not in self._letters:
             raise ValueError(
                 f"`groups`={groups} needs an axis of output channels to divide, and layout="
@@ -200,7 +163,7 @@ class Axes:
         """One role an axis of `shape`, of the letters BSGINO."""
         ndim = len(shape)
         if self._letters is not None:
-            return _expand(self._letters, shape, self.layout or self.equation)
+            return expand(self._letters, shape, self.layout or self.equation)
         taken: dict[int, str] = {}
         for role, axes in (
             (BATCH, self.batch_axes),
@@ -258,7 +221,7 @@ class Axes:
                 f"a weight of shape {tuple(shape)} is no matrix: at least one input and one output "
                 "axis are needed. Name them with `layout`."
             )
-        axes = permutation(roles, "BGSINO")
+        axes = permutation(roles, BATCH + GROUP + SPATIAL + INPUT + BOTH + OUTPUT)
         number, rows, columns = (
             math.prod(n for n, role in zip(shape, roles, strict=True) if role in group)
             for group in (BATCH + GROUP, SPATIAL + INPUT + BOTH, OUTPUT)
@@ -297,67 +260,10 @@ def permuted_strides(shape: Sequence[int], axes: Sequence[int]) -> tuple[int, ..
 def _parse_axes(argument: str, axes: object) -> tuple[int, ...] | None:
     if axes is None:
         return None
-    sequence = axes if isinstance(axes, Iterable) and not isinstance(axes, str) else (axes,)
+    sequence: Iterable[Any] = axes if isinstance(axes, Iterable) else (axes,)
     try:
         if any(isinstance(axis, bool) for axis in sequence):
             raise TypeError
         return tuple(operator.index(axis) for axis in sequence)
     except TypeError:
         raise TypeError(f"`{argument}` must be an axis or a tuple of axes, got {axes!r}.") from None
-
-
-def parse_layout(layout: str) -> str:
-    """The roles that a layout's letters mean, with its "*" kept."""
-    if not isinstance(layout, str):
-        raise TypeError(f"`layout` must be a string, got {layout!r} of {type(layout).__name__}.")
-    letters = LAYOUTS.get(layout, layout)
-    if not set(letters) <= set(LETTERS):
-        near = difflib.get_close_matches(layout, LAYOUTS, n=3, cutoff=0.4)
-        raise ValueError(
-            f"`layout` must be one letter an axis of {''.join(LETTERS)}, or a named layout; got "
-            f"{layout!r}. " + (f"Near: {', '.join(near)}." if near else f"Named: {list(LAYOUTS)}.")
-        )
-    if letters.count("*") > 1:
-        raise ValueError(f"`layout` can hold one *, got {layout!r}.")
-    return "".join(LETTERS[letter] for letter in letters)
-
-
-def parse_equation(equation: str) -> str:
-    """The roles of the axes of an einsum's second operand, the weight.
-
-    Examples:
-        >>> parse_equation("btd,dhk->bthk"), parse_equation("ebd,edf->ebf")
-        ('IOO', 'BIO')
-    """
-    if not isinstance(equation, str):
-        raise TypeError(f"`equation` must be a string, got {equation!r}.")
-    operands, arrow, result = equation.replace(" ", "").replace("...", "").partition("->")
-    inputs, comma, weight = operands.partition(",")
-    terms = inputs + weight + result
-    elided = "..." in equation.partition(",")[2].partition("->")[0]
-    if not (arrow and comma) or elided or (terms and not terms.isalpha()):
-        raise ValueError(
-            "`equation` must be an einsum of two operands, the weight second and without "
-            f"ellipsis, such as 'btd,dhk->bthk'; got {equation!r}."
-        )
-    if len(set(weight)) < len(weight):
-        raise ValueError(f"`equation` must name each axis of the weight once, got {equation!r}.")
-    roles = {(True, True): BATCH, (True, False): INPUT, (False, True): OUTPUT}
-    unused = [axis for axis in weight if axis not in inputs + result]
-    if unused:
-        raise ValueError(
-            f"axis {unused[0]!r} of the weight in `equation` {equation!r} must also be in the "
-            "input or in the result."
-        )
-    return "".join(roles[axis in inputs, axis in result] for axis in weight)
-
-
-def _expand(letters: str, shape: Sequence[int], given: str | None) -> str:
-    missing = len(shape) - len(letters) + letters.count("*")
-    if missing < 0 or ("*" not in letters and missing):
-        raise ValueError(
-            f"{given!r} names {len(letters.replace('*', ''))} axes"
-            f"{' and any number more' if '*' in letters else ''}; shape {tuple(shape)} has "
-            f"{len(shape)}."
-        )
-    return letters.replace("*", SPATIAL * missing)

@@ -258,6 +258,8 @@ class GlorotUniform(_Scheme):
         >>> init.law((784, 256)).scale == (6 / (784 + 256)) ** 0.5
         True
         >>> init((2, 2), name="w")
+        array([[-0.7239218,  1.1547691],
+               [-0.9075005, -1.0743487]], dtype=float32)
     """
 
     scale = 1.0

@@ -3,10 +3,10 @@
 
 import difflib
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import Any
 
-from glorot import _constants, _random
+from glorot import _constants, _orthogonal, _random, _sparse
 from glorot._base import Initializer
 
 _CLASSES: dict[str, type[Initializer]] = {
@@ -27,6 +27,9 @@ _CLASSES: dict[str, type[Initializer]] = {
         _random.HeNormal,
         _random.LecunUniform,
         _random.LecunNormal,
+        _orthogonal.Orthogonal,
+        _orthogonal.DeltaOrthogonal,
+        _sparse.Sparse,
     )
 }
 
@@ -52,7 +55,9 @@ ALIASES: dict[str, tuple[str, dict[str, Any]]] = {
     "one": ("Ones", {}),
     "eye": ("Identity", {}),
 }
-_SNAKE = {snake_case(name): (name, {}) for name in _CLASSES} | ALIASES
+_NAMES: dict[str, tuple[str, dict[str, Any]]] = {
+    snake_case(name): (name, {}) for name in _CLASSES
+} | ALIASES
 
 
 def get(identifier: Any) -> Any:
@@ -92,9 +97,9 @@ def get(identifier: Any) -> Any:
 
 
 def _find(identifier: str) -> tuple[str, dict[str, Any]]:
-    found = _SNAKE.get(snake_case(identifier))
+    found = _NAMES.get(snake_case(identifier))
     if found is None:
-        near = difflib.get_close_matches(snake_case(identifier), _SNAKE, n=3, cutoff=0.5)
+        near = difflib.get_close_matches(snake_case(identifier), _NAMES, n=3, cutoff=0.5)
         raise ValueError(
             f"no initializer is called {identifier!r}. "
             + (f"Near: {', '.join(near)}." if near else f"There are: {', '.join(_CLASSES)}.")

@@ -3,8 +3,9 @@
 
 from typing import Any
 
-from glorot._base import Array, Initializer
+from glorot._base import Initializer
 from glorot._stream import check_name, check_seed
+from glorot._writers import Array
 
 
 class Scope:

@@ -27,7 +27,7 @@ def parse_shard(shard: Any, shape: tuple[int, ...]) -> tuple[tuple[int, ...], tu
     `shard` is a `Shard`, any object with `start` and `stop`, or what indexing accepts, as long as
     the result is a rectangle of the same rank: a slice of step 1, an Ellipsis, a tuple of them.
     """
-    if isinstance(shard, (slice, tuple)) and not isinstance(shard, Shard) or shard is Ellipsis:
+    if (isinstance(shard, (slice, tuple)) and not isinstance(shard, Shard)) or shard is Ellipsis:
         bounds = [
             part.indices(size) for part, size in zip(_slices(shard, shape), shape, strict=True)
         ]
@@ -85,7 +85,7 @@ def parse_partition(info: Any, part: tuple[int, ...]) -> tuple[tuple[int, ...], 
             f"TensorFlow's has; got {info!r}."
         ) from None
     if not len(whole) == len(start) == len(part) or not all(
-        0 <= i and i + n <= size for i, n, size in zip(start, part, whole, strict=True)
+        i >= 0 and i + n <= size for i, n, size in zip(start, part, whole, strict=True)
     ):
         raise ValueError(
             f"`partition_info` must place the part {part} inside of the whole; got full_shape="

@@ -1,0 +1,89 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Writers: the prepared work of one (initializer, shape, dtype), which writes any part of it."""
+
+import math
+import operator
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from glorot import _kernel
+from glorot._laws import Law
+from glorot._shard import boxes
+from glorot._stream import INDEX_BITS, stream
+
+Array = np.ndarray[Any, np.dtype[Any]]
+
+
+class Writer:
+    """Writes parts of a whole weight of shape `shape`."""
+
+    __slots__ = ("shape",)
+
+    def __init__(self, shape: tuple[int, ...]) -> None:
+        if math.prod(shape) > 1 << INDEX_BITS:
+            raise ValueError(f"`shape` {shape} has more than 2**63 elements.")
+        self.shape = shape
+
+    def part(self, out: Array, start: tuple[int, ...] | None, seed: int, name: str) -> None:
+        """Write the rectangle that begins at `start` and has the shape of `out`; None: all."""
+        raise NotImplementedError
+
+    def run(self, out: Array, first: int, seed: int, name: str) -> None:
+        """Write len(out) elements of the whole flattened row-major, from `first` on."""
+        done = 0
+        for start, extent in boxes(self.shape, first, first + out.size):
+            size = math.prod(extent)
+            self.part(out[done : done + size].reshape(extent), start, seed, name)
+            done += size
+
+
+class LawWriter(Writer):
+    """Each element follows `law` on its own; `order` holds the index strides where they are not
+    row-major as stored."""
+
+    __slots__ = ("law", "order", "strides")
+
+    def __init__(self, shape: tuple[int, ...], law: Law, order: tuple[int, ...] | None) -> None:
+        super().__init__(shape)
+        self.law = law
+        self.order = order
+        self.strides = order or _kernel.row_major(shape)
+
+    def part(self, out: Array, start: tuple[int, ...] | None, seed: int, name: str) -> None:
+        """Fill by the kernel, strided where it is a shard."""
+        if start is None:
+            _kernel.fill(out, self.law, stream(seed, name), 0, self.order)
+        else:
+            first = sum(map(operator.mul, start, self.strides))
+            _kernel.fill(out, self.law, stream(seed, name), first, self.strides)
+
+    def run(self, out: Array, first: int, seed: int, name: str) -> None:
+        """Fill by the kernel, in one go where the index is row-major as stored."""
+        if self.order is None:
+            _kernel.fill(out, self.law, stream(seed, name), first)
+        else:
+            super().run(out, first, seed, name)
+
+
+class WholeWriter(Writer):
+    """`whole(seed, name)` must be computed for any part of it."""
+
+    __slots__ = ("whole",)
+
+    def __init__(self, shape: tuple[int, ...], whole: Callable[[int, str], Array]) -> None:
+        super().__init__(shape)
+        self.whole = whole
+
+    def part(self, out: Array, start: tuple[int, ...] | None, seed: int, name: str) -> None:
+        """Compute the whole, copy the part."""
+        if out.size:
+            begin = start or (0,) * out.ndim
+            part = tuple(slice(i, i + n) for i, n in zip(begin, out.shape, strict=True))
+            out[...] = self.whole(seed, name)[part]
+
+    def run(self, out: Array, first: int, seed: int, name: str) -> None:
+        """Compute the whole, copy the range."""
+        if out.size:
+            out[...] = self.whole(seed, name).reshape(-1)[first : first + out.size]
