@@ -10,6 +10,7 @@ starts its next call 256 blocks further for each value it has given: that is `of
 """
 
 import operator
+import struct
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar
@@ -35,11 +36,12 @@ _MANTISSA = {
 }
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class UniformLaw:
     """The law that `_kernel.fill` knows as "tf_uniform": u * range + low, rounded twice.
 
-    Both numbers are already rounded to the dtype of the values.
+    Both numbers are already rounded to the dtype of the values.  `low` is -0.0 where TensorFlow
+    adds nothing: adding that changes no number, while adding 0.0 turns -0.0 into 0.0.
     """
 
     range: float
@@ -50,6 +52,16 @@ class UniformLaw:
     def native(self) -> tuple[float, float]:
         """The constants as the native kernel takes them."""
         return self.range, self.low
+
+    def _bits(self) -> bytes:
+        return struct.pack("<2d", self.range, self.low)
+
+    def __eq__(self, other: object) -> bool:
+        # Not by value: laws that differ in the sign of a zero give different bytes.
+        return isinstance(other, UniformLaw) and self._bits() == other._bits()
+
+    def __hash__(self) -> int:
+        return hash(self._bits())
 
     def values(self, dtype: np.dtype[Any], stream: Stream, draw: Any) -> Array:
         """The NumPy reference; `draw(stream, k)` gives the k words of each value wanted."""
@@ -106,7 +118,9 @@ def uniform_law(
 ) -> UniformLaw:
     """The law of U(minval, maxval) in `dtype`.
 
-    A `minval` that is the integer 0 is never added, as in TensorFlow, so that -0.0 can come out.
+    TensorFlow never adds a `minval` that is the integer 0, and its graph optimizer drops the
+    addition of a 0.0 as well.  (What it makes of a -0.0 given depends on its version, and on
+    whether it has met a 0.0 before.)
     """
     with np.errstate(over="ignore", invalid="ignore"):
         low, high = (to_dtype(limit, dtype, graph=graph) for limit in (minval, maxval))
@@ -117,7 +131,7 @@ def uniform_law(
             f"the largest {dtype_name(dtype)}: TensorFlow would give infinities and NaNs. "
             "Bring them closer, or use a wider dtype."
         )
-    unshifted = isinstance(minval, int) and minval == 0
+    unshifted = not low and (graph or isinstance(minval, int))
     return UniformLaw(span, -0.0 if unshifted else float(low))
 
 

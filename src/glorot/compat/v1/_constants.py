@@ -107,6 +107,8 @@ class Constant(Initializer):
         sizes = _sizes(shape)
         values = to_dtype(self.value, found, graph=graph)
         out = np.empty(sizes, dtype=found)
+        if graph and out.size == 0 and not isinstance(self.value, np.ndarray):
+            return out  # a graph does not look at the value then
         verify = self._verify_shape if verify_shape is None else verify_shape
         if verify and values.shape != sizes:
             raise TypeError(
