@@ -1,12 +1,13 @@
 # SPDX-License-Identifier: Apache-2.0
 """Check the 32-bit normal law on every one of its 2**32 words.
 
-    python tools/check_normal_exhaustively.py [--processes N]          (make exhaustive)
+    python tools/check_normal_exhaustively.py [--target NAME] [--processes N]   (make exhaustive)
 
 For each word w in the lower half, by arithmetic wide enough that nothing can wrap:
   - no step of Horner's scheme leaves [0, 2**32), so 32-bit arithmetic gives the same;
   - the magnitude is within 2e-7 of the true quantile (scipy's ndtri of the exact probability);
-  - the library's value is the magnitude's float32, negative, and that of ~w its mirror image;
+  - the value is the magnitude's float32, negative, and that of ~w its mirror image, as the kernel
+    computes them: the one in use, or an instruction set of it, or `reference`, the NumPy code;
   - as the word rises, no value falls more than 2 units of 2**-29 (4e-9 stddevs) below one before
     it: each step of Horner's scheme rounds down, which is coarser than the words near the middle.
 Exits 1 when any of this fails, and prints the largest error with its word.
@@ -24,7 +25,7 @@ from typing import Any
 import numpy as np
 from scipy.special import ndtri  # type: ignore[import-untyped]
 
-from glorot import _laws
+from glorot import _kernel, _laws
 
 Array = np.ndarray[Any, Any]
 Values = Callable[[Array], Array]  # uint32 words -> the law's signed integers as float32
@@ -67,10 +68,26 @@ class Result:
         )
 
 
-def library_values(words: Array) -> Array:
+def reference_values(words: Array) -> Array:
     """The law as `glorot._laws` defines it."""
     values: Array = _laws.Normal(1.0).integer(np, words, 32)
     return values
+
+
+def native_values(words: Array) -> Array:
+    """The same from the native kernel: at a stddev of 2**29 the values are the integers."""
+    values = np.empty(words.shape, dtype=np.float32)
+    constants = _kernel._encode(_laws.Normal(2.0**29), values.dtype)
+    _kernel._native.apply(constants, words.ctypes.data, words.size, values.ctypes.data)
+    return values
+
+
+def values_of(target: str) -> Values:
+    """What computes values on a target, set for this process."""
+    if target == "reference":
+        return reference_values
+    _kernel._native.set_target(target)
+    return native_values
 
 
 def wide_magnitudes(words: Array, table: Array) -> tuple[Array, int, int]:
@@ -97,7 +114,7 @@ def wide_magnitudes(words: Array, table: Array) -> tuple[Array, int, int]:
     return step | 1, least, most
 
 
-def check(words: Array, table: Array, values: Values = library_values) -> Result:
+def check(words: Array, table: Array, values: Values = reference_values) -> Result:
     """Check increasing uint32 words below 2**31 and their mirror images."""
     magnitude, least, most = wide_magnitudes(words, table)
     result = Result(steps=(least, most), words=2 * len(words))
@@ -131,12 +148,12 @@ def _where(words: Array) -> str:
     return f"from word {int(words[0]):#010x}"
 
 
-def check_range(start: int, *, stop: int, table: Array) -> Result:
+def check_range(start: int, *, stop: int, table: Array, target: str) -> Result:
     """Check the words from `start`, one chunk."""
-    result = Result()
+    result, values = Result(), values_of(target)
     for begin in range(start, min(start + CHUNK, stop), BLOCK):
         words = np.arange(max(0, begin - OVERLAP), begin + BLOCK, dtype=np.uint32)
-        result = result.merge(check(words, table))
+        result = result.merge(check(words, table, values))
     return result
 
 
@@ -145,11 +162,13 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--processes", type=int, default=multiprocessing.cpu_count())
     parser.add_argument("--stop", type=int, default=HALF, help="check words below this alone")
+    parser.add_argument("--target", default=_kernel.target(), help="default: the kernel in use")
     arguments = parser.parse_args()
     began = time.monotonic()
     result = Result()
     starts = range(0, arguments.stop, CHUNK)
-    job = functools.partial(check_range, stop=arguments.stop, table=_laws.normal_table(32))
+    table = _laws.normal_table(32)
+    job = functools.partial(check_range, stop=arguments.stop, table=table, target=arguments.target)
     with multiprocessing.get_context("spawn").Pool(arguments.processes) as pool:
         for done, part in enumerate(pool.imap_unordered(job, starts), 1):
             result = result.merge(part)
@@ -159,6 +178,7 @@ def main() -> int:
                 flush=True,
             )
     print(
+        f"target {arguments.target}, {2 * arguments.stop} words\n"
         f"largest error {result.error:.6g} stddevs at word {result.word:#010x}\n"
         f"steps of Horner's scheme between {result.steps[0]:#x} and {result.steps[1]:#x}\n"
         f"magnitudes between {result.smallest * UNIT:.6g} and {result.largest * UNIT:.9f} stddevs\n"
