@@ -134,13 +134,14 @@ class Law:
 
     def check_range(self, dtype: np.dtype[Any]) -> None:
         """Refuse a law whose largest value overflows `dtype`."""
-        with np.errstate(over="ignore"):
-            rounded = np.float32(self.largest()) if dtype.itemsize < 8 else self.largest()
-            fits = np.isfinite(np.asarray(rounded).astype(dtype).astype(np.float64))
+        bits, real = (64, np.float64) if dtype == FLOATS["float64"] else (32, np.float32)
+        with np.errstate(over="ignore"):  # the steps of `values`, at its largest integer
+            most = real(self.peak(bits)) * real(self.multiplier(bits)) + real(abs(self.mean))
+            fits = np.isfinite(most.astype(dtype).astype(np.float64))
         if not fits:
             raise ValueError(
                 f"`{self.parameter}`={self.scale!r} overflows {dtype_name(dtype)}: its largest "
-                f"value would be {self.largest():.6g}. Use a smaller scale or a wider dtype."
+                f"value would be {self.largest(bits):.6g}. Use a smaller scale or a wider dtype."
             )
 
 
