@@ -19,6 +19,7 @@ import multiprocessing
 import sys
 import time
 from collections.abc import Callable
+from concurrent.futures import ProcessPoolExecutor, as_completed
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -169,9 +170,11 @@ def main() -> int:
     starts = range(0, arguments.stop, CHUNK)
     table = _laws.normal_table(32)
     job = functools.partial(check_range, stop=arguments.stop, table=table, target=arguments.target)
-    with multiprocessing.get_context("spawn").Pool(arguments.processes) as pool:
-        for done, part in enumerate(pool.imap_unordered(job, starts), 1):
-            result = result.merge(part)
+    workers = multiprocessing.get_context("spawn")
+    with ProcessPoolExecutor(arguments.processes, mp_context=workers) as pool:
+        parts = as_completed([pool.submit(job, start) for start in starts])
+        for done, part in enumerate(parts, 1):
+            result = result.merge(part.result())
             print(
                 f"{done}/{len(starts)} chunks, {time.monotonic() - began:.0f} s, "
                 f"largest error {result.error:.4g}, {len(result.faults)} faults",
