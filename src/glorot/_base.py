@@ -37,15 +37,16 @@ def read_axes(
     owner: type, options: Mapping[str, Any], allowed: type
 ) -> tuple[Axes, dict[str, object]]:
     """(axes, those options that are not default) from a constructor's axes options."""
-    unknown = set(options) - set(allowed.__annotations__)
+    choices = allowed.__annotations__
+    unknown = [option for option in options if option not in choices]
     if unknown:
         raise TypeError(
-            f"{owner.__name__} has no option {sorted(unknown)[0]!r}. Its axes options are "
-            f"{', '.join(allowed.__annotations__)}."
+            f"{owner.__name__} has no option {unknown[0]!r}. Its axes options are "
+            f"{', '.join(choice for choice in choices if choice != 'stream')}."
         )
     axes = Axes(**{k: v for k, v in options.items() if k != "stream"})
     check_stream(options.get("stream", STREAM_VERSION))
-    return axes, axes.options
+    return axes, axes.changed
 
 
 class Initializer:
@@ -78,21 +79,18 @@ class Initializer:
             config["seed"] = None if seed is None else check_seed(seed)
         config["dtype"] = dtype_name(parse_dtype(dtype, floating=self.random))
         config |= extra or {}
-        key = (
-            type(self),
-            *((k, tuple(v) if isinstance(v, list) else v) for k, v in config.items()),
-        )
+        key = (type(self), *config.items())
+        if axes is not None:
+            self.__dict__.update(axes.options, _axes=axes)
         self.__dict__.update(config)
         self.__dict__.update(_config=config, _key=key, _hash=hash(key))
-        if axes is not None:
-            self.__dict__["_axes"] = axes
 
-    def __setattr__(self, name: str, value: object) -> None:
+    def __setattr__(self, name: str, value: object = None) -> None:
         raise AttributeError(
             f"{type(self).__name__} cannot be changed; use .replace({name}=...) for a new one."
         )
 
-    __delattr__ = __setattr__  # type: ignore[assignment]
+    __delattr__ = __setattr__
 
     def __eq__(self, other: object) -> bool:
         if type(other) is not type(self):
@@ -120,7 +118,7 @@ class Initializer:
             >>> glorot.GlorotUniform(seed=1).get_config()
             {'seed': 1, 'dtype': 'float32', 'stream': 1}
         """
-        config = {k: list(v) if isinstance(v, list) else v for k, v in self._config.items()}
+        config = {k: list(v) if isinstance(v, tuple) else v for k, v in self._config.items()}
         return config | {"stream": STREAM_VERSION} if self.random else config
 
     @classmethod

@@ -11,7 +11,7 @@ def real(argument: str, value: object) -> float:
     """Return `value` as a finite float, or say what is wrong with it."""
     if isinstance(value, bool) or not isinstance(value, numbers.Real):
         raise TypeError(f"`{argument}` must be a number, got {value!r} of {type(value).__name__}.")
-    number = float(value)
+    number = float(value) + 0.0  # -0.0 would equal 0.0 and yet write other bits
     if not math.isfinite(number):
         raise ValueError(f"`{argument}` must be finite, got {value!r}.")
     return number
@@ -41,6 +41,14 @@ def choice(argument: str, value: object, choices: Sequence[str]) -> str:
     if not isinstance(value, str) or value not in choices:
         raise ValueError(f"`{argument}` must be one of {', '.join(choices)}; got {value!r}.")
     return value
+
+
+def near(word: str, choices: Sequence[str]) -> str:
+    """The end of an error: those of `choices` that `word` may have meant, else all of them."""
+    import difflib  # only errors need it
+
+    found = difflib.get_close_matches(word, choices, n=3, cutoff=0.5)
+    return f"Near: {', '.join(found)}." if found else f"There are: {', '.join(choices)}."
 
 
 def parse_shape(shape: Any) -> tuple[int, ...]:

@@ -106,8 +106,9 @@ class Constant(_Constant):
                 f"`value` must be one number, got {value!r} of {type(value).__name__}. An array "
                 "needs no initializer: copy it."
             )
-        self._freeze(dtype, {"value": value})
-        _check_held("value", value, ALL[self.dtype])
+        exact = value if isinstance(value, int) else _check.real("value", value)
+        self._freeze(dtype, {"value": exact})
+        _check_held("value", exact, ALL[self.dtype])
 
 
 class Identity(Initializer):

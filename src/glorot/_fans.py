@@ -103,27 +103,19 @@ class Axes:
         self.layout = layout
         self.equation = equation
         self._check_combination()
-        self._letters = None if layout is None else parse_layout(layout)
+        self.letters = None if layout is None else parse_layout(layout)
         if equation is not None:
-            self._letters = parse_equation(equation)
-        self._divided = INPUT if layout in GROUPS_DIVIDE_INPUT else OUTPUT
-        if self.groups > 1 and self._letters is not None and self._divided not in self._letters:
+            self.letters = parse_equation(equation)
+        self.divided = INPUT if layout in GROUPS_DIVIDE_INPUT else OUTPUT
+        if self.groups > 1 and self.letters is not None and self.divided not in self.letters:
             raise ValueError(
                 f"`groups`={groups} needs an axis of output channels to divide, and layout="
                 f"{layout!r} has none. Leave `groups` out, or name the axis O."
             )
 
     def _check_combination(self) -> None:
-        positions = {"input_axes": self.input_axes, "output_axes": self.output_axes}
-        given = [
-            option
-            for option, value in (
-                ("layout", self.layout),
-                ("equation", self.equation),
-                *positions.items(),
-            )
-            if value is not None
-        ]
+        ways = ("layout", "equation", "input_axes", "output_axes")
+        given = [option for option in ways if getattr(self, option) is not None]
         if given not in ([], ["layout"], ["equation"], ["input_axes", "output_axes"]):
             raise ValueError(
                 "the axes must be given one way: `layout`, or `equation`, or both `input_axes` and "
@@ -148,22 +140,19 @@ class Axes:
 
     @property
     def options(self) -> dict[str, object]:
-        """The options that differ from their defaults, ready for JSON."""
-        options = {
-            name: list(value) if isinstance(value, tuple) else value
-            for name, value in (
-                (name, getattr(self, name))
-                for name in ("layout", "groups", "input_axes", "output_axes", "batch_axes",
-                             "equation", "fan_in", "fan_out", "order")
-            )
-        }  # fmt: skip
-        return {name: value for name, value in options.items() if value != _DEFAULTS[name]}
+        """All options, checked."""
+        return {name: getattr(self, name) for name in _DEFAULTS}
+
+    @property
+    def changed(self) -> dict[str, object]:
+        """The options that differ from their defaults."""
+        return {name: value for name, value in self.options.items() if value != _DEFAULTS[name]}
 
     def roles(self, shape: Sequence[int]) -> str:
         """One role an axis of `shape`, of the letters BSGINO."""
         ndim = len(shape)
-        if self._letters is not None:
-            return expand(self._letters, shape, self.layout or self.equation)
+        if self.letters is not None:
+            return expand(self.letters, shape, self.layout or self.equation)
         taken: dict[int, str] = {}
         for role, axes in (
             (BATCH, self.batch_axes),
@@ -173,15 +162,16 @@ class Axes:
             for axis in axes:
                 if not -ndim <= axis < ndim:
                     raise ValueError(f"axis {axis} is outside of shape {tuple(shape)}.")
-                if taken.setdefault(axis % ndim, role) != role or len(axes) > len(
-                    {a % ndim for a in axes}
-                ):
+                if axis % ndim in taken:
                     raise ValueError(f"axis {axis} of shape {tuple(shape)} is given two roles.")
+                taken[axis % ndim] = role
         rest = ndim - len(taken)
-        if self.input_axes is not None or rest == 0:
+        if rest == 1 and self.input_axes is None:
+            default = BOTH
+        elif rest == 0 or self.input_axes is not None:
             default = SPATIAL * rest
         else:
-            default = BOTH if rest == 1 else SPATIAL * (rest - 2) + INPUT + OUTPUT
+            default = SPATIAL * (rest - 2) + INPUT + OUTPUT
         others = iter(default)
         return "".join(taken.get(axis) or next(others) for axis in range(ndim))
 
@@ -195,12 +185,12 @@ class Axes:
             for role in CANONICAL
         }
         if self.groups > 1:
-            if count[self._divided] % self.groups:
+            if count[self.divided] % self.groups:
                 raise ValueError(
-                    f"`groups`={self.groups} must divide the {count[self._divided]} channels of "
+                    f"`groups`={self.groups} must divide the {count[self.divided]} channels of "
                     f"shape {tuple(shape)}."
                 )
-            count[self._divided] //= self.groups
+            count[self.divided] //= self.groups
         field = count[SPATIAL] * count[BOTH]
         fan_in = float(field * count[INPUT]) if self.fan_in is None else self.fan_in
         fan_out = float(field * count[OUTPUT]) if self.fan_out is None else self.fan_out
@@ -216,7 +206,7 @@ class Axes:
         """The permutation that turns the weight into (number, rows, columns) matrices: batch and
         channel group axes number them, rows are (spatial, in), columns are out."""
         roles = self.roles(shape)
-        if INPUT not in roles or OUTPUT not in roles:
+        if OUTPUT not in roles or not {INPUT, SPATIAL} & set(roles):
             raise ValueError(
                 f"a weight of shape {tuple(shape)} is no matrix: at least one input and one output "
                 "axis are needed. Name them with `layout`."
@@ -229,17 +219,7 @@ class Axes:
         return axes, (number, rows, columns)
 
 
-_DEFAULTS: dict[str, object] = {
-    "layout": None,
-    "groups": 1,
-    "input_axes": None,
-    "output_axes": None,
-    "batch_axes": [],
-    "equation": None,
-    "fan_in": None,
-    "fan_out": None,
-    "order": "stored",
-}
+_DEFAULTS: dict[str, object] = dict(Axes.__init__.__kwdefaults__ or {})
 
 
 def permutation(roles: str, order: str = CANONICAL) -> tuple[int, ...]:

@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """Layouts: what letters, names of frameworks and einsum equations say of a weight's axes."""
 
-import difflib
 from collections.abc import Sequence
+
+from glorot import _check
 
 # The roles, in canonical order: batch, spatial, channel group, in, both, out.
 BATCH, SPATIAL, GROUP, INPUT, BOTH, OUTPUT = CANONICAL = "BSGINO"
@@ -60,10 +61,9 @@ def parse_layout(layout: str) -> str:
         raise TypeError(f"`layout` must be a string, got {layout!r} of {type(layout).__name__}.")
     letters = LAYOUTS.get(layout, layout)
     if not set(letters) <= set(LETTERS):
-        near = difflib.get_close_matches(layout, LAYOUTS, n=3, cutoff=0.4)
         raise ValueError(
             f"`layout` must be one letter an axis of {''.join(LETTERS)}, or a named layout; got "
-            f"{layout!r}. " + (f"Near: {', '.join(near)}." if near else f"Named: {list(LAYOUTS)}.")
+            f"{layout!r}. {_check.near(layout, tuple(LAYOUTS))}"
         )
     if letters.count("*") > 1:
         raise ValueError(f"`layout` can hold one *, got {layout!r}.")

@@ -1,12 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
 """From names and configs to initializers, and back."""
 
-import difflib
 import re
 from collections.abc import Mapping
 from typing import Any
 
-from glorot import _constants, _orthogonal, _random, _sparse
+from glorot import _check, _constants, _orthogonal, _random, _sparse
 from glorot._base import Initializer
 
 _CLASSES: dict[str, type[Initializer]] = {
@@ -99,11 +98,8 @@ def get(identifier: Any) -> Any:
 def _find(identifier: str) -> tuple[str, dict[str, Any]]:
     found = _NAMES.get(snake_case(identifier))
     if found is None:
-        near = difflib.get_close_matches(snake_case(identifier), _NAMES, n=3, cutoff=0.5)
-        raise ValueError(
-            f"no initializer is called {identifier!r}. "
-            + (f"Near: {', '.join(near)}." if near else f"There are: {', '.join(_CLASSES)}.")
-        )
+        near = _check.near(snake_case(identifier), tuple(_NAMES))
+        raise ValueError(f"no initializer is called {identifier!r}. {near}")
     return found
 
 

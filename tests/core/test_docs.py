@@ -1,0 +1,63 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What the documents say is so: docstring examples run, and the tables of names are complete."""
+
+import doctest
+import importlib
+import pkgutil
+import re
+from pathlib import Path
+
+import pytest
+
+import glorot
+from glorot._layouts import LAYOUTS, LETTERS
+from glorot._registry import _CLASSES, ALIASES
+
+# Adapters import their framework; their examples run where it is installed.
+ADAPTERS = {"glorot.torch", "glorot.jax", "glorot.keras", "glorot.tensorflow"}
+MODULES = ["glorot"] + [
+    found.name
+    for found in pkgutil.walk_packages(glorot.__path__, "glorot.")
+    if found.name not in ADAPTERS and not found.name.endswith(("._native", ".__main__"))
+]
+PAGE = Path(__file__).parents[2] / "docs" / "initializers.md"
+
+
+@pytest.mark.parametrize("module", MODULES)
+def test_docstring_examples_run(module):
+    """Every example in a docstring prints what it shows."""
+    result = doctest.testmod(importlib.import_module(module), optionflags=doctest.ELLIPSIS)
+
+    assert result.failed == 0
+
+
+def test_page_examples_run():
+    """Every example in docs/initializers.md prints what it shows."""
+    result = doctest.testfile(str(PAGE), module_relative=False, optionflags=doctest.ELLIPSIS)
+
+    assert result.attempted > 0
+    assert result.failed == 0
+
+
+def rows(heading):
+    """The backquoted first cells of the table under a heading, by the row's second cell."""
+    section = PAGE.read_text(encoding="utf-8").split(f"## {heading}\n")[1].split("\n## ")[0]
+    return dict(re.findall(r"^\| `([^`]+)` \| ([^|]+?) \|", section, re.MULTILINE))
+
+
+def test_the_class_table_is_complete():
+    """docs/initializers.md lists every class."""
+    assert set(rows("Classes")) == set(_CLASSES)
+
+
+def test_the_alias_table_is_the_registrys():
+    """docs/initializers.md lists every alias with what it means."""
+    assert {
+        alias: eval(meant.strip("`"), vars(glorot)) for alias, meant in rows("Names").items()
+    } == {alias: glorot.get(alias) for alias in ALIASES}
+
+
+def test_the_layout_tables_are_the_librarys():
+    """docs/initializers.md lists every named layout with its letters, and every letter."""
+    assert {name: letters.strip("`") for name, letters in rows("Layouts").items()} == LAYOUTS
+    assert set(rows("Letters")) == set(LETTERS)

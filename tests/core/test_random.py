@@ -1,0 +1,125 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The laws that initializers choose: exact scales, and wrong ones told apart."""
+
+import math
+
+import numpy as np
+import pytest
+
+import glorot
+from glorot import _laws
+
+# Classes -> what Keras says their law's stddev is, for fan_in 300 and fan_out 200.
+STDDEVS = {
+    glorot.GlorotUniform: math.sqrt(1 / 250),
+    glorot.GlorotNormal: math.sqrt(1 / 250),
+    glorot.HeUniform: math.sqrt(2 / 300),
+    glorot.HeNormal: math.sqrt(2 / 300),
+    glorot.LecunUniform: math.sqrt(1 / 300),
+    glorot.LecunNormal: math.sqrt(1 / 300),
+}
+
+
+@pytest.mark.parametrize("cls", STDDEVS)
+@pytest.mark.parametrize("gain", [1.0, 0.5])
+def test_schemes_have_their_published_stddev(cls, gain):
+    """300 x 200 values have the published stddev within 4 standard errors; fans swapped, the
+    truncation left uncorrected and the gain forgotten are all farther off."""
+    init = cls(seed=0, gain=gain)
+    w = init((300, 200), "float64", name="w")
+    kurtosis = 1.8 if init.distribution == "uniform" else 2.4
+    tolerance = 4 * math.sqrt((kurtosis - 1) / 4 / w.size) * gain * STDDEVS[cls]
+
+    found = math.sqrt(np.mean(w**2))
+
+    assert init.expected_stddev((300, 200)) == pytest.approx(gain * STDDEVS[cls], rel=1e-9)
+    assert abs(found - gain * STDDEVS[cls]) < tolerance
+    assert abs(w.mean()) < 4 * gain * STDDEVS[cls] / math.sqrt(w.size)
+    wrong = [0.8796, 1 / 0.8796, 1.5 if gain == 0.5 else 0.7, math.sqrt(3)]
+    if init.mode == "fan_in":
+        wrong.append(math.sqrt(300 / 200))
+    assert all(abs(found - gain * STDDEVS[cls] * factor) > tolerance for factor in wrong)
+
+
+@pytest.mark.parametrize(
+    ("mode", "fan"),
+    [("fan_in", 300), ("fan_out", 200), ("fan_avg", 250), ("fan_geo_avg", math.sqrt(60000))],
+)
+def test_scales_are_computed_in_the_written_order(mode, fan):
+    """Bounds and stddevs are the float64 results of the documented expressions, to the bit."""
+
+    def law(distribution):
+        return glorot.VarianceScaling(2.0, mode, distribution, gain=1.7).law((300, 200))
+
+    assert law("uniform") == _laws.Uniform(1.7 * math.sqrt(3.0 * 2.0 / fan))
+    assert law("untruncated_normal") == _laws.Normal(1.7 * math.sqrt(2.0 / fan))
+    assert law("truncated_normal") == _laws.TruncatedNormal(
+        1.7 * math.sqrt(2.0 / fan) / 0.87962566103423978
+    )
+
+
+def test_small_fans_count_as_one():
+    """Fans below 1, of empty weights, do not divide by zero."""
+    assert glorot.HeUniform().law((0, 4)) == _laws.Uniform(math.sqrt(6.0))
+
+
+def test_variance_scaling_has_keras_defaults():
+    """Called without options, it is Keras' lecun_normal."""
+    assert glorot.VarianceScaling().law((30, 20)) == glorot.LecunNormal().law((30, 20))
+
+
+def test_fans_are_those_of_the_whole():
+    """A shard is scaled by the whole weight's fans, not by its own."""
+    init = glorot.GlorotUniform(seed=0)
+    bound = math.sqrt(6 / (64 + 64))
+
+    part = init((64, 64), name="w", shard=np.s_[:4])
+
+    assert 0.95 * bound < abs(part).max() < bound  # its own fans would allow sqrt(6 / 68) = 0.297
+
+
+def test_random_uniform_keeps_its_limits():
+    """Values fill (minval, maxval), in low precision too."""
+    init = glorot.RandomUniform(1.0, 3.0, seed=1)
+    for dtype in ("float32", "float64", "bfloat16", "float8_e4m3fn"):
+        w = init((4096,), dtype, name="w").astype(float)
+
+        assert w.min() >= 1.0
+        assert w.max() <= 3.0
+        assert abs(w.mean() - 2.0) < 4 * init.expected_stddev(()) / 64
+    assert init.expected_stddev(()) == pytest.approx(2 / math.sqrt(12))
+
+
+def test_random_normal_is_not_truncated():
+    """N(mean, stddev**2): of 10**5 values some lie beyond 4 stddevs, as a truncated law forbids."""
+    w = glorot.RandomNormal(1.0, 0.5, seed=1)((100_000,), "float64", name="w")
+
+    assert abs(w.mean() - 1.0) < 4 * 0.5 / math.sqrt(w.size)
+    assert abs(w.std() / 0.5 - 1) < 4 * math.sqrt(0.5 / w.size)
+    assert abs(w - 1.0).max() > 4 * 0.5
+
+
+def test_truncated_normal_does_not_correct_its_stddev():
+    """`stddev` is that before the cut, as in Keras: the values' own is 0.8796 of it."""
+    init = glorot.TruncatedNormal(1.0, 0.5, seed=1)
+    w = init((100_000,), "float64", name="w")
+
+    assert init.expected_stddev(()) == pytest.approx(0.5 * 0.87962566103423978, rel=1e-12)
+    assert abs(w.std() / init.expected_stddev(()) - 1) < 4 * math.sqrt(0.35 / w.size)
+    assert abs(w - 1.0).max() < 1.0
+
+
+def test_truncated_normal_with_other_cuts():
+    """`lower` and `upper` are in stddevs."""
+    w = glorot.TruncatedNormal(0.0, 0.5, seed=1, lower=0.0, upper=1.0)((10_000,), name="w")
+
+    assert w.min() > 0.0
+    assert w.max() < 0.5
+
+
+def test_scaling_keeps_the_middle():
+    """A scaled law has its old mean."""
+    scaled = glorot.RandomUniform(1.0, 3.0).scaled(0.5)
+
+    assert (scaled.minval, scaled.maxval) == (1.5, 2.5)
+    assert glorot.RandomNormal(1.0, 0.5).scaled(2.0) == glorot.RandomNormal(1.0, 1.0)

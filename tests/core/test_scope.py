@@ -1,0 +1,88 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Scopes hand out each full name once."""
+
+import re
+
+import numpy as np
+import pytest
+
+import glorot
+
+INIT = glorot.GlorotUniform()
+
+
+def test_scopes_join_names_and_give_the_seed():
+    """A weight made through a scope is the call with its seed and its full name."""
+    scope = glorot.Scope(42)
+
+    w = (scope / "encoder" / "0")("kernel", INIT, (8, 4), dtype="float64")
+
+    assert (w == INIT((8, 4), "float64", seed=42, name="encoder.0.kernel")).all()
+
+
+def test_the_scopes_seed_wins():
+    """An initializer's own seed is not used in a scope."""
+    w = glorot.Scope(42)("w", glorot.GlorotUniform(seed=1), (3,))
+
+    assert (w == INIT((3,), seed=42, name="w")).all()
+
+
+def test_one_initializer_gives_weights_that_differ():
+    """Reusing one initializer object in a scope repeats nothing."""
+    scope = glorot.Scope(42)
+
+    query, key = (scope(name, INIT, (16, 16)) for name in ("query", "key"))
+
+    assert not (query == key).any()
+
+
+def test_names_are_used_once():
+    """The same full name a second time is refused, by whatever way it is reached."""
+    scope = glorot.Scope(42)
+    (scope / "a")("b.c", INIT, (3,))
+
+    for again in (lambda: (scope / "a" / "b")("c", INIT, (3,)), lambda: scope.take("a.b.c")):
+        with pytest.raises(ValueError, match=re.escape("the name 'a.b.c' is used already")):
+            again()
+
+
+def test_failed_calls_take_no_name():
+    """A call that raised can be repeated."""
+    scope = glorot.Scope(42)
+    with pytest.raises(TypeError, match="`shape` must be"):
+        scope("w", INIT, 3)
+
+    assert scope("w", INIT, (3,)).shape == (3,)
+
+
+def test_names_for_weights_made_elsewhere():
+    """`take` claims a name, `name` only tells it, and shards of one weight share one name."""
+    scope = glorot.Scope(42) / "layer"
+    name = scope.take("w")
+
+    parts = [INIT((4, 2), seed=42, name=name, shard=np.s_[i : i + 2]) for i in (0, 2)]
+
+    assert name == scope.name("w") == "layer.w"
+    assert (np.concatenate(parts) == INIT((4, 2), seed=42, name="layer.w")).all()
+
+
+def test_reprs():
+    """A scope shows its seed and prefix."""
+    assert repr(glorot.Scope(42)) == "Scope(42)"
+    assert repr(glorot.Scope(42) / "a") == "Scope(42, 'a')"
+
+
+@pytest.mark.parametrize(
+    ("make", "error", "message"),
+    [
+        (lambda: glorot.Scope(-1), ValueError, "`seed` must lie in"),
+        (lambda: glorot.Scope(None), TypeError, "`seed` must be an integer"),
+        (lambda: glorot.Scope(1, 2), TypeError, "`name` must be a string, got 2"),
+        (lambda: glorot.Scope(1) / "", ValueError, "`name` must not be empty"),
+        (lambda: glorot.Scope(1)(3, INIT, ()), TypeError, "`name` must be a string, got 3"),
+    ],
+)
+def test_bad_scopes_are_refused(make, error, message):
+    """Seeds and names are checked as everywhere."""
+    with pytest.raises(error, match=re.escape(message)):
+        make()
