@@ -1,0 +1,101 @@
+// SPDX-License-Identifier: Apache-2.0
+// Which targets this machine can run, and the splitting of straight fills over threads.
+#include <cstdint>
+#include <system_error>
+
+#include "threads.h"
+
+#if defined(_MSC_VER) && (defined(_M_X64) || defined(_M_IX86))
+#include <immintrin.h>
+#include <intrin.h>
+#endif
+
+namespace glorot {
+namespace {
+
+#if defined(GLOROT_HAVE_AVX2) || defined(GLOROT_HAVE_AVX512)
+struct Cpu {
+  bool avx2 = false, avx512 = false;
+  Cpu() {
+#if defined(_MSC_VER) && !defined(__clang__)
+    int r[4];
+    __cpuidex(r, 1, 0);
+    const bool os_saves = r[2] >> 27 & 1, f16c = r[2] >> 29 & 1;
+    if (!os_saves) return;
+    const uint64_t saved = _xgetbv(0);
+    __cpuidex(r, 7, 0);
+    const uint32_t ebx = uint32_t(r[1]);
+    auto has = [&](int bit) { return (ebx >> bit & 1) != 0; };
+    avx2 = (saved & 6) == 6 && f16c && has(5);
+    avx512 = avx2 && (saved & 0xe6) == 0xe6 && has(16) && has(17) && has(28) && has(30) && has(31);
+#else
+    __builtin_cpu_init();
+    avx2 = __builtin_cpu_supports("avx2") && __builtin_cpu_supports("f16c");
+    avx512 = avx2 && __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
+             __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512vl") &&
+             __builtin_cpu_supports("avx512cd");
+#endif
+  }
+};
+#endif
+
+// Below this, starting a thread costs more than it saves.
+constexpr uint64_t kLeastBytesEach = 256 << 10;
+// Outputs larger than this leave the cache before anyone reads them.
+constexpr uint64_t kBypassBytes = 8 << 20;
+
+}  // namespace
+
+const std::vector<const Kernel*>& available_kernels() {
+  static const std::vector<const Kernel*> kernels = [] {
+    std::vector<const Kernel*> found;
+#if defined(GLOROT_HAVE_AVX2) || defined(GLOROT_HAVE_AVX512)
+    const Cpu cpu;
+#endif
+#ifdef GLOROT_HAVE_AVX512
+    if (cpu.avx512) found.push_back(&kAvx512Kernel);
+#endif
+#ifdef GLOROT_HAVE_AVX2
+    if (cpu.avx2) found.push_back(&kAvx2Kernel);
+#endif
+#ifdef GLOROT_HAVE_NEON
+    found.push_back(&kNeonKernel);
+#endif
+    found.push_back(&kPortableKernel);
+    return found;
+  }();
+  return kernels;
+}
+
+void in_parallel(uint64_t pieces, uint64_t bytes, int threads,
+                 const std::function<void(uint64_t, uint64_t)>& work) {
+  uint64_t shares = bytes / kLeastBytesEach;
+  if (shares > uint64_t(threads)) shares = uint64_t(threads);
+  if (shares > pieces) shares = pieces;
+  if (shares <= 1) return work(0, pieces);
+  auto first = [&](uint64_t share) { return pieces / shares * share + pieces % shares * share / shares; };
+  std::vector<std::thread> started;
+  uint64_t share = 1;
+  try {
+    for (; share < shares; ++share)
+      started.emplace_back(work, first(share), first(share + 1));
+  } catch (const std::system_error&) {
+    work(first(share), pieces);  // no more threads to be had: do the rest here
+  }
+  work(0, first(1));
+  for (auto& thread : started) thread.join();
+}
+
+void fill_run(const Kernel& kernel, const Stream& stream, const Law& law, Dtype dtype,
+              uint64_t start, uint64_t count, void* out, int threads) {
+  constexpr uint64_t kPiece = 1024;  // keeps every share's alignment like the whole's
+  const uint64_t size = uint64_t(item_size(dtype)), bytes = count * size;
+  const uint64_t pieces = (count + kPiece - 1) / kPiece;
+  in_parallel(pieces, bytes, threads, [&](uint64_t begin, uint64_t end) {
+    const uint64_t first = begin * kPiece, last = end == pieces ? count : end * kPiece;
+    kernel.fill_run(stream, law, dtype, start + first, last - first,
+                    static_cast<char*>(out) + first * size, bytes >= kBypassBytes);
+  });
+}
+
+}  // namespace glorot

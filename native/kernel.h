@@ -1,0 +1,52 @@
+// SPDX-License-Identifier: Apache-2.0
+// What each target offers, and the filling of strided arrays on top of it.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <vector>
+
+#include "laws.h"
+
+namespace glorot {
+
+struct Kernel {
+  const char* name;
+  // Values of the `count` consecutive indices from `start`, to contiguous memory of any alignment.
+  // With `bypass`, whole cache lines skip the cache: for outputs larger than it.
+  void (*fill_run)(const Stream&, const Law&, Dtype, uint64_t start, uint64_t count, void* out,
+                   bool bypass);
+  // The four values of each listed block, one block after the other.
+  void (*fill_blocks)(const Stream&, const Law&, Dtype, const uint64_t* blocks, size_t count,
+                      void* out);
+  // The law's values for words given: for checks over all 2**32 of them.
+  void (*apply)(const Law&, const uint32_t* words, size_t count, float* out);
+};
+
+extern const Kernel kPortableKernel;
+#ifdef GLOROT_HAVE_AVX2
+extern const Kernel kAvx2Kernel;
+#endif
+#ifdef GLOROT_HAVE_AVX512
+extern const Kernel kAvx512Kernel;
+#endif
+#ifdef GLOROT_HAVE_NEON
+extern const Kernel kNeonKernel;
+#endif
+
+// The targets this machine can run, best first.
+const std::vector<const Kernel*>& available_kernels();
+
+// An array: its sizes, its byte strides, and the index step along each axis.
+struct Layout {
+  std::vector<uint64_t> shape, steps;
+  std::vector<int64_t> strides;
+};
+
+// Both split the work over at most `threads` threads; the bytes do not depend on how many.
+void fill_run(const Kernel&, const Stream&, const Law&, Dtype, uint64_t start, uint64_t count,
+              void* out, int threads);
+void fill_strided(const Kernel&, const Stream&, const Law&, Dtype, uint64_t start, Layout layout,
+                  void* out, int threads);
+
+}  // namespace glorot

@@ -1,0 +1,105 @@
+// SPDX-License-Identifier: Apache-2.0
+// The Python module glorot._native.  _kernel.py checks what it passes here.
+#include <nanobind/nanobind.h>
+#include <nanobind/stl/string.h>
+#include <nanobind/stl/vector.h>
+
+#include <atomic>
+#include <cstring>
+#include <string>
+
+#include "kernel.h"
+#include "moments.h"
+
+namespace nb = nanobind;
+using namespace glorot;
+
+namespace {
+
+std::atomic<const Kernel*> current{nullptr};
+
+const Kernel& kernel() { return *current.load(std::memory_order_relaxed); }
+
+void set_target(const std::string& name) {
+  std::string names;
+  for (const Kernel* candidate : available_kernels()) {
+    if (name == candidate->name) {
+      current = candidate;
+      return;
+    }
+    names += (names.empty() ? "" : ", ") + std::string(candidate->name);
+  }
+  throw nb::value_error(("target \"" + name + "\" cannot run here; this machine has: " + names +
+                         " (and \"reference\", the NumPy code).").c_str());
+}
+
+Law law_of(nb::bytes constants) {
+  Law law;
+  if (constants.size() != sizeof law) throw nb::value_error("a law's constants have another size");
+  std::memcpy(&law, constants.c_str(), sizeof law);
+  return law;
+}
+
+constexpr uint64_t kKeepGil = 16384;  // releasing it costs more than so few elements
+
+template <class Work> void run(uint64_t count, const Work& work) {
+  if (count < kKeepGil) return work();
+  nb::gil_scoped_release release;
+  work();
+}
+
+void py_fill_run(uintptr_t out, uint32_t dtype, nb::bytes constants, uint64_t key,
+                 uint64_t counter_lo, uint64_t counter_hi, uint64_t start, uint64_t count,
+                 int threads) {
+  const Law law = law_of(constants);
+  const Stream stream{key, counter_lo, counter_hi};
+  run(count, [&] {
+    fill_run(kernel(), stream, law, Dtype(dtype), start, count, reinterpret_cast<void*>(out),
+             threads);
+  });
+}
+
+void py_fill_strided(uintptr_t out, uint32_t dtype, nb::bytes constants, uint64_t key,
+                     uint64_t counter_lo, uint64_t counter_hi, uint64_t start,
+                     std::vector<uint64_t> shape, std::vector<uint64_t> steps,
+                     std::vector<int64_t> strides, int threads) {
+  const Law law = law_of(constants);
+  const Stream stream{key, counter_lo, counter_hi};
+  uint64_t count = 1;
+  for (const uint64_t n : shape) count *= n;
+  run(count, [&] {
+    fill_strided(kernel(), stream, law, Dtype(dtype), start, {shape, steps, strides},
+                 reinterpret_cast<void*>(out), threads);
+  });
+}
+
+void py_apply(nb::bytes constants, uintptr_t words, uint64_t count, uintptr_t out) {
+  const Law law = law_of(constants);
+  run(count, [&] {
+    kernel().apply(law, reinterpret_cast<const uint32_t*>(words), count,
+                   reinterpret_cast<float*>(out));
+  });
+}
+
+nb::tuple py_moments(uintptr_t data, uint32_t dtype, uint64_t count) {
+  Moments result;
+  run(count, [&] { result = moments(reinterpret_cast<const void*>(data), Dtype(dtype), count); });
+  return nb::make_tuple(result.sum, result.sum_of_squares);
+}
+
+}  // namespace
+
+NB_MODULE(_native, m) {
+  current = available_kernels().front();
+  m.def("target", [] { return std::string(kernel().name); }, "The target in use.");
+  m.def("targets", [] {
+    std::vector<std::string> names;
+    for (const Kernel* candidate : available_kernels()) names.emplace_back(candidate->name);
+    return names;
+  }, "The targets this machine can run, best first.");
+  m.def("set_target", &set_target, nb::arg("name"));
+  m.def("fill_run", &py_fill_run);
+  m.def("fill_strided", &py_fill_strided);
+  m.def("apply", &py_apply);
+  m.def("moments", &py_moments);
+}

@@ -1,0 +1,125 @@
+// SPDX-License-Identifier: Apache-2.0
+// Vectors of the avx2 target (AVX2, F16C): 8 words, 4 Philox blocks.
+#pragma once
+
+#include <immintrin.h>
+
+#include "laws.h"
+
+namespace glorot::avx2 {
+
+struct Target {
+  static constexpr const char* kName = "avx2";
+  static constexpr int kLanes = 8, kBlocks = 4;
+  using Word = __m256i;
+  using Real = __m256;
+  using Digit = __m256i;  // one 32-bit digit a block, in the low half of a 64-bit lane
+  using Product = __m256i;
+
+  static Digit digit(uint32_t x) { return _mm256_set1_epi64x(x); }
+  static Product multiply(Digit a, Digit b) { return _mm256_mul_epu32(a, b); }
+  static Digit high(Product p) { return _mm256_srli_epi64(p, 32); }
+  static Digit low(Product p) { return p; }
+  static Digit xor2(Digit a, Digit b) { return _mm256_xor_si256(a, b); }
+  static Digit xor3(Digit a, Digit b, Digit c) { return xor2(a, xor2(b, c)); }
+  static Digit consecutive(uint32_t first) {
+    return _mm256_add_epi64(_mm256_set1_epi64x(first), _mm256_setr_epi64x(0, 2, 1, 3));
+  }
+  static Digit low_digits(const uint64_t* counters) {
+    return _mm256_permute4x64_epi64(_mm256_loadu_si256(reinterpret_cast<const __m256i*>(counters)),
+                                    0b11'01'10'00);
+  }
+  static void interleave(Digit c0, Digit c1, Digit c2, Digit c3, Word out[2]) {
+    const __m256i a = _mm256_blend_epi32(c0, _mm256_slli_epi64(c1, 32), 0xAA);
+    const __m256i b = _mm256_blend_epi32(c2, _mm256_slli_epi64(c3, 32), 0xAA);
+    out[0] = _mm256_unpacklo_epi64(a, b);
+    out[1] = _mm256_unpackhi_epi64(a, b);
+  }
+
+  static Word word(uint32_t x) { return _mm256_set1_epi32(int(x)); }
+  static Word load(const uint32_t* p) {
+    return _mm256_loadu_si256(reinterpret_cast<const __m256i*>(p));
+  }
+  static void store(uint32_t* p, Word x) { _mm256_storeu_si256(reinterpret_cast<__m256i*>(p), x); }
+  static void store(float* p, Real x) { _mm256_storeu_ps(p, x); }
+  static void stream(float* p, Real x) { _mm256_stream_ps(p, x); }
+  static void fence() { _mm_sfence(); }
+  static Word add(Word a, Word b) { return _mm256_add_epi32(a, b); }
+  static Word sub(Word a, Word b) { return _mm256_sub_epi32(a, b); }
+  static Word bit_and(Word a, Word b) { return _mm256_and_si256(a, b); }
+  static Word bit_or(Word a, Word b) { return _mm256_or_si256(a, b); }
+  static Word bit_xor(Word a, Word b) { return _mm256_xor_si256(a, b); }
+  static Word and_not(Word a, Word b) { return _mm256_andnot_si256(a, b); }
+  template <int n> static Word shl(Word a) { return _mm256_slli_epi32(a, n); }
+  template <int n> static Word shr(Word a) { return _mm256_srli_epi32(a, n); }
+  static Word sign_mask(Word a) { return _mm256_srai_epi32(a, 31); }
+  static Word min(Word a, Word b) { return _mm256_min_epu32(a, b); }
+  static Word max(Word a, Word b) { return _mm256_max_epu32(a, b); }
+  static Word select(Word mask, Word b, Word c) { return _mm256_blendv_epi8(b, c, mask); }
+  static Word less(Word a, Word b) {  // unsigned
+    return _mm256_andnot_si256(_mm256_cmpeq_epi32(max(a, b), a), word(~0u));
+  }
+  static Word mulhi(Word a, Word b) {
+    const __m256i even = _mm256_mul_epu32(a, b);
+    const __m256i odd = _mm256_mul_epu32(_mm256_srli_epi64(a, 32), _mm256_srli_epi64(b, 32));
+    return _mm256_blend_epi32(_mm256_srli_epi64(even, 32), odd, 0xAA);
+  }
+  static Real signed_real(Word a) { return _mm256_cvtepi32_ps(a); }
+  // Magnitudes of the common rows lie below 4 stddevs, 2**31: signed conversion serves.
+  static Real unsigned_real(Word a) { return _mm256_cvtepi32_ps(a); }
+  static Word bits(Real a) { return _mm256_castps_si256(a); }
+  static Real from_bits(Word a) { return _mm256_castsi256_ps(a); }
+  static Real real(float x) { return _mm256_set1_ps(x); }
+  static Real add(Real a, Real b) { return _mm256_add_ps(a, b); }
+  static Real sub(Real a, Real b) { return _mm256_sub_ps(a, b); }
+  static Real mul(Real a, Real b) { return _mm256_mul_ps(a, b); }
+  static Real min(Real a, Real b) { return _mm256_min_ps(a, b); }
+  static Real max(Real a, Real b) { return _mm256_max_ps(a, b); }
+  static void store16(uint16_t* p, Word x) {
+    const __m256i packed = _mm256_permute4x64_epi64(_mm256_packus_epi32(x, x), 0b11'01'10'00);
+    _mm_storeu_si128(reinterpret_cast<__m128i*>(p), _mm256_castsi256_si128(packed));
+  }
+  static void store8(uint8_t* p, Word x) {
+    const __m256i packed = _mm256_permute4x64_epi64(_mm256_packus_epi32(x, x), 0b11'01'10'00);
+    const __m128i bytes = _mm_packus_epi16(_mm256_castsi256_si128(packed), _mm_setzero_si128());
+    _mm_storel_epi64(reinterpret_cast<__m128i*>(p), bytes);
+  }
+  static void store_float16(uint16_t* p, Real x) {
+    _mm_storeu_si128(reinterpret_cast<__m128i*>(p), _mm256_cvtps_ph(x, _MM_FROUND_TO_NEAREST_INT));
+  }
+
+  // The table's first 8 octaves: four 8-entry permutations for each coefficient, then a choice.
+  struct NormalTable {
+    __m256i column[kDegree32 + 1][4];
+    NormalTable() {
+      for (int degree = 0; degree <= kDegree32; ++degree)
+        for (int part = 0; part < 4; ++part)
+          column[degree][part] = _mm256_load_si256(
+              reinterpret_cast<const __m256i*>(kNormalColumns.cell[degree] + 8 * part));
+    }
+    Word coefficient(int degree, Word row) const {
+      const __m256i* c = column[degree];
+      const __m256 bit3 = _mm256_castsi256_ps(shl<28>(row)), bit4 = _mm256_castsi256_ps(shl<27>(row));
+      auto pick = [&](int part) {
+        return _mm256_castsi256_ps(_mm256_permutevar8x32_epi32(c[part], row));
+      };
+      return _mm256_castps_si256(_mm256_blendv_ps(_mm256_blendv_ps(pick(0), pick(1), bit3),
+                                                  _mm256_blendv_ps(pick(2), pick(3), bit3), bit4));
+    }
+  };
+  static constexpr bool kTableIsPart = true;
+  static void split_tail(Word folded, Word& octave, Word& fraction) {
+    // No count of leading zeros: read the exponent of folded, whose top bit is clear, after
+    // clearing the bit below its leading one, which would otherwise round up.
+    const Word top = _mm256_andnot_si256(shr<1>(folded), folded);
+    const Word exponent = shr<23>(bits(_mm256_cvtepi32_ps(top)));
+    octave = min(sub(word(127 + 30), exponent), word(31));  // folded = 0: the last octave
+    const Word tail = bit_or(shl<1>(folded), word(1));
+    fraction = _mm256_sllv_epi32(tail, add(octave, word(1)));  // a shift by 32 gives 0
+  }
+  static uint32_t rare(Word octave) {
+    return uint32_t(_mm256_movemask_ps(_mm256_castsi256_ps(_mm256_cmpgt_epi32(octave, word(7)))));
+  }
+};
+
+}  // namespace glorot::avx2

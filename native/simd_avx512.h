@@ -1,0 +1,112 @@
+// SPDX-License-Identifier: Apache-2.0
+// Vectors of the avx512 target (F, BW, DQ, VL, CD): 16 words, 8 Philox blocks.
+#pragma once
+
+#include <immintrin.h>
+
+#include "laws.h"
+
+namespace glorot::avx512 {
+
+struct Target {
+  static constexpr const char* kName = "avx512";
+  static constexpr int kLanes = 16, kBlocks = 8;
+  using Word = __m512i;  // 16 x uint32
+  using Real = __m512;   // 16 x float32
+  // One 32-bit digit a block, in the low half of a 64-bit lane.  The high halves hold anything:
+  // the multiplication ignores them.
+  using Digit = __m512i;
+  using Product = __m512i;
+
+  static Digit digit(uint32_t x) { return _mm512_set1_epi64(x); }
+  static Product multiply(Digit a, Digit b) { return _mm512_mul_epu32(a, b); }
+  static Digit high(Product p) { return _mm512_srli_epi64(p, 32); }
+  static Digit low(Product p) { return p; }
+  static Digit xor2(Digit a, Digit b) { return _mm512_xor_si512(a, b); }
+  static Digit xor3(Digit a, Digit b, Digit c) { return _mm512_ternarylogic_epi64(a, b, c, 0x96); }
+  // Blocks sit in the lanes in the order that lets `interleave` put them straight.
+  static Digit consecutive(uint32_t first) {
+    return _mm512_add_epi64(_mm512_set1_epi64(first), _mm512_setr_epi64(0, 4, 1, 5, 2, 6, 3, 7));
+  }
+  static Digit low_digits(const uint64_t* counters) {
+    return _mm512_permutexvar_epi64(_mm512_setr_epi64(0, 4, 1, 5, 2, 6, 3, 7),
+                                    _mm512_loadu_si512(counters));
+  }
+  static void interleave(Digit c0, Digit c1, Digit c2, Digit c3, Word out[2]) {
+    const __m512i a = _mm512_mask_shuffle_epi32(c0, 0xAAAA, c1, _MM_PERM_CCAA);
+    const __m512i b = _mm512_mask_shuffle_epi32(c2, 0xAAAA, c3, _MM_PERM_CCAA);
+    out[0] = _mm512_unpacklo_epi64(a, b);
+    out[1] = _mm512_unpackhi_epi64(a, b);
+  }
+
+  static Word word(uint32_t x) { return _mm512_set1_epi32(int(x)); }
+  static Word load(const uint32_t* p) { return _mm512_loadu_si512(p); }
+  static void store(uint32_t* p, Word x) { _mm512_storeu_si512(p, x); }
+  static void store(float* p, Real x) { _mm512_storeu_ps(p, x); }
+  static void stream(float* p, Real x) { _mm512_stream_ps(p, x); }
+  static void fence() { _mm_sfence(); }
+  static Word add(Word a, Word b) { return _mm512_add_epi32(a, b); }
+  static Word sub(Word a, Word b) { return _mm512_sub_epi32(a, b); }
+  static Word bit_and(Word a, Word b) { return _mm512_and_si512(a, b); }
+  static Word bit_or(Word a, Word b) { return _mm512_or_si512(a, b); }
+  static Word bit_xor(Word a, Word b) { return _mm512_xor_si512(a, b); }
+  static Word and_not(Word a, Word b) { return _mm512_andnot_si512(a, b); }  // ~a & b
+  template <int n> static Word shl(Word a) { return _mm512_slli_epi32(a, n); }
+  template <int n> static Word shr(Word a) { return _mm512_srli_epi32(a, n); }
+  static Word sign_mask(Word a) { return _mm512_srai_epi32(a, 31); }
+  static Word min(Word a, Word b) { return _mm512_min_epu32(a, b); }
+  static Word max(Word a, Word b) { return _mm512_max_epu32(a, b); }
+  // b where the top bit of `mask` is clear, c where it is set; `mask` is all zeros or ones.
+  static Word select(Word mask, Word b, Word c) { return _mm512_ternarylogic_epi32(mask, b, c, 0xAC); }
+  static Word less(Word a, Word b) { return _mm512_movm_epi32(_mm512_cmplt_epu32_mask(a, b)); }
+  static Word mulhi(Word a, Word b) {
+    const __m512i even = _mm512_mul_epu32(a, b);
+    const __m512i odd = _mm512_mul_epu32(_mm512_srli_epi64(a, 32), _mm512_srli_epi64(b, 32));
+    return _mm512_mask_shuffle_epi32(odd, 0x5555, even, _MM_PERM_DDBB);
+  }
+  static Real signed_real(Word a) { return _mm512_cvtepi32_ps(a); }
+  static Real unsigned_real(Word a) { return _mm512_cvtepu32_ps(a); }
+  static Word bits(Real a) { return _mm512_castps_si512(a); }
+  static Real from_bits(Word a) { return _mm512_castsi512_ps(a); }
+  static Real real(float x) { return _mm512_set1_ps(x); }
+  static Real add(Real a, Real b) { return _mm512_add_ps(a, b); }
+  static Real sub(Real a, Real b) { return _mm512_sub_ps(a, b); }
+  static Real mul(Real a, Real b) { return _mm512_mul_ps(a, b); }
+  static Real min(Real a, Real b) { return _mm512_min_ps(a, b); }
+  static Real max(Real a, Real b) { return _mm512_max_ps(a, b); }
+  static void store16(uint16_t* p, Word x) {
+    _mm256_storeu_si256(reinterpret_cast<__m256i*>(p), _mm512_cvtepi32_epi16(x));
+  }
+  static void store8(uint8_t* p, Word x) {
+    _mm_storeu_si128(reinterpret_cast<__m128i*>(p), _mm512_cvtepi32_epi8(x));
+  }
+  static void store_float16(uint16_t* p, Real x) {
+    _mm256_storeu_si256(reinterpret_cast<__m256i*>(p), _mm512_cvtps_ph(x, _MM_FROUND_TO_NEAREST_INT));
+  }
+
+  // The table's first 8 octaves live in registers: 32 rows, a permutation of two vectors for each
+  // coefficient.  One word in 256 lies beyond; the caller mends those lanes (`rare`).
+  struct NormalTable {
+    __m512i column[kDegree32 + 1][2];
+    NormalTable() {
+      for (int degree = 0; degree <= kDegree32; ++degree)
+        for (int part = 0; part < 2; ++part)
+          column[degree][part] = _mm512_load_si512(kNormalColumns.cell[degree] + 16 * part);
+    }
+    Word coefficient(int degree, Word row) const {
+      return _mm512_permutex2var_epi32(column[degree][0], row, column[degree][1]);
+    }
+  };
+  static constexpr bool kTableIsPart = true;
+  // octave and fraction (leading one removed) of an odd tail = folded << 1 | 1.
+  static void split_tail(Word folded, Word& octave, Word& fraction) {
+    const Word tail = bit_or(shl<1>(folded), word(1));
+    octave = _mm512_lzcnt_epi32(tail);
+    fraction = _mm512_sllv_epi32(tail, add(octave, word(1)));
+  }
+  static uint32_t rare(Word octave) {
+    return _mm512_cmpgt_epu32_mask(octave, word(7));
+  }
+};
+
+}  // namespace glorot::avx512

@@ -1,0 +1,115 @@
+// SPDX-License-Identifier: Apache-2.0
+// Vectors of the neon target (AArch64): 4 words, 4 Philox blocks.
+#pragma once
+
+#include <arm_neon.h>
+
+#include "laws.h"
+
+namespace glorot::neon {
+
+struct Target {
+  static constexpr const char* kName = "neon";
+  static constexpr int kLanes = 4, kBlocks = 4;
+  using Word = uint32x4_t;
+  using Real = float32x4_t;
+  using Digit = uint32x4_t;
+  struct Product { uint64x2_t first, second; };
+
+  static Digit digit(uint32_t x) { return vdupq_n_u32(x); }
+  static Product multiply(Digit a, Digit b) {
+    return {vmull_u32(vget_low_u32(a), vget_low_u32(b)), vmull_high_u32(a, b)};
+  }
+  static Digit high(Product p) {
+    return vuzp2q_u32(vreinterpretq_u32_u64(p.first), vreinterpretq_u32_u64(p.second));
+  }
+  static Digit low(Product p) {
+    return vuzp1q_u32(vreinterpretq_u32_u64(p.first), vreinterpretq_u32_u64(p.second));
+  }
+  static Digit xor2(Digit a, Digit b) { return veorq_u32(a, b); }
+  static Digit xor3(Digit a, Digit b, Digit c) { return veorq_u32(a, veorq_u32(b, c)); }
+  static Digit consecutive(uint32_t first) {
+    const uint32_t offsets[4] = {0, 1, 2, 3};
+    return vaddq_u32(vdupq_n_u32(first), vld1q_u32(offsets));
+  }
+  static Digit low_digits(const uint64_t* counters) {
+    const uint32x4_t a = vreinterpretq_u32_u64(vld1q_u64(counters));
+    const uint32x4_t b = vreinterpretq_u32_u64(vld1q_u64(counters + 2));
+    return vuzp1q_u32(a, b);
+  }
+  static void interleave(Digit c0, Digit c1, Digit c2, Digit c3, Word out[4]) {
+    const uint32x4_t a = vzip1q_u32(c0, c1), b = vzip2q_u32(c0, c1);
+    const uint32x4_t c = vzip1q_u32(c2, c3), d = vzip2q_u32(c2, c3);
+    auto join = [](uint32x4_t x, uint32x4_t y, bool upper) {
+      const uint64x2_t p = vreinterpretq_u64_u32(x), q = vreinterpretq_u64_u32(y);
+      return vreinterpretq_u32_u64(upper ? vzip2q_u64(p, q) : vzip1q_u64(p, q));
+    };
+    out[0] = join(a, c, false);
+    out[1] = join(a, c, true);
+    out[2] = join(b, d, false);
+    out[3] = join(b, d, true);
+  }
+
+  static Word word(uint32_t x) { return vdupq_n_u32(x); }
+  static Word load(const uint32_t* p) { return vld1q_u32(p); }
+  static void store(uint32_t* p, Word x) { vst1q_u32(p, x); }
+  static void store(float* p, Real x) { vst1q_f32(p, x); }
+  static void stream(float* p, Real x) { vst1q_f32(p, x); }
+  static void fence() {}
+  static Word add(Word a, Word b) { return vaddq_u32(a, b); }
+  static Word sub(Word a, Word b) { return vsubq_u32(a, b); }
+  static Word bit_and(Word a, Word b) { return vandq_u32(a, b); }
+  static Word bit_or(Word a, Word b) { return vorrq_u32(a, b); }
+  static Word bit_xor(Word a, Word b) { return veorq_u32(a, b); }
+  static Word and_not(Word a, Word b) { return vbicq_u32(b, a); }
+  template <int n> static Word shl(Word a) { return vshlq_n_u32(a, n); }
+  template <int n> static Word shr(Word a) { return vshrq_n_u32(a, n); }
+  static Word sign_mask(Word a) {
+    return vreinterpretq_u32_s32(vshrq_n_s32(vreinterpretq_s32_u32(a), 31));
+  }
+  static Word min(Word a, Word b) { return vminq_u32(a, b); }
+  static Word max(Word a, Word b) { return vmaxq_u32(a, b); }
+  static Word select(Word mask, Word b, Word c) { return vbslq_u32(mask, c, b); }
+  static Word less(Word a, Word b) { return vcltq_u32(a, b); }
+  static Word mulhi(Word a, Word b) { return high(multiply(a, b)); }
+  static Real signed_real(Word a) { return vcvtq_f32_s32(vreinterpretq_s32_u32(a)); }
+  static Real unsigned_real(Word a) { return vcvtq_f32_u32(a); }
+  static Word bits(Real a) { return vreinterpretq_u32_f32(a); }
+  static Real from_bits(Word a) { return vreinterpretq_f32_u32(a); }
+  static Real real(float x) { return vdupq_n_f32(x); }
+  static Real add(Real a, Real b) { return vaddq_f32(a, b); }
+  static Real sub(Real a, Real b) { return vsubq_f32(a, b); }
+  static Real mul(Real a, Real b) { return vmulq_f32(a, b); }
+  static Real min(Real a, Real b) { return vminq_f32(a, b); }
+  static Real max(Real a, Real b) { return vmaxq_f32(a, b); }
+  static void store16(uint16_t* p, Word x) { vst1_u16(p, vmovn_u32(x)); }
+  static void store8(uint8_t* p, Word x) {
+    const uint16x4_t halves = vmovn_u32(x);
+    const uint8x8_t bytes = vmovn_u16(vcombine_u16(halves, halves));
+    const uint32_t four = vget_lane_u32(vreinterpret_u32_u8(bytes), 0);
+    std::memcpy(p, &four, sizeof four);
+  }
+  static void store_float16(uint16_t* p, Real x) {
+    vst1_u16(p, vreinterpret_u16_f16(vcvt_f16_f32(x)));
+  }
+
+  // Rows are read one lane at a time: NEON has no gather.
+  struct NormalTable {
+    Word coefficient(int degree, Word row) const {
+      uint32_t rows[4], cells[4];
+      vst1q_u32(rows, row);
+      for (int lane = 0; lane < 4; ++lane) cells[lane] = kNormal32[rows[lane]][degree];
+      return vld1q_u32(cells);
+    }
+  };
+  static constexpr bool kTableIsPart = false;
+  static void split_tail(Word folded, Word& octave, Word& fraction) {
+    const Word tail = bit_or(shl<1>(folded), word(1));
+    octave = vclzq_u32(tail);
+    const int32x4_t shift = vreinterpretq_s32_u32(add(octave, word(1)));
+    fraction = vshlq_u32(tail, shift);  // a shift by 32 gives 0
+  }
+  static uint32_t rare(Word) { return 0; }
+};
+
+}  // namespace glorot::neon

@@ -1,0 +1,111 @@
+// SPDX-License-Identifier: Apache-2.0
+// Vectors of the portable target: plain C++ on arrays of 4, which compilers vectorise as they can.
+#pragma once
+
+#include "laws.h"
+
+namespace glorot::portable {
+
+struct Target {
+  static constexpr const char* kName = "portable";
+  static constexpr int kLanes = 4, kBlocks = 4;
+  struct Word { uint32_t lane[4]; };
+  struct Real { float lane[4]; };
+  struct Product { uint64_t lane[4]; };
+  using Digit = Word;
+
+  template <class To = Word, class Function> static To each(Function function) {
+    To result;
+    for (int i = 0; i < 4; ++i) result.lane[i] = function(i);
+    return result;
+  }
+
+  static Digit digit(uint32_t x) { return word(x); }
+  static Product multiply(Digit a, Digit b) {
+    return each<Product>([&](int i) { return uint64_t(a.lane[i]) * b.lane[i]; });
+  }
+  static Digit high(Product p) { return each([&](int i) { return uint32_t(p.lane[i] >> 32); }); }
+  static Digit low(Product p) { return each([&](int i) { return uint32_t(p.lane[i]); }); }
+  static Digit xor2(Digit a, Digit b) { return bit_xor(a, b); }
+  static Digit xor3(Digit a, Digit b, Digit c) { return bit_xor(a, bit_xor(b, c)); }
+  static Digit consecutive(uint32_t first) { return each([&](int i) { return first + uint32_t(i); }); }
+  static Digit low_digits(const uint64_t* counters) {
+    return each([&](int i) { return uint32_t(counters[i]); });
+  }
+  static void interleave(Digit c0, Digit c1, Digit c2, Digit c3, Word out[4]) {
+    for (int i = 0; i < 4; ++i) out[i] = {{c0.lane[i], c1.lane[i], c2.lane[i], c3.lane[i]}};
+  }
+
+  static Word word(uint32_t x) { return {{x, x, x, x}}; }
+  static Word load(const uint32_t* p) { Word x; std::memcpy(&x, p, sizeof x); return x; }
+  static void store(uint32_t* p, Word x) { std::memcpy(p, &x, sizeof x); }
+  static void store(float* p, Real x) { std::memcpy(p, &x, sizeof x); }
+  static void stream(float* p, Real x) { store(p, x); }
+  static void fence() {}
+  static Word add(Word a, Word b) { return each([&](int i) { return a.lane[i] + b.lane[i]; }); }
+  static Word sub(Word a, Word b) { return each([&](int i) { return a.lane[i] - b.lane[i]; }); }
+  static Word bit_and(Word a, Word b) { return each([&](int i) { return a.lane[i] & b.lane[i]; }); }
+  static Word bit_or(Word a, Word b) { return each([&](int i) { return a.lane[i] | b.lane[i]; }); }
+  static Word bit_xor(Word a, Word b) { return each([&](int i) { return a.lane[i] ^ b.lane[i]; }); }
+  static Word and_not(Word a, Word b) { return each([&](int i) { return ~a.lane[i] & b.lane[i]; }); }
+  template <int n> static Word shl(Word a) { return each([&](int i) { return a.lane[i] << n; }); }
+  template <int n> static Word shr(Word a) { return each([&](int i) { return a.lane[i] >> n; }); }
+  static Word sign_mask(Word a) { return each([&](int i) { return 0u - (a.lane[i] >> 31); }); }
+  static Word min(Word a, Word b) {
+    return each([&](int i) { return a.lane[i] < b.lane[i] ? a.lane[i] : b.lane[i]; });
+  }
+  static Word max(Word a, Word b) {
+    return each([&](int i) { return a.lane[i] > b.lane[i] ? a.lane[i] : b.lane[i]; });
+  }
+  static Word select(Word mask, Word b, Word c) {
+    return each([&](int i) { return (b.lane[i] & ~mask.lane[i]) | (c.lane[i] & mask.lane[i]); });
+  }
+  static Word less(Word a, Word b) {
+    return each([&](int i) { return a.lane[i] < b.lane[i] ? ~0u : 0u; });
+  }
+  static Word mulhi(Word a, Word b) { return high(multiply(a, b)); }
+  static Real signed_real(Word a) {
+    return each<Real>([&](int i) { return float(int32_t(a.lane[i])); });
+  }
+  static Real unsigned_real(Word a) { return each<Real>([&](int i) { return float(a.lane[i]); }); }
+  static Word bits(Real a) { return each([&](int i) { return bits_of(a.lane[i]); }); }
+  static Real from_bits(Word a) {
+    return each<Real>([&](int i) { return float_from_bits(a.lane[i]); });
+  }
+  static Real real(float x) { return {{x, x, x, x}}; }
+  static Real add(Real a, Real b) { return each<Real>([&](int i) { return a.lane[i] + b.lane[i]; }); }
+  static Real sub(Real a, Real b) { return each<Real>([&](int i) { return a.lane[i] - b.lane[i]; }); }
+  static Real mul(Real a, Real b) { return each<Real>([&](int i) { return a.lane[i] * b.lane[i]; }); }
+  static Real min(Real a, Real b) {
+    return each<Real>([&](int i) { return a.lane[i] < b.lane[i] ? a.lane[i] : b.lane[i]; });
+  }
+  static Real max(Real a, Real b) {
+    return each<Real>([&](int i) { return a.lane[i] > b.lane[i] ? a.lane[i] : b.lane[i]; });
+  }
+  static void store16(uint16_t* p, Word x) {
+    for (int i = 0; i < 4; ++i) p[i] = uint16_t(x.lane[i]);
+  }
+  static void store8(uint8_t* p, Word x) {
+    for (int i = 0; i < 4; ++i) p[i] = uint8_t(x.lane[i]);
+  }
+  static void store_float16(uint16_t* p, Real x) {
+    for (int i = 0; i < 4; ++i) p[i] = uint16_t(round_small<5, 10>(x.lane[i]));
+  }
+
+  struct NormalTable {
+    Word coefficient(int degree, Word row) const {
+      return each([&](int i) { return kNormal32[row.lane[i]][degree]; });
+    }
+  };
+  static constexpr bool kTableIsPart = false;
+  static void split_tail(Word folded, Word& octave, Word& fraction) {
+    for (int i = 0; i < 4; ++i) {
+      const uint32_t tail = folded.lane[i] << 1 | 1;
+      octave.lane[i] = uint32_t(leading_zeros(tail) - 32);
+      fraction.lane[i] = (tail << octave.lane[i]) << 1;
+    }
+  }
+  static uint32_t rare(Word) { return 0; }
+};
+
+}  // namespace glorot::portable

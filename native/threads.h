@@ -1,0 +1,16 @@
+// SPDX-License-Identifier: Apache-2.0
+// Splits work into contiguous shares, one a thread.  Threads live for one call: nothing to fork.
+#pragma once
+
+#include <functional>
+#include <thread>
+
+#include "kernel.h"
+
+namespace glorot {
+
+// Calls work(begin, end) for shares of [0, pieces); `bytes` is what all of it writes.
+void in_parallel(uint64_t pieces, uint64_t bytes, int threads,
+                 const std::function<void(uint64_t, uint64_t)>& work);
+
+}  // namespace glorot
