@@ -1,0 +1,26 @@
+# SPDX-License-Identifier: Apache-2.0
+"""How the frameworks are loaded, before any test imports one."""
+
+import os
+import warnings
+
+import pytest
+
+# tf.compat.v1.keras is Keras 3 otherwise, whose numbers are others; `import keras` stays Keras 3.
+os.environ["TF_USE_LEGACY_KERAS"] = "1"
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+os.environ.setdefault("CUDA_VISIBLE_DEVICES", "-1")
+
+
+@pytest.fixture(scope="session")
+def tf():
+    """TensorFlow, whose import warns about its own dependencies."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        import tensorflow
+
+        tensorflow.compat.v1.logging.set_verbosity(tensorflow.compat.v1.logging.ERROR)
+        assert tensorflow.compat.v1.keras.initializers.glorot_uniform.__module__.startswith(
+            "tensorflow."
+        ), "tf_keras is missing, so TensorFlow's v1 names are Keras 3's"
+    return tensorflow
