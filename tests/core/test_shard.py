@@ -169,7 +169,11 @@ def test_any_object_with_start_and_stop_is_a_shard():
 def test_scalar_has_one_shard():
     """A weight of no axes is its own only shard."""
     init = glorot.RandomNormal(seed=1)
+    run = np.empty(1, np.float32)
 
+    glorot.Constant(3.0).fill_range(run, (), 0)
+
+    assert run[0] == 3.0
     assert init((), shard=glorot.Shard((), ())) == init(()) == init((), shard=...)
 
 

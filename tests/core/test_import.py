@@ -1,0 +1,38 @@
+# SPDX-License-Identifier: Apache-2.0
+"""`import glorot` stays light: no framework, and no part that the first array does not need."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import glorot
+
+CODE = """
+import sys
+import glorot
+glorot.GlorotUniform(seed=42)((64, 64), name="w")
+import json
+print(json.dumps(sorted(sys.modules)))
+"""
+
+
+def test_import_and_first_array_load_nothing_heavy():
+    """No framework, no command line, no lazy part, and nothing slow of the standard library."""
+    source = str(Path(glorot.__file__).parents[1])
+    path = os.pathsep.join([source, os.environ.get("PYTHONPATH", "")])
+    done = subprocess.run(
+        [sys.executable, "-c", CODE],
+        env={**os.environ, "PYTHONPATH": path},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    modules = set(json.loads(done.stdout))
+
+    frameworks = {"torch", "tensorflow", "jax", "keras", "transformers", "safetensors"}
+    lazy = {f"glorot.{name}" for name in ("checkpoint", "cli", "compat", "recipe", "replay")}
+    slow = {"typer", "rich", "importlib.metadata", "typing_extensions", "difflib"}
+    assert "glorot._kernel" in modules
+    assert not modules & (frameworks | lazy | slow)
