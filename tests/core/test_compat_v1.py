@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """glorot.compat.v1 without TensorFlow: its recorded numbers, seeds, state, names and errors."""
 
+import doctest
 import importlib
 import itertools
 import json
@@ -648,8 +649,13 @@ def test_no_framework_is_imported():
 )  # fmt: skip
 def test_examples(module):
     """The examples in the documentation are true."""
-    import doctest
-
     result = doctest.testmod(importlib.import_module(f"glorot.{module}"))
+    assert result.attempted > 0
+    assert result.failed == 0
+
+
+def test_migrating_document():
+    """The examples of docs/migrating.md are true."""
+    result = doctest.testfile(str(ROOT / "docs" / "migrating.md"), module_relative=False)
     assert result.attempted > 0
     assert result.failed == 0
