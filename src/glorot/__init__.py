@@ -98,6 +98,6 @@ def config() -> dict[str, Any]:
         "version": __getattr__("__version__"),
         "stream": _stream.STREAM_VERSION,
         "target": _kernel.target(),
-        "threads": _kernel.threads(),
+        "threads": _kernel.allowed_threads(),
         "numpy": np.__version__,
     }
