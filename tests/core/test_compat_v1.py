@@ -521,6 +521,7 @@ REFUSALS = [
     (TypeError, "`seed` must be an integer or None, got 'a'", lambda: glorot_uniform("a")),
     (ValueError, "`seed` must be finite, got nan", lambda: glorot_uniform(math.nan)),
     (TypeError, "`seed` must be an integer or None", lambda: v1.set_random_seed("1")),
+    (TypeError, "`seed` must be an integer or None", lambda: glorot_uniform(np.array([7, 8]))),
     (TypeError, "`op_seed` must be an integer or None", lambda: v1.get_seed([1])),
     (TypeError, "`run` must be an integer, got True", lambda: v1.Graph(True)),
     (ValueError, "`run` must be 0 or more, got -1", lambda: v1.Graph(-1)),

@@ -7,6 +7,7 @@ from typing import Any, TypeVar
 
 import numpy as np
 
+from glorot import _kernel
 from glorot._dtypes import dtype_name
 from glorot.compat.v1 import _state
 from glorot.compat.v1._arguments import as_dtype, as_float_dtype, as_shape
@@ -71,24 +72,25 @@ def draw_uniform(
     name = dtype_name(dtype)
     count = math.prod(sizes)
     if name in replay.INTEGER_DTYPES:
-        for limit in (minval, maxval):
-            replay.to_dtype(limit, dtype, graph=where.is_graph)
+        low, high = (
+            int(replay.to_dtype(limit, dtype, graph=where.is_graph)) for limit in (minval, maxval)
+        )
         kernel = _state.Kernel("RandomUniformInt", name, shape_dtype)
         pair, offset = _state.draw(where, seed, kernel, count)
-        return replay.random_uniform_int(
-            sizes, minval, maxval, seed=pair, dtype=dtype, offset=offset
-        )
+        return replay.random_uniform_int(sizes, low, high, seed=pair, dtype=dtype, offset=offset)
     if name not in replay.FLOAT_DTYPES:
         raise ValueError(
             f"Invalid dtype tf.{name}. TensorFlow draws uniform "
             f"{', '.join(replay.FLOAT_DTYPES | replay.INTEGER_DTYPES)}."
         )
-    replay.uniform_law(minval, maxval, dtype, graph=where.is_graph)  # refuse before a seed is used
-    kernel = _state.Kernel("RandomUniform", name, shape_dtype)
-    pair, offset = _state.draw(where, seed, kernel, count)
-    return replay.random_uniform(
-        sizes, minval, maxval, seed=pair, dtype=dtype, offset=offset, graph=where.is_graph
+    law = replay.uniform_law(minval, maxval, dtype, graph=where.is_graph)
+    out = np.empty(sizes, dtype=dtype)
+    # The seed last: what is refused, or does not fit into memory, uses none up.
+    pair, offset = _state.draw(
+        where, seed, _state.Kernel("RandomUniform", name, shape_dtype), count
     )
+    _kernel.fill(out, law, replay.kernel_stream(pair, offset))
+    return out
 
 
 class RandomUniform(Initializer):

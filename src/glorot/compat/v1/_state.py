@@ -8,6 +8,7 @@ is building a graph around the call, that graph.
 
 import contextlib
 import math
+import numbers
 import operator
 import random
 import secrets
@@ -51,9 +52,9 @@ def check_seed(seed: Any, *, argument: str = "seed") -> int | float | None:
     """A seed as TensorFlow 1 takes it: None or any number, of any sign and size."""
     if seed is None:
         return None
-    if hasattr(seed, "__index__"):
+    with contextlib.suppress(TypeError):
         return operator.index(seed)
-    if isinstance(seed, str | bytes) or not hasattr(seed, "__float__"):
+    if not isinstance(seed, numbers.Real):
         raise TypeError(
             f"`{argument}` must be an integer or None, got {seed!r} of type "
             f"{type(seed).__name__}. Pass a Python integer."
