@@ -157,6 +157,7 @@ static inline uint32_t bits_of(float value) {
 }
 
 // A float32 rounded to nearest even to a smaller format with kExponent and kMantissa bits.
+// Laws are refused before they overflow it.
 template <int kExponent, int kMantissa>
 static inline uint32_t round_small(float value) {
   constexpr int bias = (1 << (kExponent - 1)) - 1;
@@ -171,10 +172,6 @@ static inline uint32_t round_small(float value) {
     constexpr int drop = 23 - kMantissa;
     const uint32_t even = magnitude >> drop & 1;
     small = ((magnitude + (1u << (drop - 1)) - 1 + even) >> drop) - (uint32_t(127 - bias) << kMantissa);
-    // Laws are refused before they overflow; only TensorFlow's float16 uniform can get here.
-    constexpr uint32_t infinity = ((1u << kExponent) - 1) << kMantissa;
-    if (magnitude > 0x7f800000u) small = infinity | 1u << (kMantissa - 1);
-    else if (small > infinity) small = infinity;
   }
   return small | sign << (kExponent + kMantissa);
 }

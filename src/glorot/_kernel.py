@@ -71,7 +71,7 @@ def _threads_allowed(setting: str) -> int:
     return os.cpu_count() or 1
 
 
-def threads() -> int:
+def allowed_threads() -> int:
     """How many threads a fill may use: GLOROT_THREADS, else the CPUs this process may run on."""
     return _threads_allowed(os.environ.get("GLOROT_THREADS", ""))
 
@@ -116,6 +116,7 @@ def fill(
     stream: Stream,
     start: int = 0,
     strides: Sequence[int] | None = None,
+    threads: int | None = None,
 ) -> None:
     """Write the law's values into `out`, in place.
 
@@ -126,6 +127,7 @@ def fill(
         stream: of the tensor, from `_stream.stream`.
         start: the index of out[0, 0, ...], 0 <= start < 2**63.
         strides: index step along each axis of `out`, not negative; row-major when None.
+        threads: at most so many; `allowed_threads()` when None. The bytes never depend on it.
     """
     if out.dtype not in _DTYPE_CODES or (law is None) != (out.dtype == _WORDS):
         raise TypeError(f"cannot fill an array of dtype {dtype_name(out.dtype)} with this law.")
@@ -149,15 +151,42 @@ def fill(
     address = out.__array_interface__["data"][0]
     code, constants = _DTYPE_CODES[out.dtype], _encode(law, out.dtype)
     low, high = stream.counter & 0xFFFFFFFFFFFFFFFF, stream.counter >> 64
+    most = allowed_threads() if threads is None else threads
     if contiguous:
-        _native.fill_run(
-            address, code, constants, stream.key, low, high, start, out.size, threads()
-        )
+        _native.fill_run(address, code, constants, stream.key, low, high, start, out.size, most)
     else:
         _native.fill_strided(
             address, code, constants, stream.key, low, high, start,
-            out.shape, steps, out.strides, threads(),
+            out.shape, steps, out.strides, most,
         )  # fmt: skip
+
+
+def moments(values: "np.ndarray[Any, np.dtype[Any]]") -> tuple[float, float]:
+    """(sum, sum of squares) in float64 of a contiguous array of a float dtype."""
+    if _native is None:
+        wide = values.astype(np.float64).reshape(-1)
+        return float(wide.sum()), float(wide @ wide)
+    total, squares = _native.moments(
+        values.__array_interface__["data"][0], _DTYPE_CODES[values.dtype], values.size
+    )
+    return total, squares
+
+
+def apply(law: Any, words: "np.ndarray[Any, np.dtype[Any]]") -> "np.ndarray[Any, np.dtype[Any]]":
+    """The law's float32 values for uint32 words given directly: for checks over all words."""
+    words = np.ascontiguousarray(words, dtype=np.uint32)
+    if _native is None:
+        with np.errstate(over="ignore"):
+            result: np.ndarray[Any, Any] = _laws.values(np, law, FLOATS["float32"], words)
+        return result
+    out = np.empty(words.shape, dtype=np.float32)
+    _native.apply(
+        _encode(law, out.dtype),
+        words.__array_interface__["data"][0],
+        words.size,
+        out.__array_interface__["data"][0],
+    )
+    return out
 
 
 # --- the reference, in NumPy: the same bytes, slower ---------------------------------------------

@@ -1,0 +1,288 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The kernel equals the reference to the byte: every target, law, dtype, count, offset, stride."""
+
+import ast
+import math
+import os
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from glorot import _kernel, _laws, _stream
+from glorot._dtypes import FLOATS
+from glorot._stream import Stream
+from glorot.replay.tensorflow import uniform_law
+
+NATIVE = _kernel._native
+TARGETS = list(NATIVE.targets()) if NATIVE is not None else []
+LANES = {"avx512": 16, "avx2": 8, "neon": 4, "portable": 4}
+MOST = 4 * 16 + 3  # 4 * lanes + 3 of the widest target
+
+LAWS = {
+    "uniform": _laws.Uniform(0.3),
+    "uniform with mean": _laws.Uniform(0.2, mean=0.1, bounds=(-0.1, 0.3)),
+    "normal": _laws.Normal(0.02),
+    "normal with mean": _laws.Normal(1.0, mean=3.0),
+    "truncated": _laws.TruncatedNormal(0.5),
+    "truncated above 1": _laws.TruncatedNormal(0.5, lower=1.0, upper=math.inf),
+    "truncated below -0.5": _laws.TruncatedNormal(0.5, lower=-math.inf, upper=-0.5),
+    "truncated with mean": _laws.TruncatedNormal(1.0, mean=-1.0, lower=-3.0, upper=0.5),
+}
+CASES = [(name, dtype) for name in LAWS for dtype in FLOATS]
+TF_DTYPES = ("float32", "float64", "float16", "bfloat16")
+GUARD = 0xA5
+
+
+def law_and_dtype(name, dtype):
+    """The law of a case; TensorFlow's is rounded to its dtype."""
+    if name == "words":
+        return None, np.dtype(np.uint32)
+    if name == "tf":
+        return uniform_law(-0.3, 0.7, FLOATS[dtype]), FLOATS[dtype]
+    return LAWS[name], FLOATS[dtype]
+
+
+ALL_CASES = [*CASES, *(("tf", dtype) for dtype in TF_DTYPES), ("words", "uint32")]
+
+
+def reference(law, dtype, stream, start, shape, strides=None):
+    out = np.empty(shape, dtype)
+    with _kernel.forced("reference"):
+        _kernel.fill(out, law, stream, start, strides)
+    return out
+
+
+def test_the_native_kernel_is_built_here():
+    """These tests compare a native kernel with the reference; without one they prove nothing."""
+    assert NATIVE is not None
+    assert TARGETS[-1] == "portable"
+
+
+def test_every_instruction_set_of_this_machine_has_its_target():
+    """A machine with AVX2 or AVX-512 runs the kernels made for them, and they come first."""
+    with open("/proc/cpuinfo") as file:
+        flags = set(next((line for line in file if line.startswith("flags")), "").split())
+    expected = []
+    if {"avx512f", "avx512bw", "avx512dq", "avx512vl", "avx512cd"} <= flags:
+        expected.append("avx512")
+    if {"avx2", "f16c"} <= flags:
+        expected.append("avx2")
+    if os.uname().machine == "aarch64":
+        expected.append("neon")
+    assert [*expected, "portable"] == TARGETS
+
+
+@pytest.mark.parametrize("target", TARGETS)
+@pytest.mark.parametrize(("name", "dtype"), ALL_CASES)
+def test_every_count_at_every_offset(target, name, dtype):
+    """Counts 0..4*lanes+3 from indices 0..7, at all alignments, write their bytes and no others."""
+    law, dtype = law_and_dtype(name, dtype)
+    stream = _stream.stream(7, "count")
+    whole = reference(law, dtype, stream, 0, MOST + 8)
+    size = dtype.itemsize
+    with _kernel.forced(target):
+        assert _kernel.target() == target
+        for offset in range(8):
+            for count in range(4 * LANES[target] + 4):
+                place = 64 + (offset * 5 + count) % 16  # bytes: any alignment
+                memory = np.full(place + (count + 16) * size + 64, GUARD, np.uint8)
+                out = memory[place : place + count * size].view(dtype)
+                _kernel.fill(out, law, stream, offset)
+                assert out.tobytes() == whole[offset : offset + count].tobytes(), (offset, count)
+                assert (memory[:place] == GUARD).all()
+                assert (memory[place + count * size :] == GUARD).all()
+
+
+@pytest.mark.parametrize("target", TARGETS)
+@pytest.mark.parametrize(("name", "dtype"), ALL_CASES)
+def test_long_runs_and_carries(target, name, dtype):
+    """Runs of many chunks equal the reference where the counter's digits carry, up to 2**63."""
+    law, dtype = law_and_dtype(name, dtype)
+    starts = [2**34 - 300, 2**62, 2**63 - 700] if name != "tf" else [2**33 - 300]
+    streams = [_stream.stream(2**64 - 1, "Ünïcode.層.0")]
+    if name == "tf":  # its counters start anywhere: carry through all four digits
+        streams += [Stream(5, 2**64 - 40), Stream(5, 2**96 - 40), Stream(5, 2**128 - 40)]
+        starts.append(0)
+    for stream in streams:
+        for start in starts:
+            expected = reference(law, dtype, stream, start, 613)
+            out = np.empty(613, dtype)
+            with _kernel.forced(target):
+                _kernel.fill(out, law, stream, start)
+            assert out.tobytes() == expected.tobytes(), (stream, start)
+
+
+@st.composite
+def strided_fills(draw):
+    """(shape, index strides, memory axes order, memory steps, start): shards, orders, views."""
+    shape = tuple(draw(st.lists(st.integers(1, 24), min_size=1, max_size=4)))
+    order = draw(st.permutations(range(len(shape))))
+    padded = [n + draw(st.integers(0, 5)) for n in shape]
+    strides = [0] * len(shape)
+    step = draw(st.sampled_from([1, 1, 1, 3]))
+    for axis in reversed(order):
+        strides[axis] = step
+        step *= padded[axis]
+    memory_order = draw(st.permutations(range(len(shape))))
+    memory_steps = [draw(st.sampled_from([1, 1, 2, -1])) for _ in shape]
+    start = draw(st.sampled_from([0, 1, 2**34 - 50, 2**62])) + draw(st.integers(0, 9))
+    return shape, tuple(strides), memory_order, memory_steps, start
+
+
+@pytest.mark.parametrize("target", TARGETS)
+@given(fill=strided_fills(), case=st.sampled_from(ALL_CASES))
+@settings(deadline=None, max_examples=150)
+def test_strided_fills_equal_the_reference(target, fill, case):
+    """Any index strides into any memory strides give the reference's bytes, and leave gaps alone."""
+    shape, strides, memory_order, memory_steps, start = fill
+    law, dtype = law_and_dtype(*case)
+    if case[0] == "tf":
+        start %= 2**40
+    stream = _stream.stream(3, "strided")
+    spans = [shape[axis] * abs(memory_steps[axis]) for axis in memory_order]
+    memory = np.full((math.prod(spans) + 2) * dtype.itemsize, GUARD, np.uint8)
+    middle = memory[dtype.itemsize : -dtype.itemsize].view(dtype).reshape(spans)
+    view = middle[tuple(slice(None, None, memory_steps[axis]) for axis in memory_order)]
+    out = view.transpose(np.argsort(memory_order))
+    assert out.shape == shape
+    before = memory.copy()
+    with _kernel.forced(target):
+        _kernel.fill(out, law, stream, start, strides)
+    assert out.tobytes() == reference(law, dtype, stream, start, shape, strides).tobytes()
+    out[...] = np.full(1, GUARD, np.uint8).repeat(dtype.itemsize).view(dtype)[0]
+    assert (memory == before).all()
+
+
+@pytest.mark.parametrize("target", TARGETS)
+@pytest.mark.parametrize("dtype", ["float32", "bfloat16", "float64", "float8_e5m2"])
+def test_large_transposed_fill(target, dtype):
+    """A canonical fill, over many tiles and threads, is the transpose of the straight one."""
+    law, dtype = LAWS["normal"], FLOATS[dtype]
+    stream = _stream.stream(1, "w")
+    rows, columns = 517, 1030
+    straight = np.empty((rows, columns), dtype)
+    with _kernel.forced(target):
+        _kernel.fill(straight, law, stream)
+        for memory in (
+            np.empty((columns, rows), dtype),
+            np.empty((columns, rows + 11), dtype)[:, 5:-6],
+        ):
+            for threads in (1, 2, 5):
+                memory[...] = 0
+                _kernel.fill(memory, law, stream, 0, (1, columns), threads)
+                assert (memory == straight.T).all()
+
+
+@pytest.mark.parametrize("target", TARGETS)
+@pytest.mark.parametrize("dtype", ["float32", "float16", "float64"])
+def test_bytes_do_not_depend_on_threads(target, dtype):
+    """1, 2, 3 and 7 threads write the same bytes, of sizes that bypass the cache and of others."""
+    law, dtype = LAWS["uniform"], FLOATS[dtype]
+    stream = _stream.stream(11, "threads")
+    for count in (1 << 20, (9 << 20) // 4 + 5):
+        memory = np.empty(count + 3, dtype)
+        for offset in (0, 3):
+            out = memory[offset : offset + count]
+            sums = set()
+            for threads in (1, 2, 3, 7):
+                out[:] = 0
+                with _kernel.forced(target):
+                    _kernel.fill(out, law, stream, 9, None, threads)
+                sums.add(out.tobytes())
+            assert len(sums) == 1
+            assert out[-5:].tobytes() == reference(law, dtype, stream, 9 + count - 5, 5).tobytes()
+
+
+@pytest.mark.parametrize("target", [*TARGETS, "reference"])
+def test_given_words(target):
+    """`apply` gives a law's values for words given, in lanes of every target, extremes included."""
+    words = np.array([0, 1, 2, 2**31 - 1, 2**31, 2**32 - 2, 2**32 - 1, 5], np.uint32)
+    words = np.concatenate([words, np.arange(0, 2**32, 30011 * 31, dtype=np.uint32)])
+    for law in LAWS.values():
+        with np.errstate(over="ignore"):
+            expected = _laws.values(np, law, FLOATS["float32"], words)
+        with _kernel.forced(target):
+            assert _kernel.apply(law, words).tobytes() == expected.tobytes()
+
+
+@pytest.mark.parametrize("target", [*TARGETS, "reference"])
+@pytest.mark.parametrize("dtype", FLOATS)
+def test_moments(target, dtype):
+    """Sum and sum of squares are those of the widened values, subnormals included."""
+    values = np.concatenate([np.linspace(-3, 3, 1003), np.ldexp(1.0, -np.arange(1, 30))])
+    values = values.astype(FLOATS[dtype])
+    wide = values.astype(np.float64)
+    with _kernel.forced(target):
+        total, squares = _kernel.moments(values)
+    assert math.isclose(total, math.fsum(wide), rel_tol=1e-12, abs_tol=1e-12)
+    assert math.isclose(squares, math.fsum(wide * wide), rel_tol=1e-12)
+
+
+def test_refusals():
+    """Memory that cannot be written, a dtype without a law, indices out of range: refused."""
+    stream = _stream.stream(1, "x")
+    law = LAWS["uniform"]
+    frozen = np.zeros(3, np.float32)
+    frozen.flags.writeable = False
+    with pytest.raises(ValueError, match="`out` must be writeable, got a read-only array"):
+        _kernel.fill(frozen, law, stream)
+    with pytest.raises(TypeError, match="cannot fill an array of dtype int32"):
+        _kernel.fill(np.zeros(3, np.int32), law, stream)
+    with pytest.raises(TypeError, match="cannot fill an array of dtype float32"):
+        _kernel.fill(np.zeros(3, np.float32), None, stream)
+    with pytest.raises(ValueError, match=r"indices .* leave the stream's range \[0, 2\*\*63\)"):
+        _kernel.fill(np.zeros(3, np.float32), law, stream, 2**63 - 2)
+    with pytest.raises(ValueError, match="leave the stream's range"):
+        _kernel.fill(np.zeros((2, 3), np.float32), law, stream, 0, (-1, 1))
+
+
+def run_python(code, **environment):
+    return subprocess.run(
+        [sys.executable, "-c", code],
+        env={**os.environ, **environment},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+
+@pytest.mark.parametrize("target", [*TARGETS, "reference"])
+def test_the_environment_forces_the_target(target):
+    """GLOROT_TARGET chooses the code that runs, and every choice gives the same values."""
+    code = (
+        "import glorot; w = glorot.HeNormal(seed=5)((40, 30), name='w');"
+        "print([glorot.config()['target'], hash(w.tobytes()) and w.tobytes().hex()[:64]])"
+    )
+    found = run_python(code, GLOROT_TARGET=target)
+    assert found.returncode == 0, found.stderr
+    used, start = ast.literal_eval(found.stdout)
+    assert used == target
+    expected = reference(
+        _laws.TruncatedNormal(math.sqrt(2.0 / 40) / 0.87962566103423978),
+        FLOATS["float32"],
+        _stream.stream(5, "w"),
+        0,
+        8,
+    )
+    assert start == expected.tobytes().hex()
+
+
+def test_a_target_that_cannot_run_is_refused():
+    """GLOROT_TARGET naming another machine's code is an error that lists this machine's."""
+    found = run_python("import glorot; glorot.config()", GLOROT_TARGET="vax")
+    assert found.returncode != 0
+    assert 'target "vax" cannot run here; this machine has:' in found.stderr
+
+
+@pytest.mark.parametrize("setting", ["0", "two", "-1", "1.5"])
+def test_bad_thread_counts_are_refused(setting):
+    """GLOROT_THREADS must be a positive whole number."""
+    found = run_python(
+        "import glorot, numpy; glorot.Ones()((2,)); glorot.HeNormal(seed=1)((3, 3))",
+        GLOROT_THREADS=setting,
+    )
+    assert f"GLOROT_THREADS must be a positive whole number, got '{setting}'" in found.stderr
