@@ -631,9 +631,11 @@ def test_refusals_of_graphs():
 
 
 def test_no_framework_is_imported():
-    """Neither the replay nor the namespace imports TensorFlow, Keras or any other framework."""
+    """`import glorot` reaches the whole namespace, and neither it nor the replay imports
+    TensorFlow, Keras or any other framework."""
     code = (
-        "import sys; from glorot.compat import v1; v1.glorot_uniform_initializer(1)((2,));"
+        "import sys, glorot; glorot.compat.v1.keras.initializers.glorot_uniform(1)((2,));"
+        "glorot.replay.tensorflow.random_uniform((2,), seed=(1, 2));"
         "print(sorted({'tensorflow', 'keras', 'tf_keras', 'torch', 'jax'} & set(sys.modules)))"
     )
     paths = f"import sys; sys.path[:] = {sys.path!r};"
