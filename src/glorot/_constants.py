@@ -18,12 +18,13 @@ from glorot._writers import Array, Writer
 
 def _check_held(argument: str, value: float, dtype: np.dtype[Any]) -> None:
     """Refuse a value that `dtype` cannot hold: a fraction in an integer, or an overflow."""
-    with np.errstate(all="ignore"):
-        try:
-            held = float(np.asarray(value, dtype))
-        except OverflowError:
-            held = math.nan
-    if not math.isfinite(held) or (dtype.kind in "iub" and held != value):
+    if dtype.kind in "iub":
+        low, high = (0, 1) if dtype.kind == "b" else (np.iinfo(dtype).min, np.iinfo(dtype).max)
+        held = low <= value <= high and value == int(value)
+    else:
+        with np.errstate(over="ignore"):
+            held = abs(value) < 2**1023 and math.isfinite(np.float64(value).astype(dtype))
+    if not held:
         raise ValueError(
             f"`{argument}`={value!r} cannot be held in {dtype_name(dtype)}. Use another dtype."
         )
