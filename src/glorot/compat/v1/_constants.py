@@ -181,7 +181,7 @@ class Identity(Initializer):
                 f"the part of shape {sizes} at {start} leaves the full shape {whole}. "
                 "Mend `partition_info`."
             )
-        eye = np.eye(sizes[0], sizes[1], start[1] * -1 + start[0], dtype=found)
+        eye = np.eye(sizes[0], sizes[1], start[0] - start[1], dtype=found)
         gain = to_dtype(self.gain, found, graph=_state.place().is_graph)
         result: Array = gain * eye  # a negative gain gives -0.0 beside the diagonal, as there
         return result
