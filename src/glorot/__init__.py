@@ -2,7 +2,7 @@
 """The first value of every weight of every model, a pure function of (seed, name, index)."""
 
 import importlib
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from glorot._base import Initializer
 from glorot._constants import Constant, Dirac, Identity, Ones, Zeros
@@ -23,6 +23,10 @@ from glorot._registry import deserialize, get, serialize
 from glorot._scope import Scope
 from glorot._shard import Shard
 from glorot._sparse import Sparse
+
+if TYPE_CHECKING:  # what __getattr__ below loads
+    from glorot import compat, recipe, replay
+    from glorot.recipe import Recipe, Rule
 
 __all__ = [
     "Constant",
