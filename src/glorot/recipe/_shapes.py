@@ -1,0 +1,119 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What a model's parameters are called and how large they are, before they have values."""
+
+import json
+from collections.abc import Mapping
+from typing import Any, NamedTuple
+
+from glorot._check import parse_shape
+from glorot._dtypes import dtype_name, parse_dtype
+from glorot._stream import check_name
+
+METADATA_KEY = "__metadata__"  # what a safetensors header keeps for itself
+
+
+class TensorSpec(NamedTuple):
+    """The shape of a whole parameter and the name of its dtype, or None where none is said.
+
+    Examples:
+        >>> TensorSpec((768, 2304), "bfloat16")
+        TensorSpec(shape=(768, 2304), dtype='bfloat16')
+    """
+
+    shape: tuple[int, ...]
+    dtype: str | None = None
+
+
+def parse_shapes(shapes: Mapping[str, Any]) -> dict[str, TensorSpec]:
+    """Return a `TensorSpec` for each name, in the order given.
+
+    Args:
+        shapes: from a name to a shape, to a `TensorSpec`, to {"shape": [...], "dtype": "..."}, or
+            to anything with `shape` and `dtype`: arrays of every framework, meta tensors,
+            `jax.ShapeDtypeStruct`. Nothing but these two is read from it.
+
+    Raises:
+        TypeError: not a mapping from strings; a shape or dtype that is none.
+        ValueError: no entries; an unknown key; a negative size; a name that cannot be kept.
+
+    Examples:
+        >>> parse_shapes({"w": (3, 4), "b": {"shape": [4], "dtype": "float16"}})
+        {'w': TensorSpec(shape=(3, 4), dtype=None), 'b': TensorSpec(shape=(4,), dtype='float16')}
+    """
+    if not isinstance(shapes, Mapping):
+        raise TypeError(
+            "`shapes` must be a mapping from names to shapes, such as {'w': (3, 4)}; got "
+            f"{type(shapes).__name__}."
+        )
+    if not shapes:
+        raise ValueError("`shapes` must name at least one parameter, got none.")
+    return {check_parameter_name(name): _parse_spec(name, spec) for name, spec in shapes.items()}
+
+
+def check_parameter_name(name: object) -> str:
+    """Return `name` if it can stand for a parameter in a checkpoint."""
+    text = check_name(name)
+    if text in ("", METADATA_KEY):
+        raise ValueError(f"a parameter cannot be called {text!r}; give it another name.")
+    return text
+
+
+def _parse_spec(name: str, spec: Any) -> TensorSpec:
+    dtype: Any = None
+    if isinstance(spec, Mapping):
+        unknown = sorted(map(repr, set(spec) - {"shape", "dtype"}))
+        if unknown or "shape" not in spec:
+            raise ValueError(
+                f"{name!r} in `shapes` must have 'shape' and may have 'dtype'; "
+                + (f"got also {', '.join(unknown)}." if unknown else "'shape' is missing.")
+            )
+        shape, dtype = spec["shape"], spec.get("dtype")
+    elif hasattr(spec, "shape"):
+        shape, dtype = spec.shape, getattr(spec, "dtype", None)
+    else:
+        shape = spec
+    try:
+        known = None if dtype is None else dtype_name(parse_dtype(dtype, floating=False))
+        return TensorSpec(parse_shape(shape), known)
+    except (TypeError, ValueError) as error:
+        raise type(error)(f"{name!r} in `shapes`: {error}") from None
+
+
+def shapes_from_json(text: str) -> dict[str, TensorSpec]:
+    """Return the parameters that a shapes file holds: {name: {"shape": [...], "dtype": "..."}}.
+
+    Raises:
+        ValueError: not JSON, not that form, or a name written twice.
+
+    Examples:
+        >>> shapes_from_json('{"w": {"shape": [3, 4], "dtype": "float32"}}')
+        {'w': TensorSpec(shape=(3, 4), dtype='float32')}
+    """
+    content = load_json(text, "the shapes file")
+    if not isinstance(content, dict):
+        raise ValueError(
+            'a shapes file must hold {"name": {"shape": [...], "dtype": "float32"}, ...}, got '
+            f"{type(content).__name__}."
+        )
+    return parse_shapes(content)
+
+
+def load_json(text: str | bytes, what: str) -> Any:
+    """Return what JSON text holds, refusing keys written twice, which would hide one another."""
+    try:
+        return json.loads(text, object_pairs_hook=_unique)
+    except UnicodeDecodeError:
+        raise ValueError(f"{what} must be UTF-8 text, and is not.") from None
+    except RecursionError:
+        raise ValueError(f"{what} is nested too deeply to be one.") from None
+    except ValueError as error:
+        raise ValueError(f"{what} cannot be read as JSON: {error}.") from None
+
+
+def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    found = dict(pairs)
+    if len(found) < len(pairs):
+        names = [name for name, _ in pairs]
+        twice = next(name for name in names if names.count(name) > 1)
+        raise ValueError(f"the key {twice!r} is there twice")
+    return found
