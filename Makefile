@@ -40,12 +40,12 @@ bench: $(VENV)/frameworks
 	$(BIN)/python -m benchmarks
 
 # The kernel tests under address and undefined-behaviour sanitizers.
-sanitize: $(VENV)/core
-	tools/sanitize.sh $(BIN)/python
+sanitize:
+	tools/check_native.sh sanitize
 
 # The NEON kernel, cross-compiled and run in an emulator (Debian: g++-aarch64-linux-gnu qemu-user).
 neon:
-	tools/check_neon.sh
+	tools/check_native.sh neon
 
 # A wheel, tested with src/ out of reach.
 wheel: $(VENV)/core

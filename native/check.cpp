@@ -1,0 +1,124 @@
+// SPDX-License-Identifier: Apache-2.0
+// Fills the same arrays on every target this machine has, fails where two differ, and prints a
+// hash for each case.  Buffers end where the array ends, so a sanitizer sees a step too far.
+// tools/check_native.sh builds and runs it, with sanitizers or for another processor.
+#include <cmath>
+#include <cstdio>
+#include <cstdlib>
+#include <initializer_list>
+#include <memory>
+#include <vector>
+
+#include "kernel.h"
+#include "moments.h"
+
+using namespace glorot;
+
+namespace {
+
+uint64_t hash_bytes(uint64_t hash, const void* data, size_t size) {
+  const auto* bytes = static_cast<const unsigned char*>(data);
+  for (size_t i = 0; i < size; ++i) hash = (hash ^ bytes[i]) * 0x100000001b3u;
+  return hash;
+}
+
+struct Case {
+  const char* name;
+  Law law;
+};
+
+std::vector<Case> cases(Dtype dtype) {
+  const int fraction = dtype == Dtype::kFloat64 ? 60 : 29, width = dtype == Dtype::kFloat64 ? 53 : 24;
+  auto law = [](Kind kind, double scale) {
+    Law result{};
+    result.kind = kind;
+    result.scale = scale;
+    result.low = -INFINITY;
+    result.high = INFINITY;
+    result.below = result.above = ~uint64_t(0);
+    return result;
+  };
+  auto rounded = [&](double x) { return dtype == Dtype::kFloat64 ? x : double(float(x)); };
+  Law uniform = law(Kind::kUniform, rounded(std::ldexp(0.3, -width)));
+  Law normal = law(Kind::kNormal, rounded(std::ldexp(0.02, -fraction)));
+  Law mean = normal;
+  mean.has_mean = 1;
+  mean.mean = rounded(1.7);
+  mean.peak = rounded(0.02 * 10);
+  Law truncated = law(Kind::kTruncatedNormal, rounded(std::ldexp(0.5, -fraction)));
+  truncated.first = 97713480;  // 2**32 Phi(-2)
+  truncated.count = 4099540336;
+  truncated.below = truncated.above = dtype == Dtype::kFloat64 ? (uint64_t(2) << 60) - 256 : (2u << 29) - 64;
+  std::vector<Case> all = {{"uniform", uniform}, {"normal", normal}, {"mean", mean},
+                           {"truncated", truncated}};
+  if (item_size(dtype) > 1) {
+    Law tf = law(Kind::kTfUniform, 0.625);
+    tf.peak = -0.3125;
+    all.push_back({"tf_uniform", tf});
+  }
+  return all;
+}
+
+// Memory that ends with the array, at any alignment.
+struct Exact {
+  std::unique_ptr<unsigned char[]> memory;
+  unsigned char* start;
+  Exact(size_t size, size_t offset)
+      : memory(new unsigned char[size + offset]()), start(memory.get() + offset) {}
+};
+
+uint64_t run_case(const Kernel& kernel, const Law& law, Dtype dtype) {
+  uint64_t hash = 0xcbf29ce484222325u;
+  const size_t size = size_t(item_size(dtype));
+  const Stream streams[] = {{42, 0x0123456789abcdefu << 1, 0xfedcba9876543210u},
+                            {~uint64_t(0), ~uint64_t(0) - 20, ~uint64_t(0)}};
+  for (const Stream& stream : streams)
+    for (const uint64_t start : {uint64_t(0), uint64_t(1), uint64_t(6), uint64_t(7), (uint64_t(1) << 34) - 90})
+      for (uint64_t count = 0; count < 150; ++count) {
+        Exact out(count * size, count % 16);
+        fill_run(kernel, stream, law, dtype, start, count, out.start, 1);
+        hash = hash_bytes(hash, out.start, count * size);
+      }
+  const Stream stream{7, 0, 0x55aa55aa55aa55aau};
+  for (const uint64_t rows : {1, 5, 70})
+    for (const uint64_t columns : {1, 3, 64, 301}) {
+      const int64_t item = int64_t(size), pitch = int64_t(columns) * item;
+      Exact straight(rows * columns * size, 0), turned(rows * columns * size, 4);
+      fill_strided(kernel, stream, law, dtype, 3, {{rows, columns}, {columns + 9, 1}, {pitch, item}},
+                   straight.start, 3);
+      fill_strided(kernel, stream, law, dtype, 3, {{rows, columns}, {1, rows + 2}, {pitch, item}},
+                   turned.start, 3);
+      hash = hash_bytes(hash, straight.start, rows * columns * size);
+      hash = hash_bytes(hash, turned.start, rows * columns * size);
+    }
+  constexpr uint64_t kLarge = 600000;  // several threads, and past the cache
+  Exact large(kLarge * size, 16);
+  fill_run(kernel, stream, law, dtype, 12, kLarge, large.start, 3);
+  hash = hash_bytes(hash, large.start, kLarge * size);
+  kernel.fill_run(stream, law, dtype, 12, kLarge, large.start, true);
+  hash = hash_bytes(hash, large.start, kLarge * size);
+  const Moments found = moments(large.start, dtype, kLarge);
+  return hash_bytes(hash, &found, sizeof found);
+}
+
+}  // namespace
+
+int main() {
+  const char* names[] = {"float32", "float64", "float16", "bfloat16", "float8_e4m3fn", "float8_e5m2"};
+  bool same = true;
+  for (const Kernel* kernel : available_kernels()) std::fprintf(stderr, "target %s\n", kernel->name);
+  for (uint32_t code = 0; code < 6; ++code)
+    for (const Case& one : cases(Dtype(code))) {
+      uint64_t first = 0;
+      for (const Kernel* kernel : available_kernels()) {
+        const uint64_t hash = run_case(*kernel, one.law, Dtype(code));
+        if (kernel == available_kernels().front()) first = hash;
+        if (hash != first) {
+          std::fprintf(stderr, "%s differs: %s %s\n", kernel->name, one.name, names[code]);
+          same = false;
+        }
+      }
+      std::printf("%s %s %016llx\n", one.name, names[code], static_cast<unsigned long long>(first));
+    }
+  return same ? 0 : 1;
+}
