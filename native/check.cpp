@@ -46,9 +46,9 @@ std::vector<Case> cases(Dtype dtype) {
   mean.mean = rounded(1.7);
   mean.peak = rounded(0.02 * 10);
   Law truncated = law(Kind::kTruncatedNormal, rounded(std::ldexp(0.5, -fraction)));
-  truncated.first = 97713480;  // 2**32 Phi(-2)
-  truncated.count = 4099540336;
-  truncated.below = truncated.above = dtype == Dtype::kFloat64 ? (uint64_t(2) << 60) - 256 : (2u << 29) - 64;
+  truncated.first = 97711073;  // 2**32 Phi(-2)
+  truncated.count = 4099545150;
+  truncated.below = truncated.above = dtype == Dtype::kFloat64 ? (uint64_t(2) << 60) - 1024 : (2u << 29) - 256;
   std::vector<Case> all = {{"uniform", uniform}, {"normal", normal}, {"mean", mean},
                            {"truncated", truncated}};
   if (item_size(dtype) > 1) {

@@ -16,17 +16,17 @@ template <class Type, class Widen>
 Moments moments_of(const Type* data, uint64_t count, const Widen& widen) {
   // Eight independent sums let the compiler use vectors without reordering additions by itself.
   double sums[8] = {}, squares[8] = {};
-  uint64_t i = 0;
-  for (; i + 8 <= count; i += 8)
+  const Type* const whole = data + count / 8 * 8;
+  for (const Type* p = data; p != whole; p += 8)
     for (int lane = 0; lane < 8; ++lane) {
-      const double x = widen(data[i + uint64_t(lane)]);
+      const double x = widen(p[lane]);
       sums[lane] += x;
       squares[lane] += x * x;
     }
-  for (; i < count; ++i) {
-    const double x = widen(data[i]);
-    sums[0] += x;
-    squares[0] += x * x;
+  for (int lane = 0; lane < int(count % 8); ++lane) {
+    const double x = widen(whole[lane]);
+    sums[lane] += x;
+    squares[lane] += x * x;
   }
   Moments total;
   for (int lane = 0; lane < 8; ++lane) {

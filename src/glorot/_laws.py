@@ -11,7 +11,7 @@ import functools
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from importlib import resources
+from pathlib import Path
 from typing import Any, ClassVar
 
 import numpy as np
@@ -21,7 +21,8 @@ from glorot._stream import LANE_LOW, LANE_WORD, multiply_wide
 
 Array = Any
 
-# float32(stddev * 2**-29) must stay a normal number, since XLA flushes subnormals to zero.
+# float32(stddev * 2**-29), and sums with the mean, must stay normal numbers, since XLA flushes
+# subnormals to zero.
 SMALLEST_SCALE = 2.0**-96
 FEWEST_TRUNCATED_WORDS = 2**20
 
@@ -37,7 +38,7 @@ def normal_table(bits: int) -> "np.ndarray[Any, np.dtype[Any]]":
     The file is also the initialiser list that the native kernel includes;
     tools/make_normal_tables.py computes it.
     """
-    text = (resources.files("glorot") / "tables" / f"normal{bits}.inc").read_text()
+    text = (Path(__file__).parent / "tables" / f"normal{bits}.inc").read_text(encoding="ascii")
     rows = [line.strip(" {},") for line in text.splitlines() if line.startswith("{")]
     numbers = [[int(cell.rstrip("uUlL"), 16) for cell in row.split(",")] for row in rows]
     return np.array(numbers, dtype=np.uint32 if bits == 32 else np.uint64)
@@ -101,11 +102,12 @@ class Law:
                 raise ValueError(f"`{name}` must be finite, got {value!r}.")
         if self.scale < 0:
             raise ValueError(f"`{self.parameter}` must not be negative, got {self.scale!r}.")
-        if 0 < self.scale < SMALLEST_SCALE:
-            raise ValueError(
-                f"`{self.parameter}` must be 0 or at least 2**-96 (1.3e-29), got {self.scale!r}: "
-                "below that, accelerators flush values to zero and frameworks would disagree."
-            )
+        for name, value in (("mean", abs(self.mean)), (self.parameter, self.scale)):
+            if 0 < value < SMALLEST_SCALE:
+                raise ValueError(
+                    f"`{name}` must be 0 or at least 2**-96 (1.3e-29) in size, got {value!r}: "
+                    "below that, accelerators flush values to zero and frameworks would disagree."
+                )
 
     def peak(self, bits: int) -> int:
         """The largest magnitude of the integer."""
@@ -190,17 +192,22 @@ class Normal(Law):
         return self.scale**2
 
 
+# How many floating-point neighbours inside its cut-off a magnitude stays.  The roundings of the
+# multiplier and of the product then cannot carry a value past `cut * scale`.
+FLOATS_INSIDE = 4
+
+
 def _cut(x: float, bits: int, *, inside: str) -> int:
-    """|x| in units of 2**-NORMAL_FRACTION, moved strictly `inside` ("down" or "up") to the next
-    integer that floating point holds exactly, so that converting it cannot step over the cut."""
+    """|x| in units of 2**-NORMAL_FRACTION, moved `inside` ("down" or "up") to the fourth integer
+    from it that floating point holds exactly."""
     mantissa = 24 if bits == 32 else 53
     exact = math.ldexp(abs(x), NORMAL_FRACTION[bits])
-    ulp = math.ldexp(1.0, max(0, math.frexp(exact)[1] - mantissa))
-    if inside == "down":
-        if math.frexp(exact)[0] == 0.5:
-            ulp = max(1.0, ulp / 2)  # below a power of two the spacing halves
-        return int((math.ceil(exact / ulp) - 1) * ulp)
-    return int((math.floor(exact / ulp) + 1) * ulp)
+    n = math.ceil(exact) if inside == "down" else math.floor(exact)
+    for _ in range(FLOATS_INSIDE):
+        n += -1 if inside == "down" else 1
+        unit = 1 << max(0, n.bit_length() - mantissa)
+        n = n // unit * unit if inside == "down" else -(-n // unit) * unit
+    return max(n, 0)
 
 
 @dataclass(frozen=True, slots=True)

@@ -50,6 +50,7 @@ ALL_CASES = [*CASES, *(("tf", dtype) for dtype in TF_DTYPES), ("words", "uint32"
 
 
 def reference(law, dtype, stream, start, shape, strides=None):
+    """What the NumPy code writes."""
     out = np.empty(shape, dtype)
     with _kernel.forced("reference"):
         _kernel.fill(out, law, stream, start, strides)
@@ -137,7 +138,7 @@ def strided_fills(draw):
 @given(fill=strided_fills(), case=st.sampled_from(ALL_CASES))
 @settings(deadline=None, max_examples=150)
 def test_strided_fills_equal_the_reference(target, fill, case):
-    """Any index strides into any memory strides give the reference's bytes, and leave gaps alone."""
+    """Any index strides into any memory strides: the reference's bytes, and gaps left alone."""
     shape, strides, memory_order, memory_steps, start = fill
     law, dtype = law_and_dtype(*case)
     if case[0] == "tf":
@@ -241,6 +242,7 @@ def test_refusals():
 
 
 def run_python(code, **environment):
+    """A fresh interpreter, where the environment is read anew."""
     return subprocess.run(
         [sys.executable, "-c", code],
         env={**os.environ, **environment},

@@ -4,6 +4,7 @@
 import json
 import math
 import runpy
+from fractions import Fraction
 from pathlib import Path
 
 import numpy as np
@@ -293,15 +294,28 @@ def test_float64_cut_offs_hold_between_8_and_16_stddevs():
 
 @given(scales, st.floats(0.1, 6.0))
 @settings(deadline=None, max_examples=300)
-def test_values_stay_at_their_cut_off_times_the_scale(scale, cut):
-    """Below float32(2 * stddev) when cut at 2; elsewhere rounding may add one float32 step."""
+def test_values_never_pass_their_cut_off_times_the_scale(scale, cut):
+    """Below cut * stddev in exact arithmetic at both widths: rounding cannot carry them past it."""
     law = _laws.TruncatedNormal(scale, lower=-cut, upper=cut)
-    for word in (0, 2**32 - 1):
-        step_beyond = np.nextafter(np.float32(cut * scale), np.float32(np.inf))
-        assert abs(one(law, FLOATS["float32"], word)) <= step_beyond
-        default = one(_laws.TruncatedNormal(scale), FLOATS["float32"], word)
-        assert abs(default) < np.float32(2 * scale)
-        assert abs(one(_laws.Uniform(scale), FLOATS["float32"], word)) < np.float32(scale)
+    one_sided = _laws.TruncatedNormal(scale, lower=min(cut, 3.0), upper=math.inf)
+    for dtype in (FLOATS["float32"], FLOAT64):
+        for word, low in ((0, 0), (2**32 - 1, 2**32 - 1)):
+            value = Fraction(float(one(law, dtype, word, low)))
+            assert abs(value) < Fraction(cut) * Fraction(scale)
+        least = Fraction(float(one(one_sided, dtype, 0, 0)))
+        assert least > Fraction(min(cut, 3.0)) * Fraction(scale)
+    assert abs(one(_laws.Uniform(scale), FLOATS["float32"], 0)) < np.float32(scale)
+
+
+def test_a_magnitude_at_the_nearest_float_would_pass_the_cut_off(monkeypatch):
+    """The four steps inside are needed: with one, some value passes its cut-off."""
+    monkeypatch.setattr(_laws, "FLOATS_INSIDE", 1)
+    rng = np.random.default_rng(3)
+    passed = 0
+    for cut, scale in rng.uniform(0.5, 3.0, (2000, 2)):
+        law = _laws.TruncatedNormal(scale, lower=-cut, upper=cut)
+        passed += abs(float(one(law, FLOATS["float32"], 0))) > cut * scale
+    assert passed > 0
 
 
 def test_bounds_hold_after_the_mean():
@@ -350,6 +364,7 @@ def test_the_stddev_of_keras_s_constant():
         (lambda: _laws.Uniform(math.nan), r"`bound` must be finite, got nan"),
         (lambda: _laws.Normal(math.inf), r"`stddev` must be finite, got inf"),
         (lambda: _laws.Normal(1.0, mean=math.inf), r"`mean` must be finite, got inf"),
+        (lambda: _laws.Normal(1.0, mean=-1e-30), r"`mean` must be 0 or at least 2\*\*-96"),
         (lambda: _laws.Uniform(-1.0), r"`bound` must not be negative, got -1.0"),
         (lambda: _laws.Normal(2.0**-97), r"`stddev` must be 0 or at least 2\*\*-96"),
         (lambda: _laws.TruncatedNormal(-0.1), r"`stddev` must not be negative"),

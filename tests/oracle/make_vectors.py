@@ -176,15 +176,20 @@ def quantile(q: int, bits: int) -> int:
     return -(step | 1) if negative else step | 1
 
 
-def nearest_inside(cut: float, bits: int, direction: int) -> int:
-    """The first integer beyond |cut| in units of 2**-FRACTION, downwards (-1) or upwards (+1),
-    that a float of MANTISSA bits holds."""
+def held(n: int, bits: int) -> bool:
+    """Whether a float of MANTISSA bits holds the integer."""
+    return n % (1 << max(0, n.bit_length() - MANTISSA[bits])) == 0
+
+
+def fourth_inside(cut: float, bits: int, direction: int) -> int:
+    """The fourth integer beyond |cut| in units of 2**-FRACTION, downwards (-1) or upwards (+1),
+    that a float holds.  Candidates lie on multiples of a power of two: of the finest near the cut
+    that a float can hold there, found by halving from a coarse one."""
     exact = abs(Fraction(cut)) * (1 << FRACTION[bits])
-    below = math.ceil(exact) - 1
-    above = math.floor(exact) + 1
-    n = below if direction < 0 else above
-    unit = 1 << max(0, n.bit_length() - MANTISSA[bits])
-    return n // unit * unit if direction < 0 else -(-n // unit) * unit
+    unit = 1 << max(0, math.floor(exact).bit_length() - MANTISSA[bits] - 1)
+    first = math.ceil(exact / unit) - 1 if direction < 0 else math.floor(exact / unit) + 1
+    candidates = [first + direction * i for i in range(10)]
+    return max(0, [n * unit for n in candidates if held(n * unit, bits)][3])
 
 
 class Cuts(NamedTuple):
@@ -204,9 +209,9 @@ def cuts(law: Law, bits: int) -> Cuts:
     limit = (1 << bits) - 1
     reach = 1 << bits - FRACTION[bits]
     nearest = min(abs(law.lower), abs(law.upper))
-    least = nearest_inside(nearest, bits, +1) if law.lower > 0 or law.upper < 0 else 0
-    below = nearest_inside(law.lower, bits, -1) if -reach < law.lower < 0 else limit
-    above = nearest_inside(law.upper, bits, -1) if 0 < law.upper < reach else limit
+    least = fourth_inside(nearest, bits, +1) if law.lower > 0 or law.upper < 0 else 0
+    below = fourth_inside(law.lower, bits, -1) if -reach < law.lower < 0 else limit
+    above = fourth_inside(law.upper, bits, -1) if 0 < law.upper < reach else limit
     return Cuts(first, count, least, below, above)
 
 
