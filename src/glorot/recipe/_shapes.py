@@ -79,7 +79,7 @@ def _parse_spec(name: str, spec: Any) -> TensorSpec:
         raise type(error)(f"{name!r} in `shapes`: {error}") from None
 
 
-def shapes_from_json(text: str) -> dict[str, TensorSpec]:
+def shapes_from_json(text: str | bytes) -> dict[str, TensorSpec]:
     """Return the parameters that a shapes file holds: {name: {"shape": [...], "dtype": "..."}}.
 
     Raises:

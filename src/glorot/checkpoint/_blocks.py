@@ -1,0 +1,136 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Blocks: the pieces of tensors that threads compute, each into its own memory."""
+
+import math
+import queue
+import threading
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from glorot import _kernel
+from glorot._dtypes import ALL, FLOATS
+from glorot._writers import WholeWriter
+from glorot.checkpoint._header import Entry
+from glorot.recipe import Assignment
+
+Array = np.ndarray[Any, np.dtype[Any]]
+
+DEFAULT_BLOCK_BYTES = 8 << 20
+_PAGE = 4096
+# A block is computed in pieces that stay in a core's cache until they are measured; a fill this
+# small is also never split over threads, which are busy with blocks of their own.
+_PIECE_BYTES = 256 << 10
+
+
+@dataclass(frozen=True, slots=True)
+class Block:
+    """Elements [start, start + count) of one tensor, and where they are in its file."""
+
+    assignment: Assignment
+    start: int
+    count: int
+    offset: int
+    whole: bool  # cannot be computed in pieces
+
+    @property
+    def nbytes(self) -> int:
+        """How many bytes the block takes."""
+        return self.count * ALL[self.assignment.dtype].itemsize
+
+
+def blocks(assignment: Assignment, entry: Entry, block_bytes: int) -> Iterator[Block]:
+    """Yield the blocks of a tensor; all but the first begin on a page of the file.
+
+    An initializer that must compute the whole tensor for any part of it gets a single block.
+    """
+    dtype = ALL[entry.dtype]
+    total = math.prod(entry.shape)
+    whole = isinstance(assignment.initializer._writer(entry.shape, dtype), WholeWriter)
+    start = 0
+    while start < total:
+        offset = entry.offset + start * dtype.itemsize
+        room = block_bytes - offset % _PAGE if block_bytes >= 2 * _PAGE else block_bytes
+        count = total if whole else min(total - start, max(1, room // dtype.itemsize))
+        yield Block(assignment, start, count, offset, whole)
+        start += count
+
+
+def compute(block: Block, seed: int, out: Array) -> tuple[float, float]:
+    """Write a block's values into `out`; return their sum and sum of squares."""
+    init, name, shape = block.assignment.initializer, block.assignment.name, block.assignment.shape
+    piece = block.count if block.whole else _PIECE_BYTES // out.itemsize
+    sums = []
+    for at in range(0, block.count, piece):
+        part = out[at : at + piece]
+        init.fill_range(part, shape, block.start + at, seed=seed, name=name)
+        sums.append(moments(part))
+    totals, squares = zip(*sums, strict=True)
+    return math.fsum(totals), math.fsum(squares)
+
+
+def moments(values: Array) -> tuple[float, float]:
+    """The sum and the sum of squares of an array, in float64."""
+    if values.dtype in FLOATS.values():
+        return _kernel.moments(values)
+    wide = values.astype(np.float64)
+    return float(wide.sum()), float(np.square(wide).sum())
+
+
+class Buffers:
+    """The memory of the threads: as many buffers as threads, `ways` arrays in each."""
+
+    def __init__(self, threads: int, nbytes: int, ways: int) -> None:
+        self._free: queue.SimpleQueue[Array] = queue.SimpleQueue()
+        self._nbytes = nbytes
+        for _ in range(threads):
+            self._free.put(np.empty((ways, nbytes), np.uint8))
+
+    def run(self, block: Block, work: Callable[..., Any]) -> Any:
+        """Call work(array, ...) with arrays of the block's dtype and count."""
+        memory = self._free.get()
+        try:
+            room = memory
+            if block.nbytes > self._nbytes:  # a whole tensor
+                room = np.empty((len(memory), block.nbytes), np.uint8)
+            dtype = ALL[block.assignment.dtype]
+            return work(*(way[: block.nbytes].view(dtype) for way in room))
+        finally:
+            self._free.put(memory)
+
+
+def on_threads(
+    jobs: Iterable[Block], work: Callable[[Block], None], threads: int, done: Callable[[int], None]
+) -> None:
+    """Do all jobs on so many threads, in any order; done(bytes) after each, one at a time.
+
+    The first error stops the rest and is raised.
+    """
+    waiting = iter(jobs)
+    lock = threading.Lock()
+    stopped = threading.Event()
+
+    def loop() -> None:
+        try:
+            while not stopped.is_set():
+                with lock:
+                    block = next(waiting, None)
+                if block is None:
+                    return
+                work(block)
+                with lock:
+                    done(block.nbytes)
+        except BaseException:
+            stopped.set()
+            raise
+
+    with ThreadPoolExecutor(threads, thread_name_prefix="glorot") as pool:
+        futures = [pool.submit(loop) for _ in range(threads)]
+        try:
+            for future in futures:
+                future.result()
+        finally:
+            stopped.set()

@@ -1,0 +1,110 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Files as the writer needs them: positioned reads and writes, space taken early, locks, syncs."""
+
+import contextlib
+import errno
+import os
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+_BINARY = getattr(os, "O_BINARY", 0)  # Windows alone has it
+READ = os.O_RDONLY | _BINARY
+CREATE = os.O_RDWR | os.O_CREAT | _BINARY
+_seek_lock = threading.Lock()  # for systems without pread: the offset of a file is shared
+
+# What a disk, a quota or a file size limit that is used up answers.
+FULL = {errno.ENOSPC, errno.EFBIG, getattr(errno, "EDQUOT", errno.ENOSPC)}
+
+
+def write_at(fd: int, data: Any, offset: int) -> None:
+    """Write all of a buffer at an offset of a file, from any thread."""
+    view = memoryview(data)
+    while view:
+        if hasattr(os, "pwrite"):
+            done = os.pwrite(fd, view[: 1 << 30], offset)
+        else:
+            with _seek_lock:
+                os.lseek(fd, offset, os.SEEK_SET)
+                done = os.write(fd, view[: 1 << 30])
+        if not done:
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        view = view[done:]
+        offset += done
+
+
+def read_at(fd: int, data: Any, offset: int) -> int:
+    """Fill a buffer from an offset of a file, from any thread; return how many bytes there were."""
+    view = memoryview(data)
+    total = 0
+    while view:
+        if hasattr(os, "preadv"):
+            done = os.preadv(fd, [view[: 1 << 30]], offset)
+        else:
+            with _seek_lock:
+                os.lseek(fd, offset, os.SEEK_SET)
+                chunk = os.read(fd, min(len(view), 1 << 30))
+            done = len(chunk)
+            view[:done] = chunk
+        if not done:
+            break
+        view = view[done:]
+        offset += done
+        total += done
+    return total
+
+
+def take_space(fd: int, size: int) -> None:
+    """Give a file its size, and its place on the disk where the system can: a full disk shows now,
+    not after hours."""
+    os.truncate(fd, size)
+    if hasattr(os, "posix_fallocate") and size:
+        try:
+            os.posix_fallocate(fd, 0, size)
+        except OSError as error:
+            if error.errno not in (errno.EOPNOTSUPP, errno.EINVAL):
+                raise
+
+
+def start_writeback(fd: int, offset: int, size: int) -> None:
+    """Let the system start to write what is in its cache, so that the last sync is short."""
+    if hasattr(os, "posix_fadvise"):
+        os.posix_fadvise(fd, offset, size, os.POSIX_FADV_DONTNEED)
+
+
+def sync_folder(folder: Path) -> None:
+    """Make the names in a folder last; Windows cannot, and needs no such thing."""
+    if os.name == "posix":
+        fd = os.open(folder, os.O_RDONLY)
+        try:
+            os.fsync(fd)
+        finally:
+            os.close(fd)
+
+
+@contextlib.contextmanager
+def locked(folder: Path) -> Iterator[None]:
+    """Keep a second writer out of a folder, where the system has such locks.
+
+    Raises:
+        FileExistsError: another process is writing there.
+    """
+    try:
+        import fcntl
+    except ImportError:  # Windows
+        yield
+        return
+    fd = os.open(folder, os.O_RDONLY)
+    try:
+        try:
+            fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise FileExistsError(
+                f"another process is writing a checkpoint in {folder}. Let it end first."
+            ) from None
+        except OSError:  # a network file system without locks
+            pass
+        yield
+    finally:
+        os.close(fd)

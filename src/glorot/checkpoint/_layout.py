@@ -1,0 +1,179 @@
+# SPDX-License-Identifier: Apache-2.0
+"""How a checkpoint is spread over files: Hugging Face's names, index and shards."""
+
+import json
+import re
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from glorot.checkpoint import _header
+from glorot.checkpoint._header import Entry
+from glorot.recipe._shapes import TensorSpec, load_json, shapes_from_json
+
+SINGLE = "model.safetensors"
+INDEX = "model.safetensors.index.json"
+PARTIAL = ".partial"
+_SHARD = re.compile(r"model-\d{5}-of-\d{5}\.safetensors")
+_PARTIAL = re.compile(r"\.model(-\d{5}-of-\d{5})?\.safetensors(\.index\.json)?\.partial")
+_SIZE = re.compile(r"(\d+(?:\.\d+)?)\s*([kmgt]i?)?b?", re.IGNORECASE)
+_FACTORS = {"": 1, "k": 10**3, "m": 10**6, "g": 10**9, "t": 10**12}
+_FACTORS |= {"ki": 2**10, "mi": 2**20, "gi": 2**30, "ti": 2**40}
+
+
+class File(NamedTuple):
+    """One data file to write: its name, its first bytes, its tensors and its size."""
+
+    name: str
+    start: bytes
+    tensors: dict[str, Entry]
+    size: int
+
+
+def parse_size(size: int | str | None) -> int | None:
+    """Return bytes: of a whole number, or of text such as "500MB" (10**6) or "2GiB" (2**30).
+
+    Examples:
+        >>> parse_size("500MB"), parse_size("2GiB"), parse_size(1000)
+        (500000000, 2147483648, 1000)
+    """
+    if size is None:
+        return None
+    match = _SIZE.fullmatch(str(size).strip())
+    if match is None or isinstance(size, bool) or not isinstance(size, (int, str)):
+        raise ValueError(
+            f"`max_shard_size` must be bytes, or text such as '500MB' or '2GiB'; got {size!r}."
+        )
+    number, unit = match.groups()
+    value = int(float(number) * _FACTORS[(unit or "").lower()])
+    if value < 1:
+        raise ValueError(f"`max_shard_size` must be at least 1 byte, got {size!r}.")
+    return value
+
+
+def plan(
+    tensors: Mapping[str, TensorSpec], metadata: Mapping[str, str], max_shard_size: int | None
+) -> list[File]:
+    """Return the files: tensors in the order given fill a shard until the next does not fit; one
+    that is larger than a shard has its own."""
+    groups: list[dict[str, TensorSpec]] = [{}]
+    held = 0
+    for name, spec in tensors.items():
+        size = Entry(spec.shape, spec.dtype or "", 0).nbytes
+        if max_shard_size is not None and groups[-1] and held + size > max_shard_size:
+            groups.append({})
+            held = 0
+        groups[-1][name] = spec
+        held += size
+    count = len(groups)
+    if count > 99_999:
+        raise ValueError(
+            f"`max_shard_size`={max_shard_size} would make {count} files; at most 99999 are "
+            "allowed. Give a larger one."
+        )
+    files = []
+    for number, group in enumerate(groups, 1):
+        name = SINGLE if count == 1 else f"model-{number:05d}-of-{count:05d}.safetensors"
+        start, placed = _header.encode(group, metadata)
+        size = len(start) + sum(entry.nbytes for entry in placed.values())
+        files.append(File(name, start, placed, size))
+    return files
+
+
+def index_text(files: Iterable[File]) -> bytes:
+    """Return the index of a sharded checkpoint."""
+    weight_map = {name: file.name for file in files for name in file.tensors}
+    total = sum(entry.nbytes for file in files for entry in file.tensors.values())
+    content = {"metadata": {"total_size": total}, "weight_map": weight_map}
+    return (json.dumps(content, indent=2, sort_keys=True, ensure_ascii=False) + "\n").encode()
+
+
+def partial_path(folder: Path, name: str) -> Path:
+    """Return where a file is written before it is complete."""
+    return folder / f".{name}{PARTIAL}"
+
+
+def leftovers(folder: Path) -> list[Path]:
+    """Return the files that a write which did not end has left in a folder."""
+    return sorted(path for path in folder.iterdir() if _PARTIAL.fullmatch(path.name))
+
+
+def is_shard(name: str) -> bool:
+    """Return whether this is the name of one file of a sharded checkpoint."""
+    return _SHARD.fullmatch(name) is not None
+
+
+def read_index(path: Path) -> dict[str, str]:
+    """Return {tensor name: file name} of an index, which is untrusted.
+
+    Raises:
+        ValueError: not an index, or a file name that leaves the folder.
+    """
+    if path.stat().st_size > _header.MAX_HEADER_BYTES:
+        raise ValueError(f"{path} is too large for an index: {path.stat().st_size} bytes.")
+    try:
+        content = load_json(path.read_bytes(), "the index")
+        weight_map: Any = content.get("weight_map") if isinstance(content, dict) else None
+        if not isinstance(weight_map, dict):
+            raise ValueError("an index must be a JSON object with a `weight_map`.")
+        for name, file in weight_map.items():
+            plain = isinstance(file, str) and file and not set(file) & set("/\\:\0")
+            if not plain or file in (".", "..") or not file.endswith(".safetensors"):
+                raise ValueError(
+                    f"`weight_map` puts {name!r} in {file!r}; the name of a .safetensors file in "
+                    "the same folder is needed."
+                )
+    except ValueError as error:
+        raise ValueError(f"{path} cannot be used: {error}") from None
+    return dict(weight_map)
+
+
+class Source(NamedTuple):
+    """The files of an existing checkpoint, and where its index, if any, says each tensor is."""
+
+    files: list[Path]
+    weight_map: dict[str, str] | None
+
+
+def find(path: Path) -> Source:
+    """Return the files of the checkpoint at `path`: a .safetensors file, or a folder.
+
+    Raises:
+        FileNotFoundError: nothing there, or a folder without a checkpoint.
+        ValueError: an index that is none.
+    """
+    if path.is_dir():
+        if (path / INDEX).is_file():
+            weight_map = read_index(path / INDEX)
+            return Source([path / name for name in sorted(set(weight_map.values()))], weight_map)
+        if (path / SINGLE).is_file():
+            return Source([path / SINGLE], None)
+        raise FileNotFoundError(f"{path} holds neither {SINGLE} nor {INDEX}.")
+    if not path.is_file():
+        raise FileNotFoundError(f"{path} does not exist.")
+    return Source([path], None)
+
+
+def read_shapes(path: Path) -> dict[str, TensorSpec]:
+    """Return the shapes and dtypes in a shapes file or, from its headers alone, in a checkpoint.
+
+    Raises:
+        ValueError: a file or header that is malformed, or a tensor that two files hold.
+        OSError: a file that cannot be read.
+    """
+    if path.is_file() and path.name.endswith(".index.json"):
+        raise ValueError(f"{path} is an index; give the folder that it is in.")
+    if path.is_file() and path.suffix == ".json":
+        try:
+            return shapes_from_json(path.read_bytes())
+        except (TypeError, ValueError) as error:
+            raise type(error)(f"{path}: {error}") from None
+    shapes: dict[str, TensorSpec] = {}
+    for file in find(path).files:
+        for name, entry in _header.read(file).tensors.items():
+            if name in shapes:
+                raise ValueError(f"{file} holds {name!r}, which an earlier file holds too.")
+            shapes[name] = TensorSpec(entry.shape, entry.dtype)
+    if not shapes:
+        raise ValueError(f"{path} holds no tensors.")
+    return shapes

@@ -1,0 +1,75 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What is in the folder before a write, and whether it may be touched."""
+
+from pathlib import Path
+from typing import NamedTuple
+
+from glorot.checkpoint import _layout
+from glorot.checkpoint._layout import INDEX, SINGLE, File, partial_path
+
+
+class Places(NamedTuple):
+    """What a write will do with a folder."""
+
+    todo: list[File]  # to write beside their final paths
+    finished: list[File]  # there already, to be compared and left
+    obsolete: list[Path]  # rests of other writes, to go first
+    replaced: list[Path]  # of the old checkpoint, to go when the new one is complete
+    resume: bool
+
+
+def find_places(folder: Path, files: list[File], *, force: bool, resume: bool) -> Places:
+    """Return what to do with `folder`, or refuse to touch what is there.
+
+    Raises:
+        FileExistsError: a checkpoint that may not be replaced, or the rest of a write.
+    """
+    names = {file.name for file in files}
+    partials = _layout.leftovers(folder)
+    there = [folder / name for name in sorted({*names, SINGLE, INDEX}) if (folder / name).exists()]
+    if partials and not (force or resume):
+        raise FileExistsError(
+            f"{partials[0]} is left from a write that did not end. Give `resume` (--resume) to go "
+            "on with it, or `force` (--force) to begin anew."
+        )
+    if there and not (force or resume):
+        raise FileExistsError(
+            f"{there[0]} is there already. Give `force` (--force) to replace the checkpoint, or "
+            "another folder."
+        )
+    wanted = {partial_path(folder, name) for name in {*names, INDEX}}
+    obsolete = [path for path in partials if path not in wanted]
+    if force:
+        return Places(files, [], obsolete, _old(folder, names), resume)
+    finished = [file for file in files if (folder / file.name).exists()]
+    for path in there:
+        same_index = path.name == INDEX and _is_index_of(path, files)
+        both = path.name in names and partial_path(folder, path.name).exists()
+        if (path.name not in names and not same_index) or both:
+            raise FileExistsError(
+                f"{path} belongs to another checkpoint. Give another folder, or `force` (--force) "
+                "too, to replace it."
+            )
+    todo = [file for file in files if file not in finished]
+    return Places(todo, finished, obsolete, [], resume)
+
+
+def _is_index_of(path: Path, files: list[File]) -> bool:
+    return len(files) > 1 and path.read_bytes() == _layout.index_text(files)
+
+
+def _old(folder: Path, names: set[str]) -> list[Path]:
+    """The files of the old checkpoint that the new one does not write over.
+
+    Its shards are those that its index names, never what merely looks like one. They go before
+    the index, so that a cut off removal can be taken up again.
+    """
+    old = [folder / SINGLE] if SINGLE not in names else []
+    if (folder / INDEX).is_file():
+        try:
+            named = set(_layout.read_index(folder / INDEX).values())
+        except ValueError:
+            named = set()
+        old += [folder / name for name in sorted(named - names) if _layout.is_shard(name)]
+        old.append(folder / INDEX)
+    return old

@@ -1,0 +1,111 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What writing and verifying a checkpoint found out, as values that JSON can hold."""
+
+import dataclasses
+import math
+from dataclasses import dataclass
+from typing import Any
+
+
+@dataclass(frozen=True, slots=True)
+class TensorReport:
+    """One tensor that was written: its rule, its law, and what came out.
+
+    Attributes:
+        file: the name of the file it is in.
+        pattern: of the rule that it got its initializer from.
+        law: in a few characters, such as "N(0, 0.02)".
+        expected_stddev: what the initializer promises.
+        mean, stddev: of the values written, all of them; None for an empty tensor.
+    """
+
+    name: str
+    shape: tuple[int, ...]
+    dtype: str
+    file: str
+    pattern: str
+    law: str
+    fan_in: float
+    fan_out: float
+    expected_stddev: float
+    mean: float | None
+    stddev: float | None
+
+    @property
+    def count(self) -> int:
+        """How many elements it has."""
+        return math.prod(self.shape)
+
+
+@dataclass(frozen=True, slots=True)
+class WriteReport:
+    """What `write` did.
+
+    Attributes:
+        files: the names of the data files, in `directory`.
+        nbytes: the size of the data files together.
+        written: how many bytes of tensors were written; less than all after `resume`.
+        seconds: how long it took, the last sync included.
+    """
+
+    directory: str
+    seed: int
+    recipe: str
+    stream: int
+    files: tuple[str, ...]
+    parameters: int
+    nbytes: int
+    written: int
+    seconds: float
+    tensors: tuple[TensorReport, ...]
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return the report as what JSON can hold."""
+        return dataclasses.asdict(self)
+
+
+@dataclass(frozen=True, slots=True)
+class TensorCheck:
+    """One tensor that was compared.
+
+    Attributes:
+        status: "equal", "differs", "trained" (more than half of the elements differ),
+            "truncated" (the file ends before the tensor does), "shape", "dtype" (another than
+            expected), "missing" or "extra".
+        index: of the first element that differs, one number an axis.
+        expected, found: that element's two values.
+        differing: how many elements differ.
+        note: the same for people.
+    """
+
+    name: str
+    status: str
+    note: str = ""
+    count: int = 0
+    differing: int = 0
+    index: tuple[int, ...] | None = None
+    expected: float | None = None
+    found: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class VerifyReport:
+    """What `verify` found: `equal` is True when every byte is what the recipe and seed give."""
+
+    path: str
+    seed: int
+    recipe: str
+    stream: int
+    equal: bool
+    parameters: int
+    seconds: float
+    tensors: tuple[TensorCheck, ...]
+
+    @property
+    def problems(self) -> tuple[TensorCheck, ...]:
+        """The tensors that are not equal."""
+        return tuple(check for check in self.tensors if check.status != "equal")
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return the report as what JSON can hold."""
+        return dataclasses.asdict(self)

@@ -1,0 +1,273 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Prove that a checkpoint is, or is not, what a recipe and a seed give."""
+
+import dataclasses
+import os
+import threading
+import time
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from glorot import _check, _kernel
+from glorot import recipe as recipes
+from glorot._dtypes import ALL
+from glorot._stream import STREAM_VERSION, check_seed
+from glorot.checkpoint import _files, _header, _layout
+from glorot.checkpoint._blocks import (
+    DEFAULT_BLOCK_BYTES,
+    Array,
+    Block,
+    Buffers,
+    blocks,
+    compute,
+    on_threads,
+)
+from glorot.checkpoint._header import Entry
+from glorot.checkpoint._report import TensorCheck, VerifyReport
+from glorot.checkpoint._write import Progress
+from glorot.recipe import Assignment, Recipe, TensorSpec, parse_shapes
+
+
+def verify(
+    path: str | os.PathLike[str],
+    recipe: Recipe | str | os.PathLike[str],
+    seed: int,
+    *,
+    shapes: Mapping[str, Any] | str | os.PathLike[str] | None = None,
+    progress: Progress | None = None,
+    block_size: int = DEFAULT_BLOCK_BYTES,
+) -> VerifyReport:
+    """Compute every value of a checkpoint again, compare every byte, and return what differs.
+
+    Args:
+        path: a .safetensors file, or a folder with model.safetensors or an index.
+        recipe, seed: as for `write`.
+        shapes: what the checkpoint should hold, as for `write`. Without it the checkpoint's own
+            names, shapes and dtypes are taken, and a tensor is missing only where the index names
+            it or a rule finds nothing.
+        progress, block_size: as for `write`; memory is bounded by 2 x threads x `block_size`.
+
+    Raises:
+        ValueError: a file that is no safetensors file, an index that is none, other bad arguments.
+        OSError: nothing there, or a file that cannot be read.
+
+    Examples:
+        >>> import glorot, tempfile
+        >>> recipe = glorot.Recipe([glorot.Rule("*", "he_normal")])
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     _ = glorot.checkpoint.write({"w": (4, 3)}, recipe, folder, seed=42)
+        ...     report = glorot.checkpoint.verify(folder, recipe, 43)
+        >>> report.equal, report.problems[0].status, report.problems[0].index
+        (False, 'trained', (0, 0))
+    """
+    begin = time.perf_counter()
+    number = check_seed(seed)
+    block_bytes = _check.count("block_size", block_size)
+    if not isinstance(recipe, Recipe):
+        recipe = recipes.load(recipe)
+    expected = None
+    if shapes is not None:
+        given = shapes if isinstance(shapes, Mapping) else _layout.read_shapes(Path(shapes))
+        expected = parse_shapes(given)
+    found, checks = _read(_layout.find(Path(path)))
+    assignments = _compare_plans(recipe, expected, found, checks)
+    _compare_values(assignments, found, checks, number, block_bytes, progress)
+    tensors = tuple(checks[name] for name in sorted(checks))
+    return VerifyReport(
+        path=os.fspath(path),
+        seed=number,
+        recipe=recipe.fingerprint,
+        stream=STREAM_VERSION,
+        equal=all(check.status == "equal" for check in tensors),
+        parameters=sum(check.count for check in tensors),
+        seconds=time.perf_counter() - begin,
+        tensors=tensors,
+    )
+
+
+class _Found(NamedTuple):
+    path: Path
+    entry: Entry
+    file_size: int
+
+
+def _read(source: _layout.Source) -> tuple[dict[str, _Found], dict[str, TensorCheck]]:
+    """The tensors of all files, and what is already known to be wrong: files that are not there,
+    tensors in another file than the index says."""
+    found: dict[str, _Found] = {}
+    checks: dict[str, TensorCheck] = {}
+    for path in source.files:
+        if not path.is_file():
+            continue  # its tensors are missing, below
+        size = path.stat().st_size
+        header = _header.read(path)
+        if size > header.file_size:
+            raise ValueError(f"{path} has {size - header.file_size} bytes more than its header.")
+        for name, entry in header.tensors.items():
+            if source.weight_map is not None and source.weight_map.get(name) != path.name:
+                note = f"{path.name} holds it, and the index does not say so"
+                checks[name] = TensorCheck(name, "extra", note)
+            else:
+                found[name] = _Found(path, entry, size)
+    for name, file in (source.weight_map or {}).items():
+        if name not in found:
+            checks[name] = TensorCheck(name, "missing", f"the index puts it in {file}")
+    return found, checks
+
+
+def _compare_plans(
+    recipe: Recipe,
+    expected: dict[str, TensorSpec] | None,
+    found: dict[str, _Found],
+    checks: dict[str, TensorCheck],
+) -> dict[str, Assignment]:
+    """What each tensor that can be compared should be; the others are noted in `checks`."""
+    specs = expected
+    if specs is None:
+        specs = {name: TensorSpec(f.entry.shape, f.entry.dtype) for name, f in found.items()}
+        matches = recipe.match(specs)
+        for rule in matches.idle:
+            note = "the rule with this pattern finds no tensor"
+            checks[rule.pattern] = TensorCheck(rule.pattern, "missing", note)
+        specs = {name: spec for name, spec in specs.items() if name in matches.rules}
+        used = [rule for rule in recipe.rules if rule not in matches.idle]
+        recipe = Recipe(used) if used else recipe
+    resolved = {a.name: a for a in recipe.resolve(specs)} if specs else {}
+    for name in found.keys() - resolved.keys():
+        note = "no rule matches it"
+        if expected is not None or name in specs:
+            note = "the recipe leaves it out" if name in specs else "`shapes` does not name it"
+        checks[name] = TensorCheck(name, "extra", note)
+    for name in resolved.keys() - found.keys() - checks.keys():
+        checks[name] = TensorCheck(name, "missing", "`shapes` names it")
+    comparable = {}
+    for name, assignment in resolved.items():
+        if name not in found:
+            continue
+        entry = found[name].entry
+        stated = specs[name].dtype
+        if entry.shape != assignment.shape:
+            note = f"shape {entry.shape}, not {assignment.shape}"
+            checks[name] = TensorCheck(name, "shape", note)
+        elif stated is not None and entry.dtype != stated:
+            note = f"dtype {entry.dtype}, not {stated}"
+            checks[name] = TensorCheck(name, "dtype", note)
+        else:
+            comparable[name] = assignment
+    return comparable
+
+
+def _compare_values(
+    assignments: dict[str, Assignment],
+    found: dict[str, _Found],
+    checks: dict[str, TensorCheck],
+    seed: int,
+    block_bytes: int,
+    progress: Progress | None,
+) -> None:
+    threads = _kernel.allowed_threads()
+    total = sum(found[name].entry.nbytes for name in assignments)
+    largest = max((found[name].entry.nbytes for name in assignments), default=0)
+    buffers = Buffers(threads, min(block_bytes, largest), 2)
+    done = 0
+
+    def count(nbytes: int) -> None:
+        nonlocal done
+        done += nbytes
+        if progress is not None:
+            progress(done, total)
+
+    by_file: dict[Path, list[str]] = {}
+    for name in assignments:
+        by_file.setdefault(found[name].path, []).append(name)
+    for path, names in by_file.items():
+        tallies = {name: _Tally() for name in names}
+        jobs = (
+            block
+            for name in names
+            for block in blocks(_as_found(assignments[name], found), found[name].entry, block_bytes)
+        )
+        fd = os.open(path, _files.READ)
+        try:
+
+            def work(block: Block, fd: int = fd, tallies: dict[str, _Tally] = tallies) -> None:
+                differing, first = buffers.run(
+                    block, lambda expected, there: _difference(fd, block, seed, expected, there)
+                )
+                tallies[block.assignment.name].add(differing, first)
+
+            on_threads(jobs, work, threads, count)
+        finally:
+            os.close(fd)
+        for name in names:
+            checks[name] = tallies[name].check(name, found[name])
+
+
+def _as_found(assignment: Assignment, found: dict[str, _Found]) -> Assignment:
+    """The assignment with the dtype that is there, where nothing says which it should be."""
+    return dataclasses.replace(assignment, dtype=found[assignment.name].entry.dtype)
+
+
+class _First(NamedTuple):
+    at: int  # the place in the flattened tensor
+    expected: float
+    found: float
+
+
+def _difference(
+    fd: int, block: Block, seed: int, expected: Array, there: Array
+) -> tuple[int, _First | None]:
+    """(how many elements of the block differ, the first), by their bytes."""
+    data = there.view(np.uint8)
+    have = _files.read_at(fd, data, block.offset) // there.itemsize
+    compute(block, seed, expected)
+    if np.array_equal(data, expected.view(np.uint8)):
+        return (len(there) - have), None
+    bits = np.dtype(f"u{there.itemsize}")
+    unequal = there[:have].view(bits) != expected[:have].view(bits)
+    count = int(np.count_nonzero(unequal))
+    if not count:
+        return len(there) - have, None
+    at = int(unequal.argmax())
+    first = _First(block.start + at, float(expected[at]), float(there[at]))
+    return count + len(there) - have, first
+
+
+class _Tally:
+    """What the blocks of one tensor add up to."""
+
+    def __init__(self) -> None:
+        self.differing = 0
+        self.first: _First | None = None
+        self._lock = threading.Lock()
+
+    def add(self, differing: int, first: _First | None) -> None:
+        """Count one block."""
+        with self._lock:
+            self.differing += differing
+            if first is not None and (self.first is None or first.at < self.first.at):
+                self.first = first
+
+    def check(self, name: str, found: _Found) -> TensorCheck:
+        """Return the verdict on the tensor."""
+        entry = found.entry
+        size = ALL[entry.dtype].itemsize
+        count = entry.nbytes // size
+        lacking = min(entry.nbytes, max(0, entry.offset + entry.nbytes - found.file_size))
+        if not self.differing and not lacking:
+            return TensorCheck(name, "equal", count=count)
+        index = values = None
+        note = f"{self.differing} of {count} elements differ"
+        if self.first is not None:
+            index = tuple(int(i) for i in np.unravel_index(self.first.at, entry.shape))
+            values = self.first.expected, self.first.found
+            note += f"; first at {list(index)}: {values[0]:.9g} expected, {values[1]:.9g} found"
+        status = "trained" if self.differing > count / 2 else "differs"
+        if lacking:
+            status, note = "truncated", f"the file lacks its last {lacking} bytes; {note}"
+        elif status == "trained":
+            note = f"looks trained, or of another seed or recipe: {note}"
+        return TensorCheck(name, status, note, count, self.differing, index, *(values or ()))
