@@ -268,6 +268,4 @@ class _Tally:
         status = "trained" if self.differing > count / 2 else "differs"
         if lacking:
             status, note = "truncated", f"the file lacks its last {lacking} bytes; {note}"
-        elif status == "trained":
-            note = f"looks trained, or of another seed or recipe: {note}"
         return TensorCheck(name, status, note, count, self.differing, index, *(values or ()))

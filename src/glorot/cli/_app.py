@@ -1,0 +1,220 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The commands: parse, call the library, print."""
+
+import contextlib
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+app = typer.Typer(
+    add_completion=False,
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+    help="The first value of every weight of every model, a pure function of (seed, name, index).",
+)
+
+Recipe = Annotated[str, typer.Option(help="A built-in recipe (gpt2) or the path of a recipe file.")]
+Seed = Annotated[int, typer.Option(help="A whole number, 0 <= seed < 2**64.")]
+Json = Annotated[bool, typer.Option("--json", help="Print the report as JSON.")]
+Full = Annotated[bool, typer.Option("--full", help="One line a tensor, not one a group.")]
+Debug = Annotated[bool, typer.Option("--debug", help="Show the traceback of an error.")]
+
+
+@contextlib.contextmanager
+def _mendable(debug: bool) -> Iterator[None]:
+    """What the user can mend is one line on stderr and exit code 1."""
+    try:
+        yield
+    except (ValueError, TypeError, OSError) as error:
+        if debug:
+            raise
+        text = str(error)
+        if isinstance(error, OSError) and error.strerror:
+            text = f"{error.strerror}: {error.filename}" if error.filename else error.strerror
+        typer.echo(f"glorot: {' '.join(text.split())}", err=True)
+        raise typer.Exit(1) from None
+    except KeyboardInterrupt:
+        typer.echo("glorot: interrupted; the same command with --resume goes on.", err=True)
+        raise typer.Exit(130) from None
+
+
+def _version(wanted: bool) -> None:
+    if wanted:
+        import glorot
+
+        found = glorot.config()
+        typer.echo(
+            f"glorot {found['version']} (stream {found['stream']}, kernel {found['target']}, "
+            f"{found['threads']} threads)"
+        )
+        raise typer.Exit
+
+
+@app.callback()
+def _top(
+    version: Annotated[
+        bool,
+        typer.Option("--version", callback=_version, is_eager=True, help="Print the version."),
+    ] = False,
+) -> None:
+    """Keep the commands commands, however few there are."""
+
+
+@app.command()
+def init(
+    shapes: Annotated[
+        str,
+        typer.Argument(
+            metavar="SHAPES",
+            help="A shapes file (JSON), a .safetensors file or a checkpoint's folder.",
+        ),
+    ],
+    recipe: Recipe,
+    seed: Seed,
+    out: Annotated[str, typer.Option(help="The folder to write.")],
+    max_shard_size: Annotated[
+        str | None, typer.Option(help="At most so much in a file: 500MB, 2GiB, or bytes.")
+    ] = None,
+    dtype: Annotated[
+        str | None, typer.Option(help="Of all floating tensors, in place of their own.")
+    ] = None,
+    resume: Annotated[
+        bool, typer.Option("--resume", help="Go on after a write that was cut off.")
+    ] = False,
+    force: Annotated[
+        bool, typer.Option("--force", help="Replace a checkpoint that is there.")
+    ] = False,
+    as_json: Json = False,
+    full: Full = False,
+    debug: Debug = False,
+) -> None:
+    """Write the initial checkpoint of a model.
+
+    Of an existing checkpoint only the headers are read: names, shapes and dtypes.
+
+    \b
+    Example:
+      glorot init examples/gpt2-124m.json --recipe gpt2 --seed 42 --out gpt2-init
+    """
+    with _mendable(debug):
+        from glorot import checkpoint
+        from glorot.cli import _show
+
+        with _show.progress("writing") as progress:
+            report = checkpoint.write(
+                shapes, recipe, out, seed=seed, dtype=dtype, max_shard_size=max_shard_size,
+                force=force, resume=resume, progress=progress,
+            )  # fmt: skip
+        if as_json:
+            typer.echo(json.dumps(report.as_dict()))
+        else:
+            _show.written(report, full=full)
+
+
+@app.command()
+def verify(
+    path: Annotated[
+        str, typer.Argument(metavar="PATH", help="A checkpoint's folder or a .safetensors file.")
+    ],
+    recipe: Recipe,
+    seed: Seed,
+    shapes: Annotated[
+        str | None, typer.Option(help="What it should hold; else what it does hold is taken.")
+    ] = None,
+    as_json: Json = False,
+    full: Full = False,
+    debug: Debug = False,
+) -> None:
+    """Prove that a checkpoint is, or is not, what a recipe and a seed give.
+
+    Every byte is computed again and compared; exit code 1 when any differs.
+
+    \b
+    Example:
+      glorot verify gpt2-init --recipe gpt2 --seed 42
+    """
+    with _mendable(debug):
+        from glorot import checkpoint
+        from glorot.cli import _show
+
+        with _show.progress("verifying") as progress:
+            report = checkpoint.verify(path, recipe, seed, shapes=shapes, progress=progress)
+        if as_json:
+            typer.echo(json.dumps(report.as_dict()))
+        else:
+            _show.verified(report, full=full)
+    if not report.equal:
+        raise typer.Exit(1)
+
+
+@app.command()
+def sample(
+    initializer: Annotated[
+        str, typer.Argument(metavar="INITIALIZER", help="Such as glorot_uniform or he_normal.")
+    ],
+    shape: Annotated[
+        list[int], typer.Argument(metavar="SIZE", help="The sizes of the whole array.")
+    ],
+    seed: Seed,
+    name: Annotated[str, typer.Option(help="Of the weight.")] = "",
+    dtype: Annotated[str, typer.Option(help="Of the values.")] = "float32",
+    layout: Annotated[
+        str | None, typer.Option(help="What the axes are, such as torch.linear or OIHW.")
+    ] = None,
+    option: Annotated[
+        list[str] | None,
+        typer.Option("--set", help="An option of the initializer: stddev=0.02, mode=fan_out."),
+    ] = None,
+    out: Annotated[str | None, typer.Option(help="Write the array to this .npy file.")] = None,
+    force: Annotated[bool, typer.Option("--force", help="Replace the file.")] = False,
+    as_json: Json = False,
+    debug: Debug = False,
+) -> None:
+    """Show the numbers of one array and their histogram, or write them to a .npy file.
+
+    \b
+    Example:
+      glorot sample glorot_uniform 784 256 --seed 0
+      glorot sample random_normal 1000 --seed 0 --set stddev=0.02 --out noise.npy
+    """
+    with _mendable(debug):
+        import glorot
+        from glorot.cli import _sample
+
+        options = dict(_parse_option(text) for text in option or [])
+        if layout is not None:
+            options["layout"] = layout
+        init = glorot.get(initializer)
+        try:
+            init = init.replace(dtype=dtype, **options)
+        except TypeError as error:
+            if "unexpected keyword" not in str(error):
+                raise
+            known = ", ".join(sorted(init.get_config()))
+            wrong = str(error).partition("keyword argument ")[2]
+            raise ValueError(
+                f"{initializer} has no option {wrong or error}. It has {known}."
+            ) from None
+        values = init(tuple(shape), seed=seed, name=name)
+        if out is not None:
+            _sample.save(Path(out), values, force=force)
+        facts = _sample.facts(init, values)
+        if as_json:
+            typer.echo(json.dumps(facts))
+        else:
+            _sample.show(init, values, facts, out)
+
+
+def _parse_option(text: str) -> tuple[str, Any]:
+    """mode=fan_out -> ("mode", "fan_out"); what reads as JSON is taken as such."""
+    key, equals, value = text.partition("=")
+    if not equals or not key.isidentifier():
+        raise ValueError(f"`--set` must be NAME=VALUE, such as stddev=0.02; got {text!r}.")
+    try:
+        return key, json.loads(value)
+    except ValueError:
+        return key, value

@@ -1,0 +1,145 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Reports as tables, and progress: a bar on a terminal, plain lines elsewhere."""
+
+import contextlib
+import math
+import sys
+import time
+from collections.abc import Callable, Iterator, Sequence
+
+from rich import box
+from rich.console import Console
+from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TransferSpeedColumn
+from rich.table import Table
+
+from glorot.checkpoint import TensorCheck, TensorReport, VerifyReport, WriteReport
+
+_SECONDS_BETWEEN_LINES = 10.0
+_WIDTH_PIPED = 160  # where there is no terminal to fit
+_MOST_SHOWN = 10
+
+
+@contextlib.contextmanager
+def progress(what: str) -> Iterator[Callable[[int, int], None]]:
+    """Yield a function of (bytes done, bytes in all) that shows them on stderr."""
+    console = Console(stderr=True)
+    if not console.is_terminal:
+        last = time.monotonic()
+
+        def line(done: int, total: int) -> None:
+            nonlocal last
+            if time.monotonic() - last >= _SECONDS_BETWEEN_LINES and done < total:
+                last = time.monotonic()
+                print(f"{what}: {readable(done)} of {readable(total)}", file=sys.stderr, flush=True)
+
+        yield line
+        return
+    columns = (TextColumn(what), BarColumn(), DownloadColumn(), TransferSpeedColumn())
+    with Progress(*columns, console=console, transient=True) as bar:
+        task = bar.add_task(what, total=None)
+        yield lambda done, total: bar.update(task, completed=done, total=total)
+
+
+def readable(nbytes: float) -> str:
+    """498 MB, 1.2 GB: decimal units, as disks are sold."""
+    for unit in ("B", "kB", "MB", "GB"):
+        if nbytes < 1000:
+            return f"{nbytes:.3g} {unit}"
+        nbytes /= 1000
+    return f"{nbytes:.3g} TB"
+
+
+def console() -> Console:
+    """Return the console of stdout; what is piped is wide enough for the tables."""
+    found = Console(highlight=False)
+    return (
+        found
+        if found.is_terminal
+        else Console(width=max(found.width, _WIDTH_PIPED), highlight=False)
+    )
+
+
+def _table(*columns: str, right: Sequence[str] = ()) -> Table:
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
+    for column in columns:
+        table.add_column(column, justify="right" if column in right else "left", no_wrap=True)
+    return table
+
+
+_RIGHT = ("tensors", "fans", "expected stddev", "measured")
+
+
+def written(report: WriteReport, *, full: bool) -> None:
+    """Print the table of what was written; tensors of one rule, shape and law share a line."""
+    groups: dict[tuple[object, ...], list[TensorReport]] = {}
+    for tensor in report.tensors:
+        key = (
+            tensor.name if full else None,
+            tensor.pattern,
+            tensor.shape,
+            tensor.dtype,
+            tensor.law,
+        )
+        groups.setdefault(key, []).append(tensor)
+    first = ("tensor", "rule") if full else ("rule", "tensors")
+    table = _table(*first, "shape", "dtype", "law", "fans", "expected stddev", "measured",
+                   right=_RIGHT)  # fmt: skip
+    patterns = list(dict.fromkeys(tensor.pattern for tensor in report.tensors))
+    order = (lambda g: g[0].name) if full else (lambda g: f"{patterns.index(g[0].pattern):06}")
+    for tensors in sorted(groups.values(), key=order):
+        tensor = tensors[0]
+        measured = _pooled(tensors)
+        table.add_row(
+            *((tensor.name, tensor.pattern) if full else (tensor.pattern, str(len(tensors)))),
+            " x ".join(map(str, tensor.shape)) or "scalar",
+            tensor.dtype,
+            tensor.law,
+            f"{tensor.fan_in:g}, {tensor.fan_out:g}",
+            f"{tensor.expected_stddev:.6g}",
+            "" if measured is None else f"{measured:.6g}",
+        )
+    out = console()
+    out.print(table)
+    out.print(
+        f"{len(report.tensors)} tensors, {report.parameters:,} parameters, "
+        f"{readable(report.nbytes)} in {len(report.files)} "
+        f"{'file' if len(report.files) == 1 else 'files'} in {report.seconds:.2f} s "
+        f"(seed {report.seed}, recipe {report.recipe[:8]}, stream {report.stream})"
+    )
+    out.print(report.directory, soft_wrap=True)
+
+
+def _pooled(tensors: Sequence[TensorReport]) -> float | None:
+    """The standard deviation of all the tensors' elements around each tensor's own mean."""
+    count = sum(tensor.count for tensor in tensors)
+    if not count:
+        return None
+    return math.sqrt(sum(t.count * t.stddev**2 for t in tensors if t.stddev is not None) / count)
+
+
+def verified(report: VerifyReport, *, full: bool) -> None:
+    """Print what differs, and the verdict."""
+    shown: Sequence[TensorCheck] = report.tensors if full else report.problems
+    out = console()
+    if shown:
+        table = _table("tensor", "status")
+        table.add_column("what", overflow="fold")
+        for check in shown if full else shown[:_MOST_SHOWN]:
+            table.add_row(check.name, check.status, check.note)
+        out.print(table)
+    if len(shown) > _MOST_SHOWN and not full:
+        out.print(f"and {len(shown) - _MOST_SHOWN} more (--full shows all)")
+    if report.equal:
+        out.print(
+            f"equal: all {len(report.tensors)} tensors, {report.parameters:,} parameters, are what "
+            f"this recipe and seed {report.seed} give ({report.seconds:.2f} s)"
+        )
+    else:
+        out.print(
+            f"NOT equal: {len(report.problems)} of {len(report.tensors)} tensors are not what this "
+            f"recipe and seed {report.seed} give"
+        )
+        if any(check.status == "trained" for check in report.problems):
+            out.print(
+                "trained: most elements differ; it was trained, or has another seed or recipe"
+            )
