@@ -14,6 +14,7 @@ from glorot.recipe._shapes import TensorSpec, load_json, shapes_from_json
 SINGLE = "model.safetensors"
 INDEX = "model.safetensors.index.json"
 PARTIAL = ".partial"
+MOST_FILES = 99_999  # five digits number them
 _SHARD = re.compile(r"model-\d{5}-of-\d{5}\.safetensors")
 _PARTIAL = re.compile(r"\.model(-\d{5}-of-\d{5})?\.safetensors(\.index\.json)?\.partial")
 _SIZE = re.compile(r"(\d+(?:\.\d+)?)\s*([kmgt]i?)?b?", re.IGNORECASE)
@@ -66,10 +67,10 @@ def plan(
         groups[-1][name] = spec
         held += size
     count = len(groups)
-    if count > 99_999:
+    if count > MOST_FILES:
         raise ValueError(
-            f"`max_shard_size`={max_shard_size} would make {count} files; at most 99999 are "
-            "allowed. Give a larger one."
+            f"`max_shard_size`={max_shard_size} would make {count} files; at most {MOST_FILES} "
+            "have names. Give a larger one."
         )
     files = []
     for number, group in enumerate(groups, 1):

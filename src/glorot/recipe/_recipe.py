@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Recipes: ordered rules that give every parameter of a model its initializer, or say why not."""
 
+import difflib
 import hashlib
 import json
 from collections.abc import Iterable, Mapping, Sequence
@@ -264,19 +265,27 @@ def _unmatched(found: Matches, rules: Sequence[Rule]) -> list[str]:
 
 def _idle(found: Matches, names: list[str]) -> list[str]:
     problems = []
+    lost = []
     for rule in found.idle:
         taken = next((name for name in found.rules if rule.matches(name)), None)
+        near = difflib.get_close_matches(rule.pattern, names[:_NAMES_SEARCHED], n=3, cutoff=0.5)
         if taken is not None:
-            why = (
-                f"earlier rules take all that it matches: {found.rules[taken].pattern!r} has "
-                f"{taken!r}. Put the narrower rule first."
+            problems.append(
+                f"the rule for {rule.pattern!r} is never used: earlier rules take all that it "
+                f"matches, {found.rules[taken].pattern!r} takes {taken!r}. Put the narrower first."
+            )
+        elif near:
+            problems.append(
+                f"the rule for {rule.pattern!r} matches no parameter. Near: {', '.join(near)}."
             )
         else:
-            why = _check.near(rule.pattern, names[:_NAMES_SEARCHED])
-            if len(why) > 300:  # no near name, and too many to list
-                why = f"No name is near; the first is {names[0]!r}."
-            why += " Mend the pattern or remove the rule."
-        problems.append(f"the rule for {rule.pattern!r} matches no parameter. {why}")
+            lost.append(repr(rule.pattern))
+    if lost:
+        shown = ", ".join(map(repr, names[:5])) + (", ..." if len(names) > 5 else "")
+        problems.append(
+            f"no parameter is matched by the {'rule' if len(lost) == 1 else 'rules'} for "
+            f"{', '.join(lost)}; the names are {shown}. Mend the patterns or remove the rules."
+        )
     return problems
 
 

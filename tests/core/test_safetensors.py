@@ -1,0 +1,205 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The safetensors header: the library's bytes when written, distrust when read."""
+
+import json
+
+import numpy as np
+import pytest
+import safetensors.numpy
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+import glorot
+from glorot import Recipe, Rule
+from glorot._dtypes import ALL
+from glorot.checkpoint import _header, read_shapes
+from glorot.recipe import TensorSpec
+
+MANY = Recipe([Rule("*", "glorot_uniform")])
+
+
+def test_literal_bytes(tmp_path):
+    """A small file, byte by byte: length, padded header, rows of ones, nothing after."""
+    recipe = Recipe([Rule("a", "ones"), Rule("b", "zeros")])
+    shapes = {"b": {"shape": [2], "dtype": "float16"}, "a": {"shape": [1, 2], "dtype": "float32"}}
+    glorot.checkpoint.write(shapes, recipe, tmp_path, seed=7)
+    text = (
+        b'{"__metadata__":{"format":"pt","glorot.recipe":"%s","glorot.seed":"7",'
+        b'"glorot.stream":"1"},"a":{"dtype":"F32","shape":[1,2],"data_offsets":[0,8]},'
+        b'"b":{"dtype":"F16","shape":[2],"data_offsets":[8,12]}}'
+    ) % recipe.fingerprint.encode()
+    text += b" " * (-len(text) % 8)
+    expected = len(text).to_bytes(8, "little") + text + b"\0\0\x80\x3f" * 2 + b"\0" * 4
+    assert (tmp_path / "model.safetensors").read_bytes() == expected
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64", "float16", "bfloat16"])
+def test_equals_the_library(dtype):
+    """Header and order are the library's, for names that JSON must escape too."""
+    names = ["b", "a.10", "a.2", 'q"uote', "ünï", "\U0001f600", "tab\t", "\x7f", "z"]
+    arrays = {n: np.zeros((i, 3), ALL[dtype]) for i, n in enumerate(names)}
+    specs = {name: TensorSpec(array.shape, dtype) for name, array in arrays.items()}
+    start, entries = _header.encode(specs, {"format": "pt"})
+    theirs = safetensors.numpy.save(arrays, {"format": "pt"})
+    assert start == theirs[: len(start)]
+    assert len(theirs) == len(start) + sum(entry.nbytes for entry in entries.values())
+
+
+def test_order_of_mixed_dtypes_is_the_library_s():
+    """Tensors of all dtypes lie in the library's order."""
+    arrays = {f"{i:02}.{d}": np.zeros(3, dtype) for i, (d, dtype) in enumerate(ALL.items())}
+    specs = {n: TensorSpec((3,), n.partition(".")[2]) for n in arrays}
+    start, entries = _header.encode(specs, {})
+    theirs = safetensors.numpy.save(arrays)
+    assert start == theirs[: len(start)]
+    assert all(e.offset % ALL[e.dtype].itemsize == 0 for e in entries.values())
+
+
+@given(
+    st.dictionaries(
+        st.text(st.characters(codec="utf-8"), min_size=1).filter(lambda n: n != "__metadata__"),
+        st.tuples(st.lists(st.integers(0, 5), max_size=3), st.sampled_from(sorted(ALL))),
+        min_size=1,
+        max_size=8,
+    )
+)
+@settings(deadline=None, max_examples=50)
+def test_header_round_trip(tmp_path_factory, tensors):
+    """What `encode` writes, `read` and the library read back."""
+    specs = {name: TensorSpec(tuple(shape), dtype) for name, (shape, dtype) in tensors.items()}
+    start, entries = _header.encode(specs, {"k": "v"})
+    size = len(start) + sum(entry.nbytes for entry in entries.values())
+    path = tmp_path_factory.mktemp("header") / "model.safetensors"
+    path.write_bytes(start.ljust(size, b"\0"))
+    assert _header.read(path) == ({"k": "v"}, entries, size)
+    assert read_shapes(path) == specs
+    with safetensors.safe_open(path, "np") as file:
+        assert set(file.keys()) == set(specs)
+
+
+def entry(dtype="F32", shape=(2,), offsets=(0, 8), **more):
+    """One tensor of a header."""
+    return {"dtype": dtype, "shape": shape, "data_offsets": offsets, **more}
+
+
+@pytest.mark.parametrize(
+    ("content", "match"),
+    [
+        ([], r"must be a JSON object"),
+        ({"__metadata__": {"a": 1}}, r"__metadata__ must map strings to strings"),
+        ({"w": 3}, r"'w' must have dtype, shape and data_offsets"),
+        ({"w": entry(x=1)}, r"'w' must have dtype, shape and data_offsets, and nothing else"),
+        ({"w": entry(dtype="C64")}, r"'w' has the dtype 'C64', which is none of BOOL"),
+        ({"w": entry(dtype=["F32"])}, r"'w' has the dtype \['F32'\]"),
+        ({"w": entry(shape=[-2])}, r"'w' has the shape \[-2\]"),
+        ({"w": entry(shape=[2.0])}, r"'w' has the shape \[2.0\]"),
+        ({"w": entry(shape=[True, 2])}, r"'w' has the shape"),
+        ({"w": entry(shape="2")}, r"'w' has the shape '2'"),
+        ({"w": entry(shape=[2**64])}, r"'w' has the shape"),
+        ({"w": entry(shape=[1] * 65 + [2])}, r"at most 64"),
+        ({"w": entry(shape=[2**62, 2**62], offsets=[0, 8])}, r"takes \d+ bytes"),
+        ({"w": entry(offsets=[0, 12])}, r"'w' of shape \[2\] and dtype F32 takes 8 bytes"),
+        ({"w": entry(offsets=[8, 0])}, r"takes 8 bytes"),
+        ({"w": entry(offsets=[0])}, r"takes 8 bytes"),
+        ({"w": entry(offsets=[0, 8, 8])}, r"takes 8 bytes"),
+        ({"w": entry(offsets=[4, 12])}, r"'w' begins at byte 4 .* where 0 is expected"),
+        ({"v": entry(), "w": entry(offsets=[4, 12])}, r"neither overlap"),
+        ({"v": entry(), "w": entry(offsets=[16, 24])}, r"nor leave gaps"),
+        ({"": entry()}, r"cannot be called ''"),
+    ],
+)
+def test_malicious_headers(tmp_path, content, match):
+    """Headers that lie about sizes, overlap, or are no headers are refused with the file's name."""
+    text = json.dumps(content).encode()
+    path = tmp_path / "evil.safetensors"
+    path.write_bytes(len(text).to_bytes(8, "little") + text + b"\0" * 64)
+    with pytest.raises(ValueError, match=match) as caught:
+        read_shapes(path)
+    assert "evil.safetensors is not a safetensors file" in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        b"",
+        b"\x01\0\0",
+        (2**63).to_bytes(8, "little") + b"{}",
+        (100_000_001).to_bytes(8, "little") + b"{}",
+        (3).to_bytes(8, "little") + b"{}",
+    ],
+)
+def test_header_length_is_bounded(tmp_path, data):
+    """A length beyond the file, or beyond the limit, is refused before memory is taken for it."""
+    path = tmp_path / "short.safetensors"
+    path.write_bytes(data)
+    with pytest.raises(ValueError, match=r"do not hold a header of \d+ bytes"):
+        read_shapes(path)
+
+
+@pytest.mark.parametrize("text", [b"{", b"\xff\xff", b'{"a":1,"a":2}', b"[" * 50_000])
+def test_header_must_be_json(tmp_path, text):
+    """What is not JSON, or hides a key behind its double, is refused."""
+    path = tmp_path / "text.safetensors"
+    path.write_bytes(len(text).to_bytes(8, "little") + text)
+    with pytest.raises(ValueError, match=r"the header (cannot be read|must be|is nested)"):
+        read_shapes(path)
+
+
+def test_empty_and_absent(tmp_path):
+    """A checkpoint without tensors, and none at all, say so."""
+    path = tmp_path / "none.safetensors"
+    path.write_bytes((2).to_bytes(8, "little") + b"{}")
+    with pytest.raises(ValueError, match=r"holds no tensors"):
+        read_shapes(path)
+    with pytest.raises(FileNotFoundError, match=r"absent does not exist"):
+        read_shapes(tmp_path / "absent")
+    with pytest.raises(FileNotFoundError, match=r"holds neither model.safetensors nor"):
+        read_shapes(tmp_path)
+
+
+@pytest.mark.parametrize(
+    "file",
+    ["../x.safetensors", "/etc/x.safetensors", "a/b.safetensors", "..", "", "a\\b.safetensors",
+     "x\0.safetensors", "c:x.safetensors", "x.bin", 3, None, ["x"]],
+)  # fmt: skip
+def test_index_stays_in_its_folder(tmp_path, file):
+    """An index that points out of its folder, or at no safetensors file, is refused."""
+    index = {"metadata": {}, "weight_map": {"w": file}}
+    (tmp_path / "model.safetensors.index.json").write_text(json.dumps(index))
+    with pytest.raises(ValueError, match=r"`weight_map` puts 'w' in .* in the same folder"):
+        read_shapes(tmp_path)
+    with pytest.raises(ValueError, match=r"`weight_map` puts 'w' in"):
+        glorot.checkpoint.verify(tmp_path, MANY, 1)
+
+
+def test_index_must_be_one(tmp_path):
+    """An index without a map, given as a path, or of absurd size is refused."""
+    path = tmp_path / "model.safetensors.index.json"
+    path.write_text("{}")
+    with pytest.raises(ValueError, match=r"must be a JSON object with a `weight_map`"):
+        read_shapes(tmp_path)
+    with pytest.raises(ValueError, match=r"is an index; give the folder"):
+        read_shapes(path)
+    with path.open("wb") as file:
+        file.truncate(100_000_001)
+    with pytest.raises(ValueError, match=r"too large for an index"):
+        read_shapes(tmp_path)
+
+
+def test_a_name_in_two_files(tmp_path):
+    """A tensor that two shards hold is refused: which is it?"""
+    start, _ = _header.encode({"w": TensorSpec((0,), "float32")}, {})
+    weight_map = {"w": "a.safetensors", "v": "b.safetensors"}
+    for name in weight_map.values():
+        (tmp_path / name).write_bytes(start)
+    index = json.dumps({"weight_map": weight_map})
+    (tmp_path / "model.safetensors.index.json").write_text(index)
+    with pytest.raises(ValueError, match=r"b.safetensors holds 'w', which an earlier file"):
+        read_shapes(tmp_path)
+
+
+def test_headers_of_too_many_tensors(monkeypatch):
+    """A header longer than readers accept is refused before anything is written."""
+    monkeypatch.setattr(_header, "MAX_HEADER_BYTES", 50)
+    with pytest.raises(ValueError, match=r"Write fewer tensors in a file: give `max_shard_size`"):
+        _header.encode({"w": TensorSpec((2,), "float32")}, {})
