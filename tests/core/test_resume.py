@@ -67,11 +67,11 @@ def test_cut_off_then_resume(tmp_path, whole, options, after):
     with pytest.raises(FileExistsError, match=r"did not end. Give `resume` .* or `force`"):
         write(SHAPES, RECIPE, tmp_path, seed=42, **options)
     assert contents(tmp_path) == left
-    report = write(SHAPES, RECIPE, tmp_path, seed=42, resume=True, **options)
+    report = write(SHAPES, RECIPE, tmp_path, seed=42, resume=True, block_size=512, **options)
     assert contents(tmp_path) == whole[bool(options)]
     total = sum(tensor.count for tensor in report.tensors) * 4
     # Zeros that were never written are right all the same, so less than the rest is written.
-    assert report.written <= (1 - after) * total + 1024
+    assert report.written <= (1 - after) * total + 2 * 512
     assert glorot.checkpoint.verify(tmp_path, RECIPE, 42, shapes=SHAPES).equal
 
 
@@ -245,7 +245,7 @@ def test_space_is_checked_first(tmp_path, monkeypatch):
 if os.name == "posix":
 
     def test_file_size_limit(tmp_path):
-        """A real limit of the system, in a process of its own: exit code 1, one line, nothing left."""
+        """A real limit of the system, in its own process: exit code 1, one line, nothing left."""
 
         import resource
 
@@ -319,7 +319,7 @@ def test_killed_at_random_moments(tmp_path):
     out = tmp_path / "killed"
     rng = random.Random(20)
     kills = 0
-    for _ in range(8):
+    for _ in range(6):
         process = subprocess.Popen(
             command(tmp_path, "--resume", "--out", str(out)),
             stdout=subprocess.DEVNULL,
@@ -330,7 +330,7 @@ def test_killed_at_random_moments(tmp_path):
         kills += process.wait() != 0
         final = {n: d for n, d in digests(out).items() if not n.endswith(".partial")}
         assert final.items() <= calm.items()
-    assert kills >= 3
+    assert kills >= 2
     result = run(tmp_path, "--resume", "--out", str(out))
     assert result.returncode == 0, result.stderr
     assert digests(out) == calm

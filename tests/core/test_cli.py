@@ -1,0 +1,297 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The command line: what it prints, where, and its exit codes."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import ml_dtypes
+import numpy as np
+import pytest
+from rich.console import Console
+from typer.testing import CliRunner
+
+import glorot
+from glorot.cli import _show
+from glorot.cli._app import app
+
+GPT2 = {
+    "wte.weight": (50, 8),
+    "wpe.weight": (20, 8),
+    **{
+        f"h.{i}.{name}": shape
+        for i in range(3)
+        for name, shape in {
+            "ln_1.weight": (8,),
+            "ln_1.bias": (8,),
+            "attn.c_attn.weight": (8, 24),
+            "attn.c_attn.bias": (24,),
+            "attn.c_proj.weight": (8, 8),
+            "attn.c_proj.bias": (8,),
+            "ln_2.weight": (8,),
+            "ln_2.bias": (8,),
+            "mlp.c_fc.weight": (8, 32),
+            "mlp.c_fc.bias": (32,),
+            "mlp.c_proj.weight": (32, 8),
+            "mlp.c_proj.bias": (8,),
+        }.items()
+    },
+    "ln_f.weight": (8,),
+    "ln_f.bias": (8,),
+}
+RECIPE = ("--recipe", "gpt2", "--seed", "42")
+
+
+def invoke(*arguments):
+    """Run the command in this process."""
+    return CliRunner().invoke(app, [str(argument) for argument in arguments])
+
+
+@pytest.fixture
+def shapes(tmp_path):
+    """A shapes file of a tiny GPT-2."""
+    path = tmp_path / "shapes.json"
+    path.write_text(json.dumps({name: {"shape": shape} for name, shape in GPT2.items()}))
+    return path
+
+
+@pytest.fixture
+def written(shapes, tmp_path):
+    """The folder of its checkpoint."""
+    assert invoke("init", shapes, *RECIPE, "--out", tmp_path / "out").exit_code == 0
+    return tmp_path / "out"
+
+
+def test_init_prints_a_table(shapes, tmp_path):
+    """One line a rule and shape, with law, fans, expected and measured stddev; no progress bar."""
+    result = invoke("init", shapes, *RECIPE, "--out", tmp_path / "out")
+    assert result.exit_code == 0
+    assert result.stderr == ""
+    (line,) = (line for line in result.stdout.splitlines() if "mlp.c_proj.weight" in line)
+    for part in ("*h.*.mlp.c_proj.weight", " 3 ", "32 x 8", "float32", "N(0, 0.008165)", "32, 8"):
+        assert part in line
+    assert "40 tensors" in result.stdout
+    assert str(tmp_path / "out") in result.stdout.replace("\n", "")
+    assert glorot.checkpoint.verify(tmp_path / "out", "gpt2", 42, shapes=GPT2).equal
+
+
+def test_init_full_names_each_tensor(shapes, tmp_path):
+    """--full has one line a tensor."""
+    result = invoke("init", shapes, *RECIPE, "--out", tmp_path / "out", "--full")
+    assert all(f" {name} " in result.stdout for name in GPT2)
+
+
+def test_init_json(shapes, tmp_path):
+    """--json prints the report, and nothing else, on stdout."""
+    result = invoke(
+        "init", shapes, *RECIPE, "--out", tmp_path / "out", "--json", "--dtype", "bfloat16"
+    )
+    report = json.loads(result.stdout)
+    assert report["files"] == ["model.safetensors"]
+    assert {tensor["dtype"] for tensor in report["tensors"]} == {"bfloat16"}
+    assert len(report["tensors"]) == len(GPT2)
+
+
+def test_init_options(shapes, tmp_path):
+    """Shards, resume and force reach the library."""
+    out = ("--out", tmp_path / "out")
+    assert invoke("init", shapes, *RECIPE, *out, "--max-shard-size", "2kB").exit_code == 0
+    assert (tmp_path / "out" / "model.safetensors.index.json").exists()
+    result = invoke("init", shapes, *RECIPE, *out)
+    assert (result.exit_code, result.stdout) == (1, "")
+    assert result.stderr.startswith("glorot: ")
+    assert "--force" in result.stderr
+    assert len(result.stderr.splitlines()) == 1
+    assert (
+        invoke("init", shapes, *RECIPE, *out, "--max-shard-size", "2kB", "--resume").exit_code == 0
+    )
+    assert invoke("init", shapes, *RECIPE, *out, "--force").exit_code == 0
+    assert not (tmp_path / "out" / "model.safetensors.index.json").exists()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "text"),
+    [
+        (("init", "none.json", *RECIPE, "--out", "x"), "none.json does not exist"),
+        (("init", "none.json", "--recipe", "gpt3", "--seed", "1", "--out", "x"), "Near: gpt2"),
+        (("verify", "none", *RECIPE), "none does not exist"),
+        (("sample", "glorot_unifrom", "3", "--seed", "0"), "glorot_uniform"),
+        (("sample", "ones", "3", "--seed", "-1"), "seed"),
+        (("sample", "ones", "3", "--seed", "0", "--set", "x"), "`--set` must be NAME=VALUE"),
+        (("sample", "normal", "3", "--seed", "0", "--set", "sd=1"), "no option 'sd'. It has dtype"),
+        (("sample", "normal", "3", "--seed", "0", "--set", "mean=a"), "`mean` must be a number"),
+        (("sample", "normal", "3", "--seed", "0", "--dtype", "int8"), "Only floating point"),
+        (("sample", "normal", "3", "--seed", "0", "--out", "x.npz"), "must end in .npy"),
+    ],
+)
+def test_what_the_user_can_mend_is_one_line(arguments, text, tmp_path, monkeypatch):
+    """Exit code 1, one line on stderr, nothing on stdout, nothing written."""
+    monkeypatch.chdir(tmp_path)
+    result = invoke(*arguments)
+    assert (result.exit_code, result.stdout) == (1, "")
+    assert len(result.stderr.splitlines()) == 1
+    assert text in result.stderr
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [("init",), ("verify", "x"), ("sample", "ones", "--seed", "0"), ("nothing",),
+     ("sample", "ones", "a", "--seed", "0"), ("init", "x", *RECIPE, "--out", "y", "--fast")],
+)  # fmt: skip
+def test_wrong_usage(arguments):
+    """Exit code 2 for what is not a command at all."""
+    assert invoke(*arguments).exit_code == 2
+
+
+def test_debug_shows_the_error():
+    """--debug lets the error through."""
+    result = invoke("verify", "none", *RECIPE, "--debug")
+    assert isinstance(result.exception, FileNotFoundError)
+
+
+def test_verify(written):
+    """Exit code 0 and one line when equal; 1 and the first difference when not."""
+    result = invoke("verify", written, *RECIPE)
+    assert result.exit_code == 0
+    assert result.stdout.startswith("equal: all 40 tensors")
+    result = invoke("verify", written, "--recipe", "gpt2", "--seed", "43")
+    assert result.exit_code == 1
+    assert "NOT equal: 14 of 40 tensors" in result.stdout
+    assert "first at [0, 0]: " in result.stdout
+    assert "it was trained, or has another seed or recipe" in result.stdout
+    assert "and 4 more (--full shows all)" in result.stdout
+    full = invoke("verify", written, "--recipe", "gpt2", "--seed", "43", "--full")
+    assert all(name in full.stdout for name in GPT2)
+
+
+def test_verify_json_and_shapes(written, shapes, tmp_path):
+    """--json prints the report; --shapes says what should be there."""
+    result = invoke("verify", written, *RECIPE, "--json", "--shapes", shapes)
+    assert json.loads(result.stdout)["equal"] is True
+    more = tmp_path / "more.json"
+    more.write_text(
+        json.dumps({n: {"shape": s} for n, s in GPT2.items()} | {"x.bias": {"shape": [2]}})
+    )
+    result = invoke("verify", written, *RECIPE, "--json", "--shapes", more)
+    assert result.exit_code == 1
+    (problem,) = (t for t in json.loads(result.stdout)["tensors"] if t["status"] != "equal")
+    assert (problem["name"], problem["status"]) == ("x.bias", "missing")
+
+
+def test_sample(tmp_path):
+    """The array's numbers, its facts and a histogram whose counts are all of them."""
+    result = invoke("sample", "glorot_uniform", 784, 256, "--seed", 0)
+    assert result.exit_code == 0
+    assert "U(-0.07596, 0.07596)" in result.stdout
+    assert "expected 0.0438529" in result.stdout
+    rows = [line for line in result.stdout.splitlines() if "█" in line]
+    assert sum(int(line.split()[-1]) for line in rows) == 784 * 256
+    value = glorot.GlorotUniform(seed=0)((784, 256))
+    assert f"{value[0, 0]:.8f}" in result.stdout
+
+
+def test_sample_options(tmp_path):
+    """Name, dtype, layout and --set reach the initializer; --json prints the facts."""
+    result = invoke(
+        "sample", "he_normal", 6, 4, "--seed", 3, "--name", "w", "--dtype", "float16",
+        "--layout", "torch.linear", "--json",
+    )  # fmt: skip
+    facts = json.loads(result.stdout)
+    value = glorot.HeNormal(seed=3, layout="torch.linear")((6, 4), "float16", name="w")
+    assert facts["first"] == value.reshape(-1)[:8].astype(float).tolist()
+    assert (facts["fan_in"], facts["fan_out"]) == (4.0, 6.0)
+    result = invoke("sample", "normal", 9, "--seed", 3, "--set", "stddev=2", "--json")
+    assert json.loads(result.stdout)["expected_stddev"] == 2.0
+    result = invoke("sample", "zeros", 3, "--seed", 0)
+    assert (result.exit_code, "█" in result.stdout) == (0, False)
+    assert invoke("sample", "zeros", 0, "--seed", 0).exit_code == 0
+
+
+def test_sample_writes_npy(tmp_path):
+    """--out writes an array that NumPy loads; it is not replaced unasked."""
+    path = tmp_path / "x.npy"
+    arguments = ("sample", "he_normal", 6, 4, "--seed", 3, "--out", path)
+    assert invoke(*arguments).exit_code == 0
+    assert np.array_equal(np.load(path), glorot.HeNormal(seed=3)((6, 4)))
+    result = invoke(*arguments)
+    assert result.exit_code == 1
+    assert "--force" in result.stderr
+    assert invoke(*arguments, "--force").exit_code == 0
+    result = invoke(*arguments, "--force", "--dtype", "bfloat16")
+    assert result.exit_code == 1
+    assert ".npy files have no bfloat16" in result.stderr
+    assert [p.name for p in tmp_path.iterdir()] == ["x.npy"]
+    assert ml_dtypes.bfloat16  # the dtype that NumPy alone would write as raw bytes
+
+
+def test_version():
+    """--version says the stream and the kernel."""
+    result = invoke("--version")
+    config = glorot.config()
+    assert result.stdout.startswith(f"glorot {config['version']} (stream 1, kernel ")
+    assert config["target"] in result.stdout
+
+
+@pytest.mark.parametrize("command", ["init", "verify", "sample"])
+def test_every_command_has_an_example(command):
+    """Each --help shows the command as one would type it."""
+    text = invoke(command, "--help").stdout
+    assert f"Example:\n    glorot {command} " in text
+
+
+def test_module_and_script(tmp_path):
+    """`python -m glorot` is the command, and its errors end a process with 1."""
+    command = [sys.executable, "-m", "glorot"]
+    result = subprocess.run(
+        [*command, "sample", "ones", "3", "--seed", "0", "--json"],
+        capture_output=True, text=True, check=True,
+    )  # fmt: skip
+    assert json.loads(result.stdout)["first"] == [1.0, 1.0, 1.0]
+    result = subprocess.run(
+        [*command, "verify", str(Path(tmp_path, "none")), *RECIPE],
+        capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert (result.returncode, result.stdout) == (1, "")
+    assert "Traceback" not in result.stderr
+
+
+def test_no_framework_and_no_rich_unasked():
+    """Importing glorot and its checkpoints loads neither frameworks nor the command line's own."""
+    code = (
+        "import sys, glorot; glorot.checkpoint, glorot.Recipe; "
+        "print([m for m in sys.modules if m in "
+        "('torch', 'jax', 'tensorflow', 'keras', 'rich', 'typer', 'safetensors')])"
+    )
+    result = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True
+    )
+    assert result.stdout.strip() == "[]"
+
+
+def test_progress(monkeypatch, capsys):
+    """A bar on a terminal; elsewhere a plain line every ten seconds."""
+    clock = iter([0.0, 5.0, 11.0, 11.0, 12.0, 30.0])
+    monkeypatch.setattr(_show.time, "monotonic", lambda: next(clock))
+    with _show.progress("writing") as step:
+        step(1_000_000, 4_000_000)
+        step(2_000_000, 4_000_000)
+        step(3_000_000, 4_000_000)
+        step(4_000_000, 4_000_000)
+    assert capsys.readouterr().err == "writing: 2 MB of 4 MB\n"
+    monkeypatch.undo()
+    monkeypatch.setattr(
+        _show, "Console", lambda stderr=False: Console(force_terminal=True, stderr=stderr, width=80)
+    )
+    with _show.progress("writing") as step:
+        step(2_000_000, 4_000_000)
+    assert "2.0/4.0 MB" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("nbytes", "text"), [(5, "5 B"), (498e6, "498 MB"), (2.5e9, "2.5 GB"), (7e15, "7e+03 TB")]
+)
+def test_readable_sizes(nbytes, text):
+    """Sizes are in decimal units."""
+    assert _show.readable(nbytes) == text
