@@ -1,0 +1,162 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What the design needs of each measurement, row by row, and whether it holds."""
+
+import statistics
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+Record = dict[str, Any]
+
+
+@dataclass
+class Row:
+    """One need: `holds` is None where it was not measured."""
+
+    what: str
+    needs: str
+    measured: str
+    holds: bool | None
+
+
+def best(record: Record) -> float:
+    """Seconds of the quickest round."""
+    return min(record["rounds"])
+
+
+def speed(record: Record) -> float:
+    """GB/s of the quickest round."""
+    return float(record["bytes"] / best(record) / 1e9)
+
+
+class Records:
+    """Records, looked up by what they are."""
+
+    def __init__(self, records: list[Record]) -> None:
+        self.records = records
+
+    def where(self, **wanted: Any) -> list[Record]:
+        """The records whose fields have these values."""
+        return [r for r in self.records if all(r.get(k) == v for k, v in wanted.items())]
+
+    def one(self, **wanted: Any) -> Record | None:
+        """The first of them, if any."""
+        return next(iter(self.where(**wanted)), None)
+
+    def largest(self, **wanted: Any) -> "Records":
+        """Those of the largest shape."""
+        found = self.where(**wanted)
+        most = max((r["shape"] for r in found), default=None)
+        return Records([r for r in found if r["shape"] == most])
+
+    def fastest(self, **wanted: Any) -> Record | None:
+        """The one with the most GB/s."""
+        return max(self.where(**wanted), key=speed, default=None)
+
+
+def _times(what: str, ours: Record | None, theirs: Record | None, needed: float) -> Row:
+    """Our speed over theirs must reach `needed`."""
+    needs = f"{needed:g} x"
+    if ours is None or theirs is None:
+        return Row(what, needs, "not measured", None)
+    ratio = speed(ours) / speed(theirs)
+    measured = f"{ratio:.3g} x: {speed(ours):.2f} to {speed(theirs):.2f} GB/s ({theirs['who']})"
+    return Row(what, needs, measured, ratio >= needed)
+
+
+def _fills(records: Records) -> Iterator[Row]:
+    one = records.largest(topic="fill", dtype="float32", threads=1)
+
+    def at(law: str, target: str, needed: float, other: str = "fastest peer") -> Row:
+        if other == "fastest peer":
+            theirs = one.fastest(law=law, kind="peer")
+        else:
+            theirs = one.one(law=law, who=other)
+        what = f"{law}, one core, {target}, against {other}"
+        return _times(what, one.one(law=law, who=f"glorot {target}"), theirs, needed)
+
+    yield at("uniform", "avx512", 7)
+    yield at("uniform", "avx512", 7, "torch xavier_uniform_")
+    yield at("uniform", "avx512", 0.35, "memset")
+    yield at("uniform", "avx2", 0.22, "memset")
+    most = max((r["threads"] for r in records.where(topic="fill")), default=1)
+    every = records.largest(topic="fill", dtype="float32", threads=most, law="uniform")
+    yield _times(
+        "uniform, all cores, avx512, against one memset",
+        every.one(who="glorot avx512") if most > 1 else None,
+        every.one(who="memset"),
+        0.65,
+    )
+    yield at("normal", "avx512", 4)
+    yield at("normal", "avx2", 1.5)
+    yield at("truncated", "avx512", 9)
+    yield at("truncated", "avx512", 60, "torch trunc_normal_")
+
+
+def _small(records: Records) -> Iterator[Row]:
+    for threads in sorted({r["threads"] for r in records.where(topic="small")}):
+        found = Records(records.where(topic="small", threads=threads))
+        theirs = found.fastest(kind="peer")
+        for ours in found.where(kind="glorot"):
+            what = f"{ours['who']}, 64 x 64, {threads} thr."
+            microseconds = best(ours) * 1e6
+            yield Row(what, "under 15 us", f"{microseconds:.2f} us", microseconds < 15)
+            if theirs is not None:
+                measured = f"{microseconds:.2f} to {best(theirs) * 1e6:.2f} us ({theirs['who']})"
+                holds = best(ours) < best(theirs)
+                yield Row(f"{what}, against each peer", "faster", measured, holds)
+
+
+def _canonical(records: Records) -> Iterator[Row]:
+    for canonical in records.where(topic="canonical"):
+        order, _, target = canonical["who"].partition(" ")
+        if order != "canonical":
+            continue
+        keys = ("topic", "threads", "law", "dtype")
+        straight = records.one(who=f"stored {target}", **{k: canonical[k] for k in keys})
+        threads = canonical["threads"]
+        what = f"canonical order, {canonical['law']} {canonical['dtype']}, {target}, {threads} thr."
+        yield _times(what, canonical, straight, 0.5)
+
+
+def _shards(records: Records) -> Iterator[Row]:
+    for whole in records.where(topic="shard", who="whole"):
+        keys = ("topic", "threads", "law", "dtype")
+        same = {k: whole[k] for k in keys}
+        for way in ("rows", "columns"):
+            parts = [r for r in records.where(**same) if r["who"].endswith(way)]
+            ratios = {r["who"]: best(r) / r["bytes"] * whole["bytes"] / best(whole) for r in parts}
+            measured = ", ".join(f"{who.split()[0]} {ratio:.3f}" for who, ratio in ratios.items())
+            what = f"shards as {way}, {whole['law']} {whole['dtype']}, {whole['threads']} thr."
+            yield Row(what, "1/N x 1.10", measured, all(r <= 1.10 for r in ratios.values()))
+
+
+def _import(records: Records) -> Iterator[Row]:
+    found = records.where(topic="import")
+    if found:
+        numpy, ours = (statistics.median(r["rounds"]) * 1e3 for r in found)
+        measured = f"+{ours - numpy:.1f} ms (medians: {ours:.1f} after {numpy:.1f})"
+        yield Row("import and first array, cold", "+30 ms", measured, ours - numpy <= 30)
+
+
+def _checkpoint(records: Records) -> Iterator[Row]:
+    ours = records.one(topic="checkpoint", kind="glorot")
+    if ours is not None:
+        raws = records.where(topic="checkpoint", kind="ceiling")
+        raw = min(statistics.median(r["rounds"]) for r in raws)  # the harder of the two to match
+        seconds, size = statistics.median(ours["rounds"]), ours["bytes"] / 1e9
+        measured = f"{raw / seconds:.3g} x: {size / seconds:.2f} to {size / raw:.2f} GB/s (medians)"
+        yield Row(
+            "checkpoint, against the faster raw writes", "0.9 x", measured, raw / seconds >= 0.9
+        )
+
+
+def rows(records: list[Record]) -> list[Row]:
+    """The design's rows that these records say something about."""
+    known = Records(records)
+    found: list[Row] = []
+    if known.where(topic="fill"):
+        found += _fills(known)
+    for part in (_small, _canonical, _shards, _import, _checkpoint):
+        found += part(known)
+    return found
