@@ -80,6 +80,15 @@ def _topics(text: str) -> list[str]:
     return [topic for topic in TOPICS if topic in wanted]
 
 
+def _to_json(machine: dict[str, Any], rows: list[_needs.Row], records: list[_needs.Record]) -> str:
+    """One line for the machine, a row or a record, so that two files can be compared."""
+    lists = {"rows": [asdict(row) for row in rows], "records": records}
+    parts = [f'"machine": {json.dumps(machine)}']
+    for key, values in lists.items():
+        parts.append(f'"{key}": [\n' + ",\n".join(map(json.dumps, values)) + "\n]")
+    return "{\n" + ",\n".join(parts) + "\n}\n"
+
+
 def main() -> None:
     """Parse, run, print, and write the JSON file."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
@@ -97,11 +106,10 @@ def main() -> None:
         # The last CPUs: the first one serves most interrupts.
         task = {"topics": topics, "quick": arguments.quick, "cpus": _machine.cpus()[-threads:]}
         records += _run(task, console)
-    rows = _needs.rows(records)
+    rows = _needs.rows(records, judge=not arguments.quick)
     machine["load after"] = _machine.load()
     if arguments.json:
-        result = {"machine": machine, "rows": [asdict(row) for row in rows], "records": records}
-        arguments.json.write_text(json.dumps(result, indent=1) + "\n")
+        arguments.json.write_text(_to_json(machine, rows, records))
     _report.show(console, records, rows, arguments.quick)
     glorot, cpu = machine["glorot"], machine["cpu"].get("model name", "")
     versions = ", ".join(f"{name} {version}" for name, version in machine["versions"].items())

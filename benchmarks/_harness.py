@@ -87,7 +87,7 @@ def alternate(
             "note": contender.note,
             "bytes": size,
             "calls_a_round": calls,
-            "rounds": taken,
+            "rounds": [round(t, 10) for t in taken],
         }
 
 

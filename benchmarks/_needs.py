@@ -3,7 +3,7 @@
 
 import statistics
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 Record = dict[str, Any]
@@ -11,7 +11,7 @@ Record = dict[str, Any]
 
 @dataclass
 class Row:
-    """One need: `holds` is None where it was not measured."""
+    """One need: `holds` is None where it was not measured or not judged."""
 
     what: str
     needs: str
@@ -151,12 +151,12 @@ def _checkpoint(records: Records) -> Iterator[Row]:
         )
 
 
-def rows(records: list[Record]) -> list[Row]:
-    """The design's rows that these records say something about."""
+def rows(records: list[Record], judge: bool) -> list[Row]:
+    """The design's rows that these records say something about, judged or only measured."""
     known = Records(records)
     found: list[Row] = []
     if known.where(topic="fill"):
         found += _fills(known)
     for part in (_small, _canonical, _shards, _import, _checkpoint):
         found += part(known)
-    return found
+    return found if judge else [replace(row, holds=None) for row in found]

@@ -84,7 +84,7 @@ def show(console: Console, records: list[Record], rows: list[Row], quick: bool) 
         tables = _fills(found) if topic == "fill" else _times(topic, found)
         for table in tables:
             console.print(table)
-    title = "what the design needs" + (" (quick: sizes too small to judge by)" if quick else "")
+    title = "what the design needs" + (" (--quick: sizes too small to judge by)" if quick else "")
     table = Table(title=title, title_justify="left")
     for name in ("", "needs", "measured", "holds"):
         table.add_column(name)
