@@ -21,9 +21,9 @@ Array = np.ndarray[Any, np.dtype[Any]]
 
 DEFAULT_BLOCK_BYTES = 8 << 20
 _PAGE = 4096
-# A block is computed in pieces that stay in a core's cache until they are measured; a fill this
-# small is also never split over threads, which are busy with blocks of their own.
-_PIECE_BYTES = 256 << 10
+# A block is computed in pieces that stay in a core's cache until they are measured.  Below twice
+# 256 KiB the kernel does not split a fill over threads, which are busy with blocks of their own.
+_PIECE_BYTES = 500 << 10
 
 
 @dataclass(frozen=True, slots=True)

@@ -38,7 +38,7 @@ def _mendable(debug: bool) -> Iterator[None]:
         typer.echo(f"glorot: {' '.join(text.split())}", err=True)
         raise typer.Exit(1) from None
     except KeyboardInterrupt:
-        typer.echo("glorot: interrupted; the same command with --resume goes on.", err=True)
+        typer.echo("glorot: interrupted. What `init` had begun, --resume goes on with.", err=True)
         raise typer.Exit(130) from None
 
 
