@@ -1,20 +1,33 @@
-# make demo: writes GPT-2's initial weights and proves them.  make test: everything CI checks.
+# make demo: writes GPT-2's initial weights and proves them.  make test: everything CI requires.
 # Needs Python 3.10 or later, a C++20 compiler for speed, and a package index.
 PYTHON ?= python3
+PYTHON38 ?= python3.8
 VENV ?= .venv
+DEMO ?= demo
+ifeq ($(OS),Windows_NT)
+SHELL = bash
+BIN = $(VENV)/Scripts
+else
 BIN = $(VENV)/bin
+endif
 PIP = $(BIN)/python -m pip --quiet --disable-pip-version-check
 SOURCES = pyproject.toml CMakeLists.txt $(shell find src native -type f -not -name '*.pyc' -not -name '*.so')
-DEMO ?= demo
+CASES ?= 4000
 
-.PHONY: demo test test-core test-frameworks lint oracle exhaustive bench sanitize neon wheel clean
+.PHONY: demo test lint test-core test-frameworks test-pure test-oldest hooks clean
+.PHONY: oracle oracle-vectors oracle-tf21 oracle-tf24 exhaustive bench sanitize neon wheel wheels
 
 demo: $(VENV)/installed
 	@rm -rf $(DEMO)
 	$(BIN)/glorot init examples/gpt2-124m.json --recipe gpt2 --seed 42 --out $(DEMO)
 	$(BIN)/glorot verify $(DEMO) --recipe gpt2 --seed 42
 
-test: lint test-core test-frameworks
+test: lint test-core test-frameworks test-pure
+
+lint: $(VENV)/lint
+	$(BIN)/ruff format --check
+	$(BIN)/ruff check
+	$(BIN)/mypy
 
 test-core: $(VENV)/core
 	$(BIN)/python -m pytest tests/core
@@ -22,15 +35,31 @@ test-core: $(VENV)/core
 test-frameworks: $(VENV)/frameworks
 	$(BIN)/python -m pytest tests/frameworks
 
-lint: $(VENV)/lint
-	$(BIN)/ruff format --check
-	$(BIN)/ruff check
-	$(BIN)/mypy
+# Installs without a compiler, and compares the bytes with the kernel's.
+test-pure: $(VENV)/installed
+	tools/check_pure.sh $(BIN)/python
 
-# Thousands of cases against installed frameworks, TensorFlow 2.4.4 among them (PYTHON38).
-oracle: $(VENV)/frameworks
-	$(BIN)/python -m pytest -m oracle tests/oracle
-	tests/oracle/run.sh $(BIN)/python
+# With the oldest versions that pyproject.toml allows; PYTHON=python3.10 for the oldest Python too.
+test-oldest:
+	rm -rf $(VENV)-oldest
+	PIP_CONSTRAINT=$(CURDIR)/tests/oldest.txt PIP_BUILD_CONSTRAINT=$(CURDIR)/tests/oldest.txt \
+	  $(MAKE) VENV=$(VENV)-oldest test-core
+
+# Runs format, lint and types before each commit.
+hooks: $(VENV)/lint
+	$(BIN)/pre-commit install
+
+# The long comparisons, with programs that share nothing with the library.
+oracle: oracle-vectors oracle-tf21 oracle-tf24
+
+oracle-vectors: $(VENV)/core
+	$(BIN)/python tests/oracle/make_vectors.py --check
+
+oracle-tf21: $(VENV)/frameworks
+	tests/oracle/run.sh $(BIN)/python $(BIN)/python $(CASES)
+
+oracle-tf24: $(VENV)/core $(VENV)-tf24/installed
+	tests/oracle/run.sh $(BIN)/python $(VENV)-tf24/bin/python $(CASES)
 
 # The normal law on all 2**32 words.
 exhaustive: $(VENV)/core
@@ -39,7 +68,7 @@ exhaustive: $(VENV)/core
 bench: $(VENV)/frameworks
 	$(BIN)/python -m benchmarks
 
-# The kernel tests under address and undefined-behaviour sanitizers.
+# The kernel body under address and undefined-behaviour sanitizers.
 sanitize:
 	tools/check_native.sh sanitize
 
@@ -47,18 +76,23 @@ sanitize:
 neon:
 	tools/check_native.sh neon
 
-# A wheel, tested with src/ out of reach.
-wheel: $(VENV)/core
-	tools/check_wheel.sh $(BIN)/python
+# This machine's wheel, tested where src/ is not; ALSO names more Pythons that must run it.
+wheel:
+	tools/check_wheel.sh $(PYTHON) $(ALSO)
+
+# All of this system's wheels, as they are released.
+wheels: $(VENV)/bin/python
+	$(PIP) install --group wheel
+	$(BIN)/python -m cibuildwheel --output-dir dist
 
 clean:
-	rm -rf build dist $(DEMO) $(VENV)
+	rm -rf build dist $(DEMO) $(VENV) $(VENV)-oldest $(VENV)-tf24
 
-$(VENV)/bin/python:
+$(BIN)/python:
 	$(PYTHON) -m venv $(VENV)
 	$(PIP) install --upgrade pip
 
-$(VENV)/installed: $(VENV)/bin/python $(SOURCES)
+$(VENV)/installed: $(SOURCES) | $(BIN)/python
 	$(PIP) install .
 	@touch $@
 
@@ -76,4 +110,13 @@ $(VENV)/frameworks: $(VENV)/core tests/frameworks.txt
 	$(PIP) install $$(grep '^torch==' tests/frameworks.txt)
 	$(PIP) install -r tests/frameworks.txt
 	$(PIP) install --no-deps tf_keras==$$(sed -n 's/^tensorflow-cpu==//p' tests/frameworks.txt)
+	@touch $@
+
+$(VENV)-tf24/installed: tests/oracle/tensorflow-2.4.txt
+	@$(PYTHON38) --version 2>/dev/null | grep -q ' 3\.8\.' || { echo >&2 \
+	  "TensorFlow 2.4 needs Python 3.8, and PYTHON38=$(PYTHON38) is none." \
+	  "Give the path of one, or run the other comparisons alone:" \
+	  "make oracle-vectors oracle-tf21"; exit 1; }
+	$(PYTHON38) -m venv $(VENV)-tf24
+	$(VENV)-tf24/bin/python -m pip --quiet --disable-pip-version-check install -r $<
 	@touch $@
