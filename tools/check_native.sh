@@ -7,10 +7,11 @@ set -euo pipefail
 cd "$(dirname "$0")/.."
 mode=${1:?sanitize or neon}
 out=build/check-$mode
+rm -rf "$out" # so that no object of an earlier build stands in for one that fails
 mkdir -p "$out"
 
 build() {  # compiler, program, flags for all files
-  local compiler=$1 program=$2 objects=() file name flags
+  local compiler=$1 program=$2 objects=() file name flags job
   shift 2
   for file in check dispatch strided normal64 fill_portable $TARGETS; do
     case $file in
@@ -24,7 +25,7 @@ build() {  # compiler, program, flags for all files
       $DEFINES $flags "$@" -c "native/$file.cpp" -o "$name" &
     objects+=("$name")
   done
-  wait
+  for job in $(jobs -p); do wait "$job"; done # one by one: a failed compilation ends the script
   "$compiler" "${objects[@]}" "$@" -pthread -o "$program"
 }
 
