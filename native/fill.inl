@@ -5,8 +5,9 @@
 using Word = Target::Word;
 using Real = Target::Real;
 using Digit = Target::Digit;
+using Product = Target::Product;
 
-constexpr int kGroups = 2;  // Philox groups in flight: hides the latency of the multiplications
+constexpr int kGroups = 3;  // Philox groups in flight: hides the latency of the multiplications
 constexpr int kGroupWords = 4 * Target::kBlocks;
 constexpr int kGroupVectors = kGroupWords / Target::kLanes;
 constexpr int kChunk = kGroups * kGroupWords;  // words computed together
@@ -43,12 +44,12 @@ struct RoundKeys {
   }
 };
 
-// Rounds 3 to 10.
+// Rounds 3 to 10.  The last one leaves pairs of outputs, (0, 1) and (2, 3), for `interleave`.
 static GLOROT_INLINE void rounds(const RoundKeys& keys, Digit (&c0)[kGroups], Digit (&c1)[kGroups],
-                          Digit (&c2)[kGroups], Digit (&c3)[kGroups], Word* out) {
+                                 Digit (&c2)[kGroups], Digit (&c3)[kGroups], Word* out) {
   const Digit m0 = Target::digit(kMultiplier0), m1 = Target::digit(kMultiplier1);
   GLOROT_UNROLL
-  for (int round = 2; round < kRounds; ++round) {
+  for (int round = 2; round < kRounds - 1; ++round) {
     const Digit k0 = Target::digit(keys.k0[round]), k1 = Target::digit(keys.k1[round]);
     GLOROT_UNROLL
     for (int g = 0; g < kGroups; ++g) {
@@ -59,9 +60,12 @@ static GLOROT_INLINE void rounds(const RoundKeys& keys, Digit (&c0)[kGroups], Di
       c3[g] = Target::low(p);
     }
   }
+  const Digit k0 = Target::digit(keys.k0[kRounds - 1]), k1 = Target::digit(keys.k1[kRounds - 1]);
   GLOROT_UNROLL
-  for (int g = 0; g < kGroups; ++g)
-    Target::interleave(c0[g], c1[g], c2[g], c3[g], out + g * kGroupVectors);
+  for (int g = 0; g < kGroups; ++g) {
+    const auto p = Target::multiply(c0[g], m0), q = Target::multiply(c2[g], m1);
+    Target::last_round(p, q, c1[g], c3[g], k0, k1, out + g * kGroupVectors);
+  }
 }
 
 // The first two rounds where only the counter's lowest digit differs between blocks: most of
@@ -84,33 +88,38 @@ struct Prefix {
   }
 };
 
-// The words of one chunk of blocks, given the lowest digits of their counters.
+// The words of one chunk of blocks, given the products of round 1: M0 times the lowest digits.
 static GLOROT_INLINE void chunk_words(const RoundKeys& keys, const Prefix& prefix,
-                                      const Digit (&low)[kGroups], Word* out) {
-  const Digit m0 = Target::digit(kMultiplier0), m1 = Target::digit(kMultiplier1);
+                                      const Product (&first)[kGroups], Word* out) {
+  const Digit m1 = Target::digit(kMultiplier1);
   Digit c0[kGroups], c1[kGroups], c2[kGroups], c3[kGroups];
   GLOROT_UNROLL
   for (int g = 0; g < kGroups; ++g) {
-    const auto p = Target::multiply(low[g], m0);
-    c2[g] = Target::xor2(Target::high(p), Target::digit(prefix.c2_xor));
+    c2[g] = Target::xor2(Target::high(first[g]), Target::digit(prefix.c2_xor));
     const auto q = Target::multiply(c2[g], m1);
     c0[g] = Target::xor2(Target::high(q), Target::digit(prefix.c0_xor));
     c1[g] = Target::low(q);
-    c2[g] = Target::xor2(Target::low(p), Target::digit(prefix.c2_xor_low));
+    c2[g] = Target::xor2(Target::low(first[g]), Target::digit(prefix.c2_xor_low));
     c3[g] = Target::digit(prefix.c3_next);
   }
   rounds(keys, c0, c1, c2, c3, out);
 }
 
-// The same for consecutive blocks whose lowest digit does not carry.
-static GLOROT_INLINE void consecutive_words(const RoundKeys& keys, const Prefix& prefix,
-                                            uint32_t first, Word* out) {
-  Digit low[kGroups];
-  GLOROT_UNROLL
-  for (int g = 0; g < kGroups; ++g)
-    low[g] = Target::consecutive(first + uint32_t(g * Target::kBlocks));
-  chunk_words(keys, prefix, low, out);
-}
+// The products of round 1 for consecutive blocks.  Until the lowest digit carries, those of the
+// next chunk are larger by the same amount.
+struct Consecutive {
+  Product product[kGroups];
+  explicit Consecutive(uint32_t first) {
+    for (int g = 0; g < kGroups; ++g)
+      product[g] = Target::multiply(Target::consecutive(first + uint32_t(g * Target::kBlocks)),
+                                    Target::digit(kMultiplier0));
+  }
+  GLOROT_INLINE void advance() {
+    GLOROT_UNROLL
+    for (int g = 0; g < kGroups; ++g)
+      product[g] = Target::add(product[g], uint64_t(kMultiplier0) * kChunkBlocks);
+  }
+};
 
 // Blocks one by one: where a counter's lowest digit carries, and vectors would not agree.
 static GLOROT_COLD void scalar_words(const Stream& stream, const uint64_t* blocks, Word* out) {
@@ -128,7 +137,7 @@ static GLOROT_COLD void single_chunk(const Stream& stream, const RoundKeys& keys
                                      Word* out) {
   const Counter counter = counter_at(stream, block);
   if (counter.digit[0] <= ~uint32_t(kChunkBlocks - 1))
-    return consecutive_words(keys, Prefix(keys, counter), counter.digit[0], out);
+    return chunk_words(keys, Prefix(keys, counter), Consecutive(counter.digit[0]).product, out);
   uint64_t blocks[kChunkBlocks];
   for (int b = 0; b < kChunkBlocks; ++b) blocks[b] = block + uint64_t(b);
   scalar_words(stream, blocks, out);
@@ -151,9 +160,9 @@ static GLOROT_INLINE void each_chunk(const Stream& stream, const RoundKeys& keys
     }
     const uint64_t here = chunks < until_carry ? chunks : until_carry;
     const Prefix prefix(keys, counter);
-    uint32_t first = counter.digit[0];
-    for (uint64_t i = 0; i < here; ++i, first += kChunkBlocks) {
-      consecutive_words(keys, prefix, first, vectors);
+    Consecutive blocks(counter.digit[0]);
+    for (uint64_t i = 0; i < here; ++i, blocks.advance()) {
+      chunk_words(keys, prefix, blocks.product, vectors);
       write(vectors);
     }
     chunks -= here;
@@ -180,10 +189,12 @@ class List {
     if (carries_ || !shared_) return scalar_words(stream_, blocks, out);
     uint64_t counters[kChunkBlocks];
     for (int b = 0; b < kChunkBlocks; ++b) counters[b] = stream_.counter_lo + blocks[b];
-    Digit low[kGroups];
+    Product first[kGroups];
     GLOROT_UNROLL
-    for (int g = 0; g < kGroups; ++g) low[g] = Target::low_digits(counters + g * Target::kBlocks);
-    chunk_words(keys_, prefix_, low, out);
+    for (int g = 0; g < kGroups; ++g)
+      first[g] = Target::multiply(Target::low_digits(counters + g * Target::kBlocks),
+                                  Target::digit(kMultiplier0));
+    chunk_words(keys_, prefix_, first, out);
   }
 
  private:
@@ -193,13 +204,16 @@ class List {
   bool shared_, carries_;
 };
 
-// ---- laws: a vector of words -> a vector of float32 ---------------------------------------------
+// ---- laws: vectors of words -> vectors of float32 -----------------------------------------------
 
 struct UniformInteger {
   UniformInteger(const Law&) {}
-  GLOROT_INLINE Real operator()(Word w) const {
-    const Word odd = Target::bit_or(Target::shr<7>(w), Target::word(1));
-    return Target::signed_real(Target::sub(odd, Target::word(1u << 24)));
+  template <int n> GLOROT_INLINE void convert(const Word* words, Real* out) const {
+    // (w >> 7 | 1) - 2**24, with the subtraction done by the sign that an arithmetic shift spreads.
+    GLOROT_UNROLL
+    for (int v = 0; v < n; ++v)
+      out[v] = Target::signed_real(
+          Target::xor_or(Target::sar<7>(words[v]), Target::word(0xff000000u), Target::word(1)));
   }
 };
 
@@ -214,55 +228,66 @@ struct NormalInteger {
         least(Target::word(uint32_t(law.least))), below(Target::word(uint32_t(law.below))),
         above(Target::word(uint32_t(law.above))), law(&law) {}
 
-  GLOROT_INLINE Real operator()(Word w) const {
-    Word q = w;
-    if constexpr (kTruncated) q = Target::add(first, Target::mulhi(w, count));
-    const Word positive = Target::sign_mask(q);
-    const Word folded = Target::bit_xor(q, positive);
-    Word octave, fraction;
-    Target::split_tail(folded, octave, fraction);
-    const Word row = Target::bit_or(Target::shl<kSegmentBits32>(octave),
-                                    Target::shr<32 - kSegmentBits32>(fraction));
-    const Word t = Target::shl<kSegmentBits32>(fraction);
-    Word magnitude = table.coefficient(kDegree32, row);
+  // c0 - t (c1 - t (c2 - ...)) with the coefficients of each lane's row.
+  template <class Coefficient>
+  static GLOROT_INLINE Word horner(Word t, const Coefficient& coefficient) {
+    Word sum = coefficient(kDegree32);
     GLOROT_UNROLL
     for (int degree = kDegree32 - 1; degree >= 0; --degree)
-      magnitude = Target::sub(table.coefficient(degree, row), Target::mulhi(t, magnitude));
+      sum = Target::sub(coefficient(degree), Target::mulhi(t, sum));
+    return sum;
+  }
+
+  GLOROT_INLINE Real one(Word w) const {
+    Word q = w;
+    if constexpr (kTruncated) q = Target::add(first, Target::mulhi(w, count));
+    const Word positive = Target::sar<31>(q);
+    const Word tail = Target::xor_or(Target::add(q, q), positive, Target::word(1));
+    Word octave, row, t;
+    Target::split_tail(tail, octave, row, t);
+    Word magnitude = horner(t, [&](int degree) { return table.coefficient(degree, row); });
+    bool outermost = false;
+    if (table.misses(octave, 8)) [[unlikely]] {
+      const Word next = horner(t, [&](int degree) { return table.next_coefficient(degree, row); });
+      magnitude = Target::select(Target::less(octave, Target::word(8)), next, magnitude);
+      outermost = table.misses(octave, 16);
+    }
     magnitude = Target::bit_or(magnitude, Target::word(1));
     if constexpr (kTruncated) {
       magnitude = Target::max(magnitude, least);
       magnitude = Target::min(magnitude, Target::select(positive, below, above));
     }
     const Word sign = Target::and_not(q, Target::word(0x80000000u));
-    const Real real = Target::from_bits(
+    Real real = Target::from_bits(
         Target::bit_or(Target::bits(Target::unsigned_real(magnitude)), sign));
-    if constexpr (Target::kTableIsPart) {
-      if (const uint32_t lanes = Target::rare(octave)) return mended(real, q, lanes);
-    }
+    if (outermost) [[unlikely]] real = scalar(q);
     return real;
   }
 
-  GLOROT_COLD Real mended(Real real, Word q, uint32_t lanes) const {
-    alignas(64) uint32_t words[Target::kLanes];
-    alignas(64) float values[Target::kLanes];
-    Target::store(words, q);
-    Target::store(values, real);
-    for (int lane = 0; lane < Target::kLanes; ++lane)
-      if (lanes >> lane & 1)
-        values[lane] = normal_integer<uint32_t, float>(words[lane], *law, kTruncated);
-    uint32_t bits[Target::kLanes];
-    std::memcpy(bits, values, sizeof bits);
-    return Target::from_bits(Target::load(bits));
+  template <int n> GLOROT_INLINE void convert(const Word* words, Real* out) const {
+    GLOROT_UNROLL
+    for (int v = 0; v < n; ++v) out[v] = one(words[v]);
+  }
+
+  // A vector with a word of the 16 outermost octaves, one in 2**16.
+  GLOROT_COLD Real scalar(Word quantiles) const {
+    uint32_t q[Target::kLanes];
+    Target::store(q, quantiles);
+    for (uint32_t& lane : q) lane = bits_of(normal_integer<uint32_t, float>(lane, *law, kTruncated));
+    return Target::from_bits(Target::load(q));
   }
 };
 
 // TensorFlow's float32 uniform: its `scale` is the width, its `peak` the low end.
 struct TfUniformUnit {
   TfUniformUnit(const Law&) {}
-  GLOROT_INLINE Real operator()(Word w) const {
-    const Word bits = Target::bit_or(Target::bit_and(w, Target::word(0x7fffffu)),
-                                     Target::word(0x3f800000u));
-    return Target::sub(Target::from_bits(bits), Target::real(1.0f));
+  template <int n> GLOROT_INLINE void convert(const Word* words, Real* out) const {
+    GLOROT_UNROLL
+    for (int v = 0; v < n; ++v) {
+      const Word bits = Target::bit_or(Target::bit_and(words[v], Target::word(0x7fffffu)),
+                                       Target::word(0x3f800000u));
+      out[v] = Target::sub(Target::from_bits(bits), Target::real(1.0f));
+    }
   }
 };
 
@@ -278,14 +303,23 @@ struct Value {
         minus_peak(Target::real(-float(law.peak))), mean(Target::real(float(law.mean))),
         low(Target::real(float(law.low))), high(Target::real(float(law.high))) {}
 
-  GLOROT_INLINE Real operator()(Word w) const {
-    Real value = Target::mul(integer(w), scale);
+  GLOROT_INLINE Real finish(Real value) const {
+    value = Target::mul(value, scale);
     if constexpr (kFinish == Finish::kMean) {
       value = Target::add(Target::min(Target::max(value, minus_peak), peak), mean);
       value = Target::min(Target::max(value, low), high);
     }
     if constexpr (kFinish == Finish::kTf) value = Target::add(value, peak);
     return value;
+  }
+
+  // Calls store(v, values) for each of n vectors of words.
+  template <int n = kVectors, class Store>
+  GLOROT_INLINE void each(const Word* words, const Store& store) const {
+    Real values[n];
+    integer.template convert<n>(words, values);
+    GLOROT_UNROLL
+    for (int v = 0; v < n; ++v) store(v, finish(values[v]));
   }
 };
 
@@ -383,9 +417,7 @@ static void run_values(const Stream& stream, const Law& law, uint64_t start, uin
   const Value value(law);
   Type* to = static_cast<Type*>(out);
   auto store = [&](const Word* vectors, Type* p) {
-    GLOROT_UNROLL
-    for (int v = 0; v < kVectors; ++v)
-      Item<kDtype>::store(p + v * Target::kLanes, value(vectors[v]));
+    value.each(vectors, [&](int v, Real x) { Item<kDtype>::store(p + v * Target::kLanes, x); });
   };
   if constexpr (kDtype == Dtype::kFloat32) {
     // Whole cache lines can skip the cache once `out` sits on one where a block starts.
@@ -396,9 +428,7 @@ static void run_values(const Stream& stream, const Law& law, uint64_t start, uin
       const uint64_t rest = count - to_line, whole = rest / kChunk * kChunk;
       run_chunks<float>(stream, start + to_line, whole, to + to_line,
                         [&](const Word* vectors, float* p) {
-        GLOROT_UNROLL
-        for (int v = 0; v < kVectors; ++v)
-          Target::stream(p + v * Target::kLanes, value(vectors[v]));
+        value.each(vectors, [&](int v, Real x) { Target::stream(p + v * Target::kLanes, x); });
       });
       Target::fence();
       run_chunks<float>(stream, start + to_line + whole, rest - whole, to + to_line + whole, store);
@@ -418,9 +448,7 @@ static void list_values(const Stream& stream, const Law& law, const uint64_t* bl
   Type* to = static_cast<Type*>(out);
   for (; count >= kChunkBlocks; count -= kChunkBlocks, blocks += kChunkBlocks, to += kChunk) {
     list.chunk(blocks, vectors);
-    GLOROT_UNROLL
-    for (int v = 0; v < kVectors; ++v)
-      Item<kDtype>::store(to + v * Target::kLanes, value(vectors[v]));
+    value.each(vectors, [&](int v, Real x) { Item<kDtype>::store(to + v * Target::kLanes, x); });
   }
   if (count) {
     uint64_t padded[kChunkBlocks];
@@ -428,9 +456,7 @@ static void list_values(const Stream& stream, const Law& law, const uint64_t* bl
     alignas(64) Type buffer[kChunk];
     std::memcpy(padded, blocks, count * sizeof *blocks);
     list.chunk(padded, vectors);
-    GLOROT_UNROLL
-    for (int v = 0; v < kVectors; ++v)
-      Item<kDtype>::store(buffer + v * Target::kLanes, value(vectors[v]));
+    value.each(vectors, [&](int v, Real x) { Item<kDtype>::store(buffer + v * Target::kLanes, x); });
     std::memcpy(to, buffer, 4 * count * sizeof(Type));
   }
 }
@@ -583,7 +609,8 @@ static void apply_value(const Law& law, const uint32_t* words, size_t count, flo
   for (size_t done = 0; done < count; done += Target::kLanes) {
     const size_t here = count - done < size_t(Target::kLanes) ? count - done : Target::kLanes;
     std::memcpy(in, words + done, 4 * here);
-    Target::store(result, value(Target::load(in)));
+    const Word vector = Target::load(in);
+    value.template each<1>(&vector, [&](int, Real x) { Target::store(result, x); });
     std::memcpy(out + done, result, 4 * here);
   }
 }

@@ -42,16 +42,23 @@ static constexpr uint32_t kNormal32[32 << kSegmentBits32][kDegree32 + 1] = {
 #include "normal32.inc"
 };
 
-// The table's first 8 octaves, a column for each coefficient: what vector permutations read.
-constexpr int kCommonRows = 8 << kSegmentBits32;
+// Eight octaves of the table, a column for each coefficient: what vector permutations read.
+// Rows stand in the order of the lowest bits of (158 - octave) << 2 | segment, since a float32
+// above 2**23 with that octave has the exponent 158 - octave.
+constexpr int kColumnRows = 8 << kSegmentBits32;
 struct NormalColumns {
-  alignas(64) uint32_t cell[kDegree32 + 1][kCommonRows];
-  constexpr NormalColumns() : cell() {
+  alignas(64) uint32_t cell[kDegree32 + 1][kColumnRows];
+  constexpr explicit NormalColumns(int first_octave) : cell() {
     for (int degree = 0; degree <= kDegree32; ++degree)
-      for (int row = 0; row < kCommonRows; ++row) cell[degree][row] = kNormal32[row][degree];
+      for (int place = 0; place < kColumnRows; ++place) {
+        const int octave = first_octave + (place >> kSegmentBits32);
+        const int segment = place & ((1 << kSegmentBits32) - 1);
+        cell[degree][((158 - octave) & 7) << kSegmentBits32 | segment] =
+            kNormal32[octave << kSegmentBits32 | segment][degree];
+      }
   }
 };
-static constexpr NormalColumns kNormalColumns;
+static constexpr NormalColumns kCommonColumns(0), kNextColumns(8);
 
 static inline uint32_t mulhi(uint32_t a, uint32_t b) { return uint32_t(uint64_t(a) * b >> 32); }
 

@@ -29,9 +29,14 @@ struct Target {
     return _mm256_permute4x64_epi64(_mm256_loadu_si256(reinterpret_cast<const __m256i*>(counters)),
                                     0b11'01'10'00);
   }
-  static void interleave(Digit c0, Digit c1, Digit c2, Digit c3, Word out[2]) {
-    const __m256i a = _mm256_blend_epi32(c0, _mm256_slli_epi64(c1, 32), 0xAA);
-    const __m256i b = _mm256_blend_epi32(c2, _mm256_slli_epi64(c3, 32), 0xAA);
+  static Product add(Product p, uint64_t x) { return _mm256_add_epi64(p, _mm256_set1_epi64x(int64_t(x))); }
+  // out = high(q) ^ c1 ^ k0, low(q), high(p) ^ c3 ^ k1, low(p), block after block: swapping the
+  // halves of a product puts its two digits in the order of the words.
+  static void last_round(Product p, Product q, Digit c1, Digit c3, Digit k0, Digit k1, Word out[2]) {
+    auto swapped = [](Product x) { return _mm256_shuffle_epi32(x, 0b10'11'00'01); };
+    auto low_half = [](Digit x) { return _mm256_blend_epi32(_mm256_setzero_si256(), x, 0x55); };
+    const __m256i a = xor2(swapped(q), low_half(xor2(c1, k0)));
+    const __m256i b = xor2(swapped(p), low_half(xor2(c3, k1)));
     out[0] = _mm256_unpacklo_epi64(a, b);
     out[1] = _mm256_unpackhi_epi64(a, b);
   }
@@ -52,7 +57,8 @@ struct Target {
   static Word and_not(Word a, Word b) { return _mm256_andnot_si256(a, b); }
   template <int n> static Word shl(Word a) { return _mm256_slli_epi32(a, n); }
   template <int n> static Word shr(Word a) { return _mm256_srli_epi32(a, n); }
-  static Word sign_mask(Word a) { return _mm256_srai_epi32(a, 31); }
+  template <int n> static Word sar(Word a) { return _mm256_srai_epi32(a, n); }
+  static Word xor_or(Word a, Word b, Word c) { return bit_or(bit_xor(a, b), c); }
   static Word min(Word a, Word b) { return _mm256_min_epu32(a, b); }
   static Word max(Word a, Word b) { return _mm256_max_epu32(a, b); }
   static Word select(Word mask, Word b, Word c) { return _mm256_blendv_epi8(b, c, mask); }
@@ -65,8 +71,11 @@ struct Target {
     return _mm256_blend_epi32(_mm256_srli_epi64(even, 32), odd, 0xAA);
   }
   static Real signed_real(Word a) { return _mm256_cvtepi32_ps(a); }
-  // Magnitudes of the common rows lie below 4 stddevs, 2**31: signed conversion serves.
-  static Real unsigned_real(Word a) { return _mm256_cvtepi32_ps(a); }
+  // Two exact halves, one rounding: the sum's.
+  static Real unsigned_real(Word a) {
+    const Real high = _mm256_mul_ps(_mm256_cvtepi32_ps(shr<16>(a)), real(65536.0f));
+    return _mm256_add_ps(high, _mm256_cvtepi32_ps(bit_and(a, word(0xffff))));
+  }
   static Word bits(Real a) { return _mm256_castps_si256(a); }
   static Real from_bits(Word a) { return _mm256_castsi256_ps(a); }
   static Real real(float x) { return _mm256_set1_ps(x); }
@@ -89,36 +98,35 @@ struct Target {
   }
 
   // The table's first 8 octaves: four 8-entry permutations for each coefficient, then a choice.
+  // One word in 256 lies in the next 8, one in 65536 beyond.
   struct NormalTable {
-    __m256i column[kDegree32 + 1][4];
-    NormalTable() {
-      for (int degree = 0; degree <= kDegree32; ++degree)
-        for (int part = 0; part < 4; ++part)
-          column[degree][part] = _mm256_load_si256(
-              reinterpret_cast<const __m256i*>(kNormalColumns.cell[degree] + 8 * part));
-    }
-    Word coefficient(int degree, Word row) const {
-      const __m256i* c = column[degree];
+    static Word pick(const uint32_t* cells, Word row) {
       const __m256 bit3 = _mm256_castsi256_ps(shl<28>(row)), bit4 = _mm256_castsi256_ps(shl<27>(row));
-      auto pick = [&](int part) {
-        return _mm256_castsi256_ps(_mm256_permutevar8x32_epi32(c[part], row));
+      auto part = [&](int i) {
+        const auto* vector = reinterpret_cast<const __m256i*>(cells + 8 * i);
+        return _mm256_castsi256_ps(_mm256_permutevar8x32_epi32(_mm256_load_si256(vector), row));
       };
-      return _mm256_castps_si256(_mm256_blendv_ps(_mm256_blendv_ps(pick(0), pick(1), bit3),
-                                                  _mm256_blendv_ps(pick(2), pick(3), bit3), bit4));
+      return _mm256_castps_si256(_mm256_blendv_ps(_mm256_blendv_ps(part(0), part(1), bit3),
+                                                  _mm256_blendv_ps(part(2), part(3), bit3), bit4));
     }
+    static Word coefficient(int degree, Word row) { return pick(kCommonColumns.cell[degree], row); }
+    static bool misses(Word octave, uint32_t octaves) {  // some lane beyond the first `octaves`
+      const __m256i beyond = _mm256_cmpgt_epi32(octave, word(octaves - 1));
+      return !_mm256_testz_si256(beyond, beyond);
+    }
+    static Word next_coefficient(int degree, Word row) { return pick(kNextColumns.cell[degree], row); }
   };
-  static constexpr bool kTableIsPart = true;
-  static void split_tail(Word folded, Word& octave, Word& fraction) {
-    // No count of leading zeros: read the exponent of folded, whose top bit is clear, after
-    // clearing the bit below its leading one, which would otherwise round up.
+  static void split_tail(Word tail, Word& octave, Word& row, Word& t) {
+    // No count of leading zeros: read the exponent of tail / 2, whose top bit is clear, after
+    // clearing the bit below its leading one, which otherwise would round up.
+    const Word folded = shr<1>(tail);
     const Word top = _mm256_andnot_si256(shr<1>(folded), folded);
     const Word exponent = shr<23>(bits(_mm256_cvtepi32_ps(top)));
-    octave = min(sub(word(127 + 30), exponent), word(31));  // folded = 0: the last octave
-    const Word tail = bit_or(shl<1>(folded), word(1));
-    fraction = _mm256_sllv_epi32(tail, add(octave, word(1)));  // a shift by 32 gives 0
-  }
-  static uint32_t rare(Word octave) {
-    return uint32_t(_mm256_movemask_ps(_mm256_castsi256_ps(_mm256_cmpgt_epi32(octave, word(7)))));
+    octave = min(sub(word(127 + 30), exponent), word(31));  // folded = 0: the last one
+    const Word fraction = _mm256_sllv_epi32(tail, add(octave, word(1)));  // a shift by 32 gives 0
+    // The order of NormalColumns: the exponent's lowest 3 bits, then the segment.
+    row = bit_or(shl<kSegmentBits32>(sub(word(158), octave)), shr<32 - kSegmentBits32>(fraction));
+    t = shl<kSegmentBits32>(fraction);
   }
 };
 

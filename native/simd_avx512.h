@@ -32,9 +32,13 @@ struct Target {
     return _mm512_permutexvar_epi64(_mm512_setr_epi64(0, 4, 1, 5, 2, 6, 3, 7),
                                     _mm512_loadu_si512(counters));
   }
-  static void interleave(Digit c0, Digit c1, Digit c2, Digit c3, Word out[2]) {
-    const __m512i a = _mm512_mask_shuffle_epi32(c0, 0xAAAA, c1, _MM_PERM_CCAA);
-    const __m512i b = _mm512_mask_shuffle_epi32(c2, 0xAAAA, c3, _MM_PERM_CCAA);
+  static Product add(Product p, uint64_t x) { return _mm512_add_epi64(p, _mm512_set1_epi64(int64_t(x))); }
+  // out = high(q) ^ c1 ^ k0, low(q), high(p) ^ c3 ^ k1, low(p), block after block: swapping the
+  // halves of a product puts its two digits in the order of the words.
+  static void last_round(Product p, Product q, Digit c1, Digit c3, Digit k0, Digit k1, Word out[2]) {
+    __m512i a = _mm512_ror_epi64(q, 32), b = _mm512_ror_epi64(p, 32);
+    a = _mm512_mask_ternarylogic_epi32(a, 0x5555, c1, k0, 0x96);
+    b = _mm512_mask_ternarylogic_epi32(b, 0x5555, c3, k1, 0x96);
     out[0] = _mm512_unpacklo_epi64(a, b);
     out[1] = _mm512_unpackhi_epi64(a, b);
   }
@@ -53,7 +57,10 @@ struct Target {
   static Word and_not(Word a, Word b) { return _mm512_andnot_si512(a, b); }  // ~a & b
   template <int n> static Word shl(Word a) { return _mm512_slli_epi32(a, n); }
   template <int n> static Word shr(Word a) { return _mm512_srli_epi32(a, n); }
-  static Word sign_mask(Word a) { return _mm512_srai_epi32(a, 31); }
+  template <int n> static Word sar(Word a) { return _mm512_srai_epi32(a, n); }
+  static Word xor_or(Word a, Word b, Word c) {  // (a ^ b) | c
+    return _mm512_ternarylogic_epi32(a, b, c, 0xBE);
+  }
   static Word min(Word a, Word b) { return _mm512_min_epu32(a, b); }
   static Word max(Word a, Word b) { return _mm512_max_epu32(a, b); }
   // b where the top bit of `mask` is clear, c where it is set; `mask` is all zeros or ones.
@@ -85,27 +92,32 @@ struct Target {
   }
 
   // The table's first 8 octaves live in registers: 32 rows, a permutation of two vectors for each
-  // coefficient.  One word in 256 lies beyond; the caller mends those lanes (`rare`).
+  // coefficient.  One word in 256 lies in the next 8, one in 65536 beyond.
   struct NormalTable {
     __m512i column[kDegree32 + 1][2];
     NormalTable() {
       for (int degree = 0; degree <= kDegree32; ++degree)
         for (int part = 0; part < 2; ++part)
-          column[degree][part] = _mm512_load_si512(kNormalColumns.cell[degree] + 16 * part);
+          column[degree][part] = _mm512_load_si512(kCommonColumns.cell[degree] + 16 * part);
     }
     Word coefficient(int degree, Word row) const {
       return _mm512_permutex2var_epi32(column[degree][0], row, column[degree][1]);
     }
+    static bool misses(Word octave, uint32_t octaves) {  // some lane beyond the first `octaves`
+      return _mm512_cmpge_epu32_mask(octave, word(octaves)) != 0;
+    }
+    static Word next_coefficient(int degree, Word row) {
+      const uint32_t* cells = kNextColumns.cell[degree];
+      return _mm512_permutex2var_epi32(_mm512_load_si512(cells), row, _mm512_load_si512(cells + 16));
+    }
   };
-  static constexpr bool kTableIsPart = true;
-  // octave and fraction (leading one removed) of an odd tail = folded << 1 | 1.
-  static void split_tail(Word folded, Word& octave, Word& fraction) {
-    const Word tail = bit_or(shl<1>(folded), word(1));
+  // The float32 of the tail, rounded down, has the row in its exponent and two highest mantissa
+  // bits; a permutation reads the lowest 5 bits of that, and NormalColumns is in their order.
+  static void split_tail(Word tail, Word& octave, Word& row, Word& t) {
     octave = _mm512_lzcnt_epi32(tail);
-    fraction = _mm512_sllv_epi32(tail, add(octave, word(1)));
-  }
-  static uint32_t rare(Word octave) {
-    return _mm512_cmpgt_epu32_mask(octave, word(7));
+    row = shr<23 - kSegmentBits32>(
+        bits(_mm512_cvt_roundepu32_ps(tail, _MM_FROUND_TO_ZERO | _MM_FROUND_NO_EXC)));
+    t = _mm512_sllv_epi32(tail, add(octave, word(1 + kSegmentBits32)));
   }
 };
 

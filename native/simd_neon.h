@@ -37,12 +37,17 @@ struct Target {
     const uint32x4_t b = vreinterpretq_u32_u64(vld1q_u64(counters + 2));
     return vuzp1q_u32(a, b);
   }
-  static void interleave(Digit c0, Digit c1, Digit c2, Digit c3, Word out[4]) {
-    const uint32x4_t a = vzip1q_u32(c0, c1), b = vzip2q_u32(c0, c1);
-    const uint32x4_t c = vzip1q_u32(c2, c3), d = vzip2q_u32(c2, c3);
+  static Product add(Product p, uint64_t x) {
+    return {vaddq_u64(p.first, vdupq_n_u64(x)), vaddq_u64(p.second, vdupq_n_u64(x))};
+  }
+  // out = high(q) ^ c1 ^ k0, low(q), high(p) ^ c3 ^ k1, low(p), block after block.
+  static void last_round(Product p, Product q, Digit c1, Digit c3, Digit k0, Digit k1, Word out[4]) {
+    const Digit w0 = xor3(high(q), c1, k0), w1 = low(q), w2 = xor3(high(p), c3, k1), w3 = low(p);
+    const uint32x4_t a = vzip1q_u32(w0, w1), b = vzip2q_u32(w0, w1);
+    const uint32x4_t c = vzip1q_u32(w2, w3), d = vzip2q_u32(w2, w3);
     auto join = [](uint32x4_t x, uint32x4_t y, bool upper) {
-      const uint64x2_t p = vreinterpretq_u64_u32(x), q = vreinterpretq_u64_u32(y);
-      return vreinterpretq_u32_u64(upper ? vzip2q_u64(p, q) : vzip1q_u64(p, q));
+      const uint64x2_t first = vreinterpretq_u64_u32(x), second = vreinterpretq_u64_u32(y);
+      return vreinterpretq_u32_u64(upper ? vzip2q_u64(first, second) : vzip1q_u64(first, second));
     };
     out[0] = join(a, c, false);
     out[1] = join(a, c, true);
@@ -64,9 +69,10 @@ struct Target {
   static Word and_not(Word a, Word b) { return vbicq_u32(b, a); }
   template <int n> static Word shl(Word a) { return vshlq_n_u32(a, n); }
   template <int n> static Word shr(Word a) { return vshrq_n_u32(a, n); }
-  static Word sign_mask(Word a) {
-    return vreinterpretq_u32_s32(vshrq_n_s32(vreinterpretq_s32_u32(a), 31));
+  template <int n> static Word sar(Word a) {
+    return vreinterpretq_u32_s32(vshrq_n_s32(vreinterpretq_s32_u32(a), n));
   }
+  static Word xor_or(Word a, Word b, Word c) { return bit_or(bit_xor(a, b), c); }
   static Word min(Word a, Word b) { return vminq_u32(a, b); }
   static Word max(Word a, Word b) { return vmaxq_u32(a, b); }
   static Word select(Word mask, Word b, Word c) { return vbslq_u32(mask, c, b); }
@@ -101,15 +107,16 @@ struct Target {
       for (int lane = 0; lane < 4; ++lane) cells[lane] = kNormal32[rows[lane]][degree];
       return vld1q_u32(cells);
     }
+    static bool misses(Word, uint32_t) { return false; }  // the whole table is at hand
+    Word next_coefficient(int degree, Word row) const { return coefficient(degree, row); }
   };
-  static constexpr bool kTableIsPart = false;
-  static void split_tail(Word folded, Word& octave, Word& fraction) {
-    const Word tail = bit_or(shl<1>(folded), word(1));
+  static void split_tail(Word tail, Word& octave, Word& row, Word& t) {
     octave = vclzq_u32(tail);
     const int32x4_t shift = vreinterpretq_s32_u32(add(octave, word(1)));
-    fraction = vshlq_u32(tail, shift);  // a shift by 32 gives 0
+    const Word fraction = vshlq_u32(tail, shift);  // a shift by 32 gives 0
+    row = bit_or(shl<kSegmentBits32>(octave), shr<32 - kSegmentBits32>(fraction));
+    t = shl<kSegmentBits32>(fraction);
   }
-  static uint32_t rare(Word) { return 0; }
 };
 
 }  // namespace glorot::neon

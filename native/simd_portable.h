@@ -32,8 +32,12 @@ struct Target {
   static Digit low_digits(const uint64_t* counters) {
     return each([&](int i) { return uint32_t(counters[i]); });
   }
-  static void interleave(Digit c0, Digit c1, Digit c2, Digit c3, Word out[4]) {
-    for (int i = 0; i < 4; ++i) out[i] = {{c0.lane[i], c1.lane[i], c2.lane[i], c3.lane[i]}};
+  static Product add(Product p, uint64_t x) {
+    return each<Product>([&](int i) { return p.lane[i] + x; });
+  }
+  static void last_round(Product p, Product q, Digit c1, Digit c3, Digit k0, Digit k1, Word out[4]) {
+    const Digit w0 = xor3(high(q), c1, k0), w1 = low(q), w2 = xor3(high(p), c3, k1), w3 = low(p);
+    for (int i = 0; i < 4; ++i) out[i] = {{w0.lane[i], w1.lane[i], w2.lane[i], w3.lane[i]}};
   }
 
   static Word word(uint32_t x) { return {{x, x, x, x}}; }
@@ -50,7 +54,10 @@ struct Target {
   static Word and_not(Word a, Word b) { return each([&](int i) { return ~a.lane[i] & b.lane[i]; }); }
   template <int n> static Word shl(Word a) { return each([&](int i) { return a.lane[i] << n; }); }
   template <int n> static Word shr(Word a) { return each([&](int i) { return a.lane[i] >> n; }); }
-  static Word sign_mask(Word a) { return each([&](int i) { return 0u - (a.lane[i] >> 31); }); }
+  template <int n> static Word sar(Word a) {
+    return each([&](int i) { return uint32_t(int32_t(a.lane[i]) >> n); });
+  }
+  static Word xor_or(Word a, Word b, Word c) { return bit_or(bit_xor(a, b), c); }
   static Word min(Word a, Word b) {
     return each([&](int i) { return a.lane[i] < b.lane[i] ? a.lane[i] : b.lane[i]; });
   }
@@ -96,16 +103,17 @@ struct Target {
     Word coefficient(int degree, Word row) const {
       return each([&](int i) { return kNormal32[row.lane[i]][degree]; });
     }
+    static bool misses(Word, uint32_t) { return false; }  // the whole table is at hand
+    Word next_coefficient(int degree, Word row) const { return coefficient(degree, row); }
   };
-  static constexpr bool kTableIsPart = false;
-  static void split_tail(Word folded, Word& octave, Word& fraction) {
+  static void split_tail(Word tail, Word& octave, Word& row, Word& t) {
     for (int i = 0; i < 4; ++i) {
-      const uint32_t tail = folded.lane[i] << 1 | 1;
-      octave.lane[i] = uint32_t(leading_zeros(tail) - 32);
-      fraction.lane[i] = (tail << octave.lane[i]) << 1;
+      octave.lane[i] = uint32_t(leading_zeros(tail.lane[i]) - 32);
+      const uint32_t fraction = (tail.lane[i] << octave.lane[i]) << 1;
+      row.lane[i] = octave.lane[i] << kSegmentBits32 | fraction >> (32 - kSegmentBits32);
+      t.lane[i] = fraction << kSegmentBits32;
     }
   }
-  static uint32_t rare(Word) { return 0; }
 };
 
 }  // namespace glorot::portable

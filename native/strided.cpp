@@ -10,7 +10,6 @@
 
 #if defined(__SSE2__) || defined(_M_X64)
 #include <emmintrin.h>
-#include <xmmintrin.h>
 #define GLOROT_TRANSPOSE_SSE 1
 #endif
 
@@ -70,55 +69,83 @@ uint64_t product(const std::vector<Axis>& axes) {
 }
 
 #ifdef GLOROT_TRANSPOSE_SSE
-// 4 x 4 elements: columns a .. a + 3 of four rows, as rows of four.
-void transpose4(const uint32_t* const* rows, uint64_t a, __m128 out[4]) {
-  for (int i = 0; i < 4; ++i) out[i] = _mm_loadu_ps(reinterpret_cast<const float*>(rows[i] + a));
-  _MM_TRANSPOSE4_PS(out[0], out[1], out[2], out[3]);
+__m128i load(const void* from) { return _mm_loadu_si128(static_cast<const __m128i*>(from)); }
+
+// Columns a, a + 1, ... of a square of rows, 16 bytes wide and high, as rows.
+void transpose_square(const uint32_t* const* rows, uint64_t a, __m128i out[4]) {
+  const __m128i r0 = load(rows[0] + a), r1 = load(rows[1] + a);
+  const __m128i r2 = load(rows[2] + a), r3 = load(rows[3] + a);
+  const __m128i low01 = _mm_unpacklo_epi32(r0, r1), high01 = _mm_unpackhi_epi32(r0, r1);
+  const __m128i low23 = _mm_unpacklo_epi32(r2, r3), high23 = _mm_unpackhi_epi32(r2, r3);
+  out[0] = _mm_unpacklo_epi64(low01, low23);
+  out[1] = _mm_unpackhi_epi64(low01, low23);
+  out[2] = _mm_unpacklo_epi64(high01, high23);
+  out[3] = _mm_unpackhi_epi64(high01, high23);
 }
 
-// 4 x 16 elements, so that each row written is one whole cache line: it goes past the cache,
-// which otherwise would read every line before it is overwritten.
-void transpose_lines(const uint32_t* const* rows, uint64_t a, char* out, int64_t stride_a) {
-  __m128 part[4][4];
-  for (int group = 0; group < 4; ++group) transpose4(rows + 4 * group, a, part[group]);
-  for (int i = 0; i < 4; ++i)
-    for (int group = 0; group < 4; ++group)
-      _mm_stream_ps(reinterpret_cast<float*>(out + i * stride_a) + 4 * group, part[group][i]);
+void transpose_square(const uint16_t* const* rows, uint64_t a, __m128i out[8]) {
+  __m128i pairs[8];  // two rows' elements side by side, then four's, then all eight's
+  for (int i = 0; i < 4; ++i) {
+    const __m128i x = load(rows[2 * i] + a), y = load(rows[2 * i + 1] + a);
+    pairs[i] = _mm_unpacklo_epi16(x, y);
+    pairs[4 + i] = _mm_unpackhi_epi16(x, y);
+  }
+  for (int half = 0; half < 2; ++half) {
+    const __m128i* p = pairs + 4 * half;
+    const __m128i a0 = _mm_unpacklo_epi32(p[0], p[1]), a1 = _mm_unpackhi_epi32(p[0], p[1]);
+    const __m128i b0 = _mm_unpacklo_epi32(p[2], p[3]), b1 = _mm_unpackhi_epi32(p[2], p[3]);
+    out[4 * half] = _mm_unpacklo_epi64(a0, b0);
+    out[4 * half + 1] = _mm_unpackhi_epi64(a0, b0);
+    out[4 * half + 2] = _mm_unpacklo_epi64(a1, b1);
+    out[4 * half + 3] = _mm_unpackhi_epi64(a1, b1);
+  }
+}
+
+// 16 bytes' worth of columns of 64 bytes' worth of rows, so that each row written is one whole
+// cache line: it goes past the cache, which otherwise reads every line before it is overwritten.
+template <class Type>
+void transpose_lines(const Type* const* rows, uint64_t a, char* out, int64_t stride_a) {
+  constexpr int side = 16 / sizeof(Type);
+  __m128i part[4][side];
+  for (int square = 0; square < 4; ++square) transpose_square(rows + side * square, a, part[square]);
+  for (int i = 0; i < side; ++i)
+    for (int square = 0; square < 4; ++square)
+      _mm_stream_si128(reinterpret_cast<__m128i*>(out + i * stride_a) + square, part[square][i]);
 }
 #endif
 
 // out[a * stride_a + b * sizeof(Type)] = rows[b][a]
 template <class Type>
 void transpose(const Type* const* rows, uint64_t n_a, uint64_t n_b, char* out, int64_t stride_a) {
+  constexpr uint64_t size = sizeof(Type);
   auto plain = [&](uint64_t first_a, uint64_t first_b, uint64_t last_b) {
     for (uint64_t a = first_a; a < n_a; ++a)
       for (uint64_t b = first_b; b < last_b; ++b)
-        std::memcpy(out + int64_t(a) * stride_a + int64_t(b * sizeof(Type)), rows[b] + a, sizeof(Type));
+        std::memcpy(out + int64_t(a) * stride_a + int64_t(b * size), rows[b] + a, size);
   };
 #ifdef GLOROT_TRANSPOSE_SSE
-  if constexpr (sizeof(Type) == 4) {
-    const uint64_t whole_a = n_a / 4 * 4;
-    const uint64_t head = (64 - reinterpret_cast<uintptr_t>(out) % 64) % 64;
+  if constexpr (size == 4 || size == 2) {
+    constexpr uint64_t side = 16 / size, line = 64 / size;
+    const uint64_t whole_a = n_a / side * side;
+    const uint64_t to_line = (64 - reinterpret_cast<uintptr_t>(out) % 64) % 64;
     uint64_t b = 0;
-    if (stride_a % 64 == 0 && head % 4 == 0 && n_b >= head / 4 + 16) {
-      plain(0, 0, head / 4);
-      const uint64_t lines = (n_b - head / 4) / 16;
-      for (uint64_t a = 0; a < whole_a; a += 4)  // row by row: neighbouring lines in turn
-        for (uint64_t line = 0; line < lines; ++line) {
-          b = head / 4 + 16 * line;
-          transpose_lines(rows + b, a, out + int64_t(a) * stride_a + int64_t(4 * b), stride_a);
-        }
-      b = head / 4 + 16 * lines;
-      plain(whole_a, head / 4, b);
+    if (stride_a % 64 == 0 && to_line % size == 0 && n_b >= to_line / size + line) {
+      const uint64_t first = to_line / size, lines = (n_b - first) / line;
+      plain(0, 0, first);
+      for (uint64_t a = 0; a < whole_a; a += side)  // row by row: neighbouring lines in turn
+        for (b = first; b < first + lines * line; b += line)
+          transpose_lines(rows + b, a, out + int64_t(a) * stride_a + int64_t(b * size), stride_a);
+      b = first + lines * line;
+      plain(whole_a, first, b);
     }
-    for (; b + 4 <= n_b; b += 4) {
-      for (uint64_t a = 0; a < whole_a; a += 4) {
-        __m128 part[4];
-        transpose4(rows + b, a, part);
-        for (int i = 0; i < 4; ++i)
-          std::memcpy(out + int64_t(a + uint64_t(i)) * stride_a + int64_t(4 * b), &part[i], 16);
+    for (; b + side <= n_b; b += side) {
+      for (uint64_t a = 0; a < whole_a; a += side) {
+        __m128i part[side];
+        transpose_square(rows + b, a, part);
+        for (uint64_t i = 0; i < side; ++i)
+          std::memcpy(out + int64_t(a + i) * stride_a + int64_t(b * size), &part[i], 16);
       }
-      plain(whole_a, b, b + 4);
+      plain(whole_a, b, b + side);
     }
     return plain(0, b, n_b);
   }
@@ -202,6 +229,9 @@ void fill_tiles(const Kernel& kernel, const Stream& stream, const Law& law, Dtyp
     kernel.fill_blocks(stream, law, dtype, blocks.data(), listed, values.data());
     move_tile(tiles, rows.data(), n_run, n_row, to);
   }
+#ifdef GLOROT_TRANSPOSE_SSE
+  _mm_sfence();  // lines written past the cache are in order from here on
+#endif
 }
 
 }  // namespace
