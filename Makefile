@@ -18,8 +18,7 @@ CASES ?= 4000
 .PHONY: oracle oracle-vectors oracle-tf21 oracle-tf24 exhaustive bench sanitize neon wheel wheels
 
 demo: $(VENV)/installed
-	@rm -rf $(DEMO)
-	$(BIN)/glorot init examples/gpt2-124m.json --recipe gpt2 --seed 42 --out $(DEMO)
+	$(BIN)/glorot init examples/gpt2-124m.json --recipe gpt2 --seed 42 --out $(DEMO) --force
 	$(BIN)/glorot verify $(DEMO) --recipe gpt2 --seed 42
 
 test: lint test-core test-frameworks test-pure

@@ -41,8 +41,8 @@ struct Cpu {
 
 // Below this, starting a thread costs more than it saves.
 constexpr uint64_t kLeastBytesEach = 256 << 10;
-// Outputs larger than this leave the cache before anyone reads them.  Only the uniform law is fast
-// enough to be held up by the memory.
+// Outputs larger than this leave the cache before anyone reads them.  Only the uniform law, on more
+// than one thread, is fast enough to be held up by the memory.
 constexpr uint64_t kBypassBytes = 8 << 20;
 
 }  // namespace
@@ -92,7 +92,7 @@ void fill_run(const Kernel& kernel, const Stream& stream, const Law& law, Dtype 
   constexpr uint64_t kPiece = 1024;  // keeps every share's alignment like the whole's
   const uint64_t size = uint64_t(item_size(dtype)), bytes = count * size;
   const uint64_t pieces = (count + kPiece - 1) / kPiece;
-  const bool bypass = law.kind == Kind::kUniform && bytes >= kBypassBytes;
+  const bool bypass = law.kind == Kind::kUniform && threads > 1 && bytes >= kBypassBytes;
   in_parallel(pieces, bytes, threads, [&](uint64_t begin, uint64_t end) {
     const uint64_t first = begin * kPiece, last = end == pieces ? count : end * kPiece;
     kernel.fill_run(stream, law, dtype, start + first, last - first,

@@ -173,27 +173,24 @@ static GLOROT_INLINE void each_chunk(const Stream& stream, const RoundKeys& keys
 // Draws the words of listed blocks, kChunkBlocks at a time.
 class List {
  public:
-  List(const Stream& stream, const uint64_t* blocks, size_t count)
-      : stream_(stream), keys_(stream.key), prefix_(keys_, counter_at(stream, count ? blocks[0] : 0)) {
-    uint64_t largest = 0, differing = 0;
-    for (size_t i = 0; i < count; ++i) {
-      largest |= blocks[i];
-      differing |= (stream.counter_lo + blocks[i]) ^ (stream.counter_lo + blocks[0]);
-    }
-    shared_ = !(differing >> 32);
-    // Only a stream of TensorFlow's can start so high that a block carries into the third digit.
-    carries_ = stream.counter_lo > ~largest;
+  List(const Stream& stream, const BlockList& list)
+      : stream_(stream), keys_(stream.key), prefix_(keys_, counter_at(stream, list.smallest)) {
+    // Blocks are below 2**61, so only a stream of TensorFlow's can start so high that one carries
+    // into the counter's third digit.
+    const bool carries = stream.counter_lo > ~list.largest;
+    const uint64_t first = stream.counter_lo + list.smallest, last = stream.counter_lo + list.largest;
+    alike_ = !carries && first >> 32 == last >> 32;
   }
 
   GLOROT_INLINE void chunk(const uint64_t* blocks, Word* out) const {
-    if (carries_ || !shared_) return scalar_words(stream_, blocks, out);
-    uint64_t counters[kChunkBlocks];
-    for (int b = 0; b < kChunkBlocks; ++b) counters[b] = stream_.counter_lo + blocks[b];
+    if (!alike_) return scalar_words(stream_, blocks, out);
+    const Digit base = Target::digit(uint32_t(stream_.counter_lo));
     Product first[kGroups];
     GLOROT_UNROLL
     for (int g = 0; g < kGroups; ++g)
-      first[g] = Target::multiply(Target::low_digits(counters + g * Target::kBlocks),
-                                  Target::digit(kMultiplier0));
+      first[g] = Target::multiply(
+          Target::add(Target::low_digits(blocks + g * Target::kBlocks), base),
+          Target::digit(kMultiplier0));
     chunk_words(keys_, prefix_, first, out);
   }
 
@@ -201,7 +198,7 @@ class List {
   Stream stream_;
   RoundKeys keys_;
   Prefix prefix_;
-  bool shared_, carries_;
+  bool alike_;  // the counters differ in their lowest digit alone
 };
 
 // ---- laws: vectors of words -> vectors of float32 -----------------------------------------------
@@ -419,8 +416,9 @@ static void run_values(const Stream& stream, const Law& law, uint64_t start, uin
   auto store = [&](const Word* vectors, Type* p) {
     value.each(vectors, [&](int v, Real x) { Item<kDtype>::store(p + v * Target::kLanes, x); });
   };
-  if constexpr (kDtype == Dtype::kFloat32) {
-    // Whole cache lines can skip the cache once `out` sits on one where a block starts.
+  if constexpr (kDtype == Dtype::kFloat32 && Target::kLanes == 16) {
+    // Vectors as wide as a cache line can skip the cache, once `out` sits on a line where a block
+    // starts.  Narrower ones would leave lines half written.
     const uint64_t to_line = (64 - reinterpret_cast<uintptr_t>(to) % 64) % 64 / 4;
     if (bypass && reinterpret_cast<uintptr_t>(to) % 4 == 0 && (start + to_line) % 4 == 0 &&
         count > to_line + kChunk) {
@@ -439,38 +437,39 @@ static void run_values(const Stream& stream, const Law& law, uint64_t start, uin
 }
 
 template <Dtype kDtype, class Value>
-static void list_values(const Stream& stream, const Law& law, const uint64_t* blocks, size_t count,
-                        void* out) {
+static void list_values(const Stream& stream, const Law& law, const BlockList& list, void* out) {
   using Type = typename Item<kDtype>::Type;
   const Value value(law);
-  const List list(stream, blocks, count);
+  const List drawn(stream, list);
   Word vectors[kVectors];
   Type* to = static_cast<Type*>(out);
+  const uint64_t* blocks = list.blocks;
+  size_t count = list.count;
   for (; count >= kChunkBlocks; count -= kChunkBlocks, blocks += kChunkBlocks, to += kChunk) {
-    list.chunk(blocks, vectors);
+    drawn.chunk(blocks, vectors);
     value.each(vectors, [&](int v, Real x) { Item<kDtype>::store(to + v * Target::kLanes, x); });
   }
   if (count) {
     uint64_t padded[kChunkBlocks];
-    for (uint64_t& block : padded) block = blocks[0];
+    for (uint64_t& block : padded) block = list.smallest;
     alignas(64) Type buffer[kChunk];
     std::memcpy(padded, blocks, count * sizeof *blocks);
-    list.chunk(padded, vectors);
+    drawn.chunk(padded, vectors);
     value.each(vectors, [&](int v, Real x) { Item<kDtype>::store(buffer + v * Target::kLanes, x); });
     std::memcpy(to, buffer, 4 * count * sizeof(Type));
   }
 }
 
-static void list_words(const Stream& stream, const uint64_t* blocks, size_t count, uint32_t* out) {
-  const List list(stream, blocks, count);
+static void list_words(const Stream& stream, const BlockList& list, uint32_t* out) {
+  const List drawn(stream, list);
   Word vectors[kVectors];
   uint32_t buffer[kChunk];
-  for (size_t done = 0; done < count; done += kChunkBlocks) {
-    const size_t here = count - done < kChunkBlocks ? count - done : kChunkBlocks;
+  for (size_t done = 0; done < list.count; done += kChunkBlocks) {
+    const size_t here = list.count - done < kChunkBlocks ? list.count - done : kChunkBlocks;
     uint64_t padded[kChunkBlocks];
-    for (uint64_t& block : padded) block = blocks[0];
-    std::memcpy(padded, blocks + done, here * sizeof *blocks);
-    list.chunk(padded, vectors);
+    for (uint64_t& block : padded) block = list.smallest;
+    std::memcpy(padded, list.blocks + done, here * sizeof *padded);
+    drawn.chunk(padded, vectors);
     for (int v = 0; v < kVectors; ++v) Target::store(buffer + v * Target::kLanes, vectors[v]);
     std::memcpy(out + 4 * done, buffer, 16 * here);
   }
@@ -582,22 +581,24 @@ static void fill_run_here(const Stream& stream, const Law& law, Dtype dtype, uin
 }
 
 static void fill_blocks_here(const Stream& stream, const Law& law, Dtype dtype,
-                             const uint64_t* blocks, size_t count, void* out) {
-  if (dtype == Dtype::kWords) return list_words(stream, blocks, count, static_cast<uint32_t*>(out));
+                             const BlockList& list, void* out) {
+  if (dtype == Dtype::kWords) return list_words(stream, list, static_cast<uint32_t*>(out));
   if (one_by_one(law, dtype)) {
     if (law.kind == Kind::kTfUniform && dtype == Dtype::kFloat64) {
       // "Block" b means elements 4 b .. 4 b + 3 here too, which are the words of two blocks.
-      for (size_t b = 0; b < count; ++b)
-        fill_run_here(stream, law, dtype, 4 * blocks[b], 4, static_cast<double*>(out) + 4 * b, false);
+      for (size_t b = 0; b < list.count; ++b)
+        fill_run_here(stream, law, dtype, 4 * list.blocks[b], 4, static_cast<double*>(out) + 4 * b,
+                      false);
       return;
     }
-    return buffered(stream, law, dtype, 4 * count, out,
+    return buffered(stream, law, dtype, 4 * list.count, out,
                     [&](const Stream& lane, uint64_t begin, uint64_t n, uint32_t* words) {
-                      list_words(lane, blocks + begin / 4, n / 4, words);
+                      list_words(lane, {list.blocks + begin / 4, n / 4, list.smallest, list.largest},
+                                 words);
                     });
   }
   with_law(law, dtype, [&]<Dtype kDtype, class Value>() {
-    list_values<kDtype, Value>(stream, law, blocks, count, out);
+    list_values<kDtype, Value>(stream, law, list, out);
   });
 }
 

@@ -10,6 +10,13 @@
 
 namespace glorot {
 
+// Philox blocks in any order; all lie in [smallest, largest].
+struct BlockList {
+  const uint64_t* blocks;
+  size_t count;
+  uint64_t smallest, largest;
+};
+
 struct Kernel {
   const char* name;
   // Values of the `count` consecutive indices from `start`, to contiguous memory of any alignment.
@@ -17,8 +24,7 @@ struct Kernel {
   void (*fill_run)(const Stream&, const Law&, Dtype, uint64_t start, uint64_t count, void* out,
                    bool bypass);
   // The four values of each listed block, one block after the other.
-  void (*fill_blocks)(const Stream&, const Law&, Dtype, const uint64_t* blocks, size_t count,
-                      void* out);
+  void (*fill_blocks)(const Stream&, const Law&, Dtype, const BlockList&, void* out);
   // The law's values for words given: for checks over all 2**32 of them.
   void (*apply)(const Law&, const uint32_t* words, size_t count, float* out);
 };

@@ -25,8 +25,8 @@ struct Target {
   static Digit consecutive(uint32_t first) {
     return _mm256_add_epi64(_mm256_set1_epi64x(first), _mm256_setr_epi64x(0, 2, 1, 3));
   }
-  static Digit low_digits(const uint64_t* counters) {
-    return _mm256_permute4x64_epi64(_mm256_loadu_si256(reinterpret_cast<const __m256i*>(counters)),
+  static Digit low_digits(const uint64_t* blocks) {
+    return _mm256_permute4x64_epi64(_mm256_loadu_si256(reinterpret_cast<const __m256i*>(blocks)),
                                     0b11'01'10'00);
   }
   static Product add(Product p, uint64_t x) { return _mm256_add_epi64(p, _mm256_set1_epi64x(int64_t(x))); }

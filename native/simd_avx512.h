@@ -28,9 +28,9 @@ struct Target {
   static Digit consecutive(uint32_t first) {
     return _mm512_add_epi64(_mm512_set1_epi64(first), _mm512_setr_epi64(0, 4, 1, 5, 2, 6, 3, 7));
   }
-  static Digit low_digits(const uint64_t* counters) {
+  static Digit low_digits(const uint64_t* blocks) {
     return _mm512_permutexvar_epi64(_mm512_setr_epi64(0, 4, 1, 5, 2, 6, 3, 7),
-                                    _mm512_loadu_si512(counters));
+                                    _mm512_loadu_si512(blocks));
   }
   static Product add(Product p, uint64_t x) { return _mm512_add_epi64(p, _mm512_set1_epi64(int64_t(x))); }
   // out = high(q) ^ c1 ^ k0, low(q), high(p) ^ c3 ^ k1, low(p), block after block: swapping the

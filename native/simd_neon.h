@@ -32,9 +32,9 @@ struct Target {
     const uint32_t offsets[4] = {0, 1, 2, 3};
     return vaddq_u32(vdupq_n_u32(first), vld1q_u32(offsets));
   }
-  static Digit low_digits(const uint64_t* counters) {
-    const uint32x4_t a = vreinterpretq_u32_u64(vld1q_u64(counters));
-    const uint32x4_t b = vreinterpretq_u32_u64(vld1q_u64(counters + 2));
+  static Digit low_digits(const uint64_t* blocks) {
+    const uint32x4_t a = vreinterpretq_u32_u64(vld1q_u64(blocks));
+    const uint32x4_t b = vreinterpretq_u32_u64(vld1q_u64(blocks + 2));
     return vuzp1q_u32(a, b);
   }
   static Product add(Product p, uint64_t x) {

@@ -29,8 +29,8 @@ struct Target {
   static Digit xor2(Digit a, Digit b) { return bit_xor(a, b); }
   static Digit xor3(Digit a, Digit b, Digit c) { return bit_xor(a, bit_xor(b, c)); }
   static Digit consecutive(uint32_t first) { return each([&](int i) { return first + uint32_t(i); }); }
-  static Digit low_digits(const uint64_t* counters) {
-    return each([&](int i) { return uint32_t(counters[i]); });
+  static Digit low_digits(const uint64_t* blocks) {
+    return each([&](int i) { return uint32_t(blocks[i]); });
   }
   static Product add(Product p, uint64_t x) {
     return each<Product>([&](int i) { return p.lane[i] + x; });
@@ -89,14 +89,18 @@ struct Target {
   static Real max(Real a, Real b) {
     return each<Real>([&](int i) { return a.lane[i] > b.lane[i] ? a.lane[i] : b.lane[i]; });
   }
+  static void store_half(uint16_t* p, uint32_t x) {  // at any alignment
+    const uint16_t half = uint16_t(x);
+    std::memcpy(p, &half, sizeof half);
+  }
   static void store16(uint16_t* p, Word x) {
-    for (int i = 0; i < 4; ++i) p[i] = uint16_t(x.lane[i]);
+    for (int i = 0; i < 4; ++i) store_half(p + i, x.lane[i]);
   }
   static void store8(uint8_t* p, Word x) {
     for (int i = 0; i < 4; ++i) p[i] = uint8_t(x.lane[i]);
   }
   static void store_float16(uint16_t* p, Real x) {
-    for (int i = 0; i < 4; ++i) p[i] = uint16_t(round_small<5, 10>(x.lane[i]));
+    for (int i = 0; i < 4; ++i) store_half(p + i, round_small<5, 10>(x.lane[i]));
   }
 
   struct NormalTable {

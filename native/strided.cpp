@@ -153,15 +153,16 @@ void transpose(const Type* const* rows, uint64_t n_a, uint64_t n_b, char* out, i
   plain(0, 0, n_b);
 }
 
-constexpr uint64_t kTileRun = 16, kTileValues = 6144;
+constexpr uint64_t kTileRun = 64, kTileValues = 6144;
 
 // A tile: `run` elements of consecutive indices along one axis, for `rows` places of another.
 struct Tiles {
   Axis run, row;
   std::vector<Axis> outer;
   uint64_t run_size, row_size, run_tiles, row_tiles;
+  uint64_t row_skip;  // places that the first tile of rows lacks, so that the others start on a line
 
-  explicit Tiles(std::vector<Axis> axes) {
+  Tiles(std::vector<Axis> axes, const char* out, uint64_t item) {
     run = {1, 1, 0};
     for (size_t d = axes.size(); d-- > 0;)
       if (axes[d].step == 1) {
@@ -176,9 +177,12 @@ struct Tiles {
     }
     outer = std::move(axes);
     run_size = std::min(run.size, kTileRun);
-    row_size = std::min(row.size, kTileValues / run_size);
+    const uint64_t past_line = reinterpret_cast<uintptr_t>(out) % 64;
+    row_skip = row.stride == int64_t(item) && past_line % item == 0 ? past_line / item : 0;
+    const uint64_t all_rows = (row.size + row_skip + 63) / 64 * 64;
+    row_size = std::min(kTileValues / run_size / 64 * 64, all_rows);
     run_tiles = (run.size + run_size - 1) / run_size;
-    row_tiles = (row.size + row_size - 1) / row_size;
+    row_tiles = (row.size + row_skip + row_size - 1) / row_size;
   }
   uint64_t count() const { return product(outer) * run_tiles * row_tiles; }
 };
@@ -208,25 +212,34 @@ void fill_tiles(const Kernel& kernel, const Stream& stream, const Law& law, Dtyp
   std::vector<Type> values(4 * most_blocks);
   std::vector<const Type*> rows(tiles.row_size);
   for (uint64_t tile = begin; tile < end; ++tile) {
-    const uint64_t run_tile = tile % tiles.run_tiles, row_tile = tile / tiles.run_tiles % tiles.row_tiles;
-    const uint64_t first_run = run_tile * tiles.run_size, first_row = row_tile * tiles.row_size;
+    // Neighbouring tiles continue the same rows of memory.
+    const uint64_t row_tile = tile % tiles.row_tiles, run_tile = tile / tiles.row_tiles % tiles.run_tiles;
+    const uint64_t first_run = run_tile * tiles.run_size;
     const uint64_t n_run = std::min(tiles.run_size, tiles.run.size - first_run);
-    const uint64_t n_row = std::min(tiles.row_size, tiles.row.size - first_row);
+    const uint64_t first_row = row_tile ? row_tile * tiles.row_size - tiles.row_skip : 0;
+    const uint64_t end_row = (row_tile + 1) * tiles.row_size - tiles.row_skip;
+    const uint64_t n_row = std::min(end_row, tiles.row.size) - first_row;
     int64_t index = start;
     char* to = out;
     seek(tiles.outer, tile / tiles.run_tiles / tiles.row_tiles, index, to);
     index += int64_t(first_run) * tiles.run.step + int64_t(first_row) * tiles.row.step;
     to += int64_t(first_run) * tiles.run.stride + int64_t(first_row) * tiles.row.stride;
 
-    uint64_t listed = 0;
+    uint64_t listed = 0, smallest = ~uint64_t(0), largest = 0;
     for (uint64_t b = 0; b < n_row; ++b) {
       const uint64_t i = uint64_t(index + int64_t(b) * tiles.row.step);
       const uint64_t block = i / 4, count = (i + n_run - 1) / 4 - block + 1;
       rows[b] = values.data() + 4 * listed + i % 4;
-      for (uint64_t k = 0; k < count; ++k) blocks[listed + k] = block + k;
+      uint64_t* list = blocks.data() + listed;
+      uint64_t k = 0;
+      for (; k + 4 <= count; k += 4)
+        for (uint64_t i4 = 0; i4 < 4; ++i4) list[k + i4] = block + k + i4;
+      for (; k < count; ++k) list[k] = block + k;
       listed += count;
+      smallest = std::min(smallest, block);
+      largest = std::max(largest, block + count - 1);
     }
-    kernel.fill_blocks(stream, law, dtype, blocks.data(), listed, values.data());
+    kernel.fill_blocks(stream, law, dtype, {blocks.data(), listed, smallest, largest}, values.data());
     move_tile(tiles, rows.data(), n_run, n_row, to);
   }
 #ifdef GLOROT_TRANSPOSE_SSE
@@ -260,7 +273,7 @@ void fill_strided(const Kernel& kernel, const Stream& stream, const Law& law, Dt
     });
   }
 
-  const Tiles tiles(std::move(axes));
+  const Tiles tiles(std::move(axes), out, size);
   in_parallel(tiles.count(), bytes, threads, [&](uint64_t begin, uint64_t end) {
     auto go = [&](auto item) {
       fill_tiles<decltype(item)>(kernel, stream, law, dtype, start, out, tiles, begin, end);

@@ -40,7 +40,7 @@ class Stream(NamedTuple):
 def check_seed(seed: object) -> int:
     """Return `seed` as a Python int in [0, 2**64), or say what is wrong with it."""
     try:
-        if isinstance(seed, bool):
+        if isinstance(seed, bool) or type(seed).__name__ == "bool":  # Python's; NumPy's
             raise TypeError
         value = operator.index(seed)  # type: ignore[arg-type]
     except TypeError:
