@@ -142,12 +142,12 @@ def _import(records: Records) -> Iterator[Row]:
 def _checkpoint(records: Records) -> Iterator[Row]:
     ours = records.one(topic="checkpoint", kind="glorot")
     if ours is not None:
-        raws = records.where(topic="checkpoint", kind="ceiling")
-        raw = min(statistics.median(r["rounds"]) for r in raws)  # the harder of the two to match
+        (plain,) = records.where(topic="checkpoint", who="raw writes")
+        raw = statistics.median(plain["rounds"])
         seconds, size = statistics.median(ours["rounds"]), ours["bytes"] / 1e9
         measured = f"{raw / seconds:.3g} x: {size / seconds:.2f} to {size / raw:.2f} GB/s (medians)"
         yield Row(
-            "checkpoint, against the faster raw writes", "0.9 x", measured, raw / seconds >= 0.9
+            "checkpoint, against raw writes, both synced", "0.9 x", measured, raw / seconds >= 0.9
         )
 
 
