@@ -95,7 +95,7 @@ uint64_t run_case(const Kernel& kernel, const Law& law, Dtype dtype) {
   Exact large(kLarge * size, 16);
   fill_run(kernel, stream, law, dtype, 12, kLarge, large.start, 3);
   hash = hash_bytes(hash, large.start, kLarge * size);
-  kernel.fill_run(stream, law, dtype, 12, kLarge, large.start, true);
+  kernel.fill_runs(stream, law, dtype, {12, kLarge}, large.start, true);
   hash = hash_bytes(hash, large.start, kLarge * size);
   const Moments found = moments(large.start, dtype, kLarge);
   return hash_bytes(hash, &found, sizeof found);

@@ -95,8 +95,8 @@ void fill_run(const Kernel& kernel, const Stream& stream, const Law& law, Dtype 
   const bool bypass = law.kind == Kind::kUniform && threads > 1 && bytes >= kBypassBytes;
   in_parallel(pieces, bytes, threads, [&](uint64_t begin, uint64_t end) {
     const uint64_t first = begin * kPiece, last = end == pieces ? count : end * kPiece;
-    kernel.fill_run(stream, law, dtype, start + first, last - first,
-                    static_cast<char*>(out) + first * size, bypass);
+    kernel.fill_runs(stream, law, dtype, {start + first, last - first},
+                     static_cast<char*>(out) + first * size, bypass);
   });
 }
 

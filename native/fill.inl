@@ -371,9 +371,8 @@ template <> struct Item<Dtype::kFloat8E5m2> {
 
 // Calls write(vectors, out) for whole chunks straight into `out`, and through a buffer at the ends.
 template <class Type, class Write>
-static GLOROT_INLINE void run_chunks(const Stream& stream, uint64_t start, uint64_t count,
-                                     Type* out, const Write& write) {
-  const RoundKeys keys(stream.key);
+static GLOROT_INLINE void run_chunks(const Stream& stream, const RoundKeys& keys, uint64_t start,
+                                     uint64_t count, Type* out, const Write& write) {
   alignas(64) Type buffer[kChunk];
   Word vectors[kVectors];
   uint64_t block = start / 4;
@@ -401,17 +400,18 @@ static GLOROT_INLINE void run_chunks(const Stream& stream, uint64_t start, uint6
 }
 
 static void run_words(const Stream& stream, uint64_t start, uint64_t count, uint32_t* out) {
-  run_chunks<uint32_t>(stream, start, count, out, [](const Word* vectors, uint32_t* to) {
+  run_chunks<uint32_t>(stream, RoundKeys(stream.key), start, count, out, [](const Word* vectors, uint32_t* to) {
     GLOROT_UNROLL
     for (int v = 0; v < kVectors; ++v) Target::store(to + v * Target::kLanes, vectors[v]);
   });
 }
 
 template <Dtype kDtype, class Value>
-static void run_values(const Stream& stream, const Law& law, uint64_t start, uint64_t count,
-                       void* out, bool bypass) {
+static void run_values(const Stream& stream, const Law& law, const Runs& runs, void* out,
+                       bool bypass) {
   using Type = typename Item<kDtype>::Type;
   const Value value(law);
+  const RoundKeys keys(stream.key);
   Type* to = static_cast<Type*>(out);
   auto store = [&](const Word* vectors, Type* p) {
     value.each(vectors, [&](int v, Real x) { Item<kDtype>::store(p + v * Target::kLanes, x); });
@@ -419,21 +419,26 @@ static void run_values(const Stream& stream, const Law& law, uint64_t start, uin
   if constexpr (kDtype == Dtype::kFloat32 && Target::kLanes == 16) {
     // Vectors as wide as a cache line can skip the cache, once `out` sits on a line where a block
     // starts.  Narrower ones would leave lines half written.
+    const uint64_t start = runs.start, count = runs.count;
     const uint64_t to_line = (64 - reinterpret_cast<uintptr_t>(to) % 64) % 64 / 4;
-    if (bypass && reinterpret_cast<uintptr_t>(to) % 4 == 0 && (start + to_line) % 4 == 0 &&
-        count > to_line + kChunk) {
-      run_chunks<float>(stream, start, to_line, to, store);
+    if (bypass && runs.rows == 1 && reinterpret_cast<uintptr_t>(to) % 4 == 0 &&
+        (start + to_line) % 4 == 0 && count > to_line + kChunk) {
+      run_chunks<float>(stream, keys, start, to_line, to, store);
       const uint64_t rest = count - to_line, whole = rest / kChunk * kChunk;
-      run_chunks<float>(stream, start + to_line, whole, to + to_line,
+      run_chunks<float>(stream, keys, start + to_line, whole, to + to_line,
                         [&](const Word* vectors, float* p) {
         value.each(vectors, [&](int v, Real x) { Target::stream(p + v * Target::kLanes, x); });
       });
       Target::fence();
-      run_chunks<float>(stream, start + to_line + whole, rest - whole, to + to_line + whole, store);
+      run_chunks<float>(stream, keys, start + to_line + whole, rest - whole, to + to_line + whole,
+                        store);
       return;
     }
   }
-  run_chunks<Type>(stream, start, count, to, store);
+  for (uint64_t row = 0; row < runs.rows; ++row)
+    run_chunks<Type>(stream, keys, runs.start + row * uint64_t(runs.step), runs.count,
+                     reinterpret_cast<Type*>(static_cast<char*>(out) + int64_t(row) * runs.stride),
+                     store);
 }
 
 template <Dtype kDtype, class Value>
@@ -565,18 +570,26 @@ static bool one_by_one(const Law& law, Dtype dtype) {
 }
 
 static void fill_run_here(const Stream& stream, const Law& law, Dtype dtype, uint64_t start,
-                          uint64_t count, void* out, bool bypass) {
+                          uint64_t count, void* out) {
   if (dtype == Dtype::kWords) return run_words(stream, start, count, static_cast<uint32_t*>(out));
-  if (one_by_one(law, dtype)) {
-    const bool pairs = law.kind == Kind::kTfUniform && dtype == Dtype::kFloat64;
-    const uint64_t first = pairs ? 2 * start : start;
-    return buffered(stream, law, dtype, count, out,
-                    [&](const Stream& lane, uint64_t begin, uint64_t n, uint32_t* words) {
-                      run_words(lane, first + begin, n, words);
-                    });
+  const bool pairs = law.kind == Kind::kTfUniform && dtype == Dtype::kFloat64;
+  const uint64_t first = pairs ? 2 * start : start;
+  buffered(stream, law, dtype, count, out,
+           [&](const Stream& lane, uint64_t begin, uint64_t n, uint32_t* words) {
+             run_words(lane, first + begin, n, words);
+           });
+}
+
+static void fill_runs_here(const Stream& stream, const Law& law, Dtype dtype, const Runs& runs,
+                           void* out, bool bypass) {
+  if (dtype == Dtype::kWords || one_by_one(law, dtype)) {
+    for (uint64_t row = 0; row < runs.rows; ++row)
+      fill_run_here(stream, law, dtype, runs.start + row * uint64_t(runs.step), runs.count,
+                    static_cast<char*>(out) + int64_t(row) * runs.stride);
+    return;
   }
   with_law(law, dtype, [&]<Dtype kDtype, class Value>() {
-    run_values<kDtype, Value>(stream, law, start, count, out, bypass);
+    run_values<kDtype, Value>(stream, law, runs, out, bypass);
   });
 }
 
@@ -587,8 +600,7 @@ static void fill_blocks_here(const Stream& stream, const Law& law, Dtype dtype,
     if (law.kind == Kind::kTfUniform && dtype == Dtype::kFloat64) {
       // "Block" b means elements 4 b .. 4 b + 3 here too, which are the words of two blocks.
       for (size_t b = 0; b < list.count; ++b)
-        fill_run_here(stream, law, dtype, 4 * list.blocks[b], 4, static_cast<double*>(out) + 4 * b,
-                      false);
+        fill_run_here(stream, law, dtype, 4 * list.blocks[b], 4, static_cast<double*>(out) + 4 * b);
       return;
     }
     return buffered(stream, law, dtype, 4 * list.count, out,

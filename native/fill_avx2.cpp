@@ -15,7 +15,7 @@ namespace {
 
 namespace glorot {
 
-const Kernel kAvx2Kernel = {avx2::Target::kName, avx2::fill_run_here, avx2::fill_blocks_here,
+const Kernel kAvx2Kernel = {avx2::Target::kName, avx2::fill_runs_here, avx2::fill_blocks_here,
                             avx2::apply_here};
 
 }  // namespace glorot

@@ -15,7 +15,7 @@ namespace {
 
 namespace glorot {
 
-const Kernel kAvx512Kernel = {avx512::Target::kName, avx512::fill_run_here, avx512::fill_blocks_here,
+const Kernel kAvx512Kernel = {avx512::Target::kName, avx512::fill_runs_here, avx512::fill_blocks_here,
                             avx512::apply_here};
 
 }  // namespace glorot

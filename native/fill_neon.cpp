@@ -15,7 +15,7 @@ namespace {
 
 namespace glorot {
 
-const Kernel kNeonKernel = {neon::Target::kName, neon::fill_run_here, neon::fill_blocks_here,
+const Kernel kNeonKernel = {neon::Target::kName, neon::fill_runs_here, neon::fill_blocks_here,
                             neon::apply_here};
 
 }  // namespace glorot

@@ -15,7 +15,7 @@ namespace {
 
 namespace glorot {
 
-const Kernel kPortableKernel = {portable::Target::kName, portable::fill_run_here, portable::fill_blocks_here,
+const Kernel kPortableKernel = {portable::Target::kName, portable::fill_runs_here, portable::fill_blocks_here,
                             portable::apply_here};
 
 }  // namespace glorot

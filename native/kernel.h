@@ -17,12 +17,19 @@ struct BlockList {
   uint64_t smallest, largest;
 };
 
+// `rows` runs of `count` indices: the first from `start`, each next one `step` further and `stride`
+// bytes on.
+struct Runs {
+  uint64_t start, count;
+  uint64_t rows = 1;
+  int64_t step = 0, stride = 0;
+};
+
 struct Kernel {
   const char* name;
-  // Values of the `count` consecutive indices from `start`, to contiguous memory of any alignment.
+  // Values of runs of consecutive indices, each to contiguous memory of any alignment.
   // With `bypass`, whole cache lines skip the cache: for outputs larger than it.
-  void (*fill_run)(const Stream&, const Law&, Dtype, uint64_t start, uint64_t count, void* out,
-                   bool bypass);
+  void (*fill_runs)(const Stream&, const Law&, Dtype, const Runs&, void* out, bool bypass);
   // The four values of each listed block, one block after the other.
   void (*fill_blocks)(const Stream&, const Law&, Dtype, const BlockList&, void* out);
   // The law's values for words given: for checks over all 2**32 of them.

@@ -261,14 +261,18 @@ void fill_strided(const Kernel& kernel, const Stream& stream, const Law& law, Dt
       axes.back().size >= kLongRow) {
     const uint64_t row = axes.back().size;
     axes.pop_back();
-    const uint64_t count = product(axes);
-    if (count == 1) return fill_run(kernel, stream, law, dtype, uint64_t(start), row, out, threads);
-    return in_parallel(count, bytes, threads, [&](uint64_t begin, uint64_t end) {
-      for (uint64_t i = begin; i < end; ++i) {
+    if (axes.empty())
+      return fill_run(kernel, stream, law, dtype, uint64_t(start), row, out, threads);
+    const Axis inner = axes.back();  // rows whose indices and places step evenly
+    return in_parallel(product(axes), bytes, threads, [&](uint64_t begin, uint64_t end) {
+      while (begin < end) {
         int64_t index = start;
         char* to = out;
-        seek(axes, i, index, to);
-        kernel.fill_run(stream, law, dtype, uint64_t(index), row, to, false);
+        seek(axes, begin, index, to);
+        const uint64_t rows = std::min(end - begin, inner.size - begin % inner.size);
+        kernel.fill_runs(stream, law, dtype,
+                         {uint64_t(index), row, rows, inner.step, inner.stride}, to, false);
+        begin += rows;
       }
     });
   }

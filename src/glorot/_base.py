@@ -23,6 +23,8 @@ from glorot._writers import Array, LawWriter, Writer
 
 Self = TypeVar("Self", bound="Initializer")
 
+_DEFAULT_AXES = Axes()
+
 
 def check_stream(version: object) -> int:
     """Return the stream's version if this library has it."""
@@ -38,6 +40,8 @@ def read_axes(
     owner: type, options: Mapping[str, Any], allowed: type
 ) -> tuple[Axes, dict[str, object]]:
     """(axes, those options that are not default) from a constructor's axes options."""
+    if not options:  # most initializers: nothing to read, and making one stays cheap
+        return _DEFAULT_AXES, {}
     choices = allowed.__annotations__
     unknown = [option for option in options if option not in choices]
     if unknown:
@@ -64,7 +68,7 @@ class Initializer:
     _key: tuple[Any, ...]
     _hash: int
     _config: dict[str, Any]
-    _axes: Axes = Axes()
+    _axes: Axes = _DEFAULT_AXES
 
     def _freeze(
         self,
