@@ -328,3 +328,11 @@ def test_gpt2(prefix):
             assert assignment.initializer == glorot.Ones()
         else:
             assert assignment.stddev == pytest.approx(deep if "c_proj" in name else 0.02, rel=1e-12)
+
+
+def test_no_pattern_of_layers_makes_counting_slow():
+    """Pieces are sought once each: a pattern that backtracks for hours in a regular expression."""
+    rule = Rule("*", "normal", layers="*a" * 24 + "*b")
+    with pytest.raises(ValueError, match="counts no layer"):
+        rule.count_layers(["a" * 4000])
+    assert rule.count_layers(["a" * 30 + "b", "a" * 31 + "b" + "c"]) == 2
