@@ -219,9 +219,17 @@ class VarianceScaling(LawInitializer):
             "fan_avg": (fan_in + fan_out) / 2.0,
             "fan_geo_avg": math.sqrt(fan_in * fan_out),
         }[self.mode]
-        if self.distribution == "uniform":
-            return _laws.Uniform(self.gain * math.sqrt(3.0 * self.scale / max(1.0, fan)))
-        stddev = self.gain * math.sqrt(self.scale / max(1.0, fan))
+        uniform = self.distribution == "uniform"
+        variance = (3.0 * self.scale if uniform else self.scale) / max(1.0, fan)
+        stddev = self.gain * math.sqrt(variance)  # of a uniform law, its bound
+        if stddev == 0.0 or not math.isfinite(fan):
+            raise ValueError(
+                f"fan_in={fan_in!r} and fan_out={fan_out!r} leave no spread: with `mode` "
+                f"{self.mode!r} the fan is {fan!r}, and scale={self.scale!r}, gain={self.gain!r} "
+                "over it is 0 in float64. Give smaller fans, or a larger scale or gain."
+            )
+        if uniform:
+            return _laws.Uniform(stddev)
         if self.distribution == "untruncated_normal":
             return _laws.Normal(stddev)
         return _laws.TruncatedNormal(stddev / TRUNCATED_STDDEV)

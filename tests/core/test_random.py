@@ -123,3 +123,22 @@ def test_scaling_keeps_the_middle():
 
     assert (scaled.minval, scaled.maxval) == (1.5, 2.5)
     assert glorot.RandomNormal(1.0, 0.5).scaled(2.0) == glorot.RandomNormal(1.0, 1.0)
+
+
+@pytest.mark.parametrize(
+    "init",
+    [
+        glorot.GlorotUniform(seed=1, fan_in=1.7e308, fan_out=1.7e308),
+        glorot.GlorotNormal(seed=1, fan_in=1.7e308, fan_out=1.7e308),
+        glorot.VarianceScaling(mode="fan_geo_avg", seed=1, fan_in=1e200, fan_out=1e200),
+        glorot.VarianceScaling(1e-200, seed=1, fan_in=1e200, fan_out=1.0),
+        glorot.HeUniform(seed=1, gain=1e-320, fan_in=1e100, fan_out=1.0),
+    ],
+)
+def test_fans_that_leave_no_spread_are_refused(init):
+    """A mean of fans that overflows, or a spread that underflows to 0, is no weight of zeros."""
+    out = np.full((2, 2), 7, np.float32)
+
+    with pytest.raises(ValueError, match=r"fan_in=1.*e\+\d+ and fan_out=.* leave no spread"):
+        init((2, 2), out=out)
+    assert (out == 7).all()
