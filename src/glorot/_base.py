@@ -287,6 +287,11 @@ class Initializer:
             raise ValueError(f"`out` must have the result's shape {extent}, got {out.shape}.")
         if not out.flags.writeable:
             raise ValueError("`out` must be writeable, got a read-only array. Pass a copy.")
+        if not out.flags.c_contiguous and _overlaps(out):
+            raise ValueError(
+                f"`out` must hold each element in memory of its own, got shape {out.shape} with "
+                f"strides {out.strides}, which overlap. Pass a copy."
+            )
         return wanted
 
     def fill_range(
@@ -319,6 +324,17 @@ class Initializer:
                 f"{whole}."
             )
         writer.run(out, start, number, name)
+
+
+def _overlaps(out: Array) -> bool:
+    """Whether two elements may share memory: no axis steps over the span of all finer ones."""
+    span = out.itemsize
+    axes = zip(out.strides, out.shape, strict=True)
+    for stride, size in sorted((abs(stride), size) for stride, size in axes if size > 1):
+        if stride < span:
+            return out.size > 0
+        span += stride * (size - 1)
+    return False
 
 
 class LawInitializer(Initializer):

@@ -235,6 +235,30 @@ def test_read_only_out_is_refused():
             init((2,), out=out)
 
 
+@pytest.mark.parametrize(
+    ("shape", "strides"),
+    [((3, 4), (0, 4)), ((3, 4), (16, 0)), ((3, 4), (4, 4)), ((5,), (2,)), ((3, 4), (-4, 8))],
+)
+@pytest.mark.parametrize("init", [glorot.Ones(), glorot.GlorotUniform(seed=1)])
+def test_out_that_overlaps_itself_is_refused(init, shape, strides):
+    """Elements that share memory cannot all be right: refused, and nothing is written."""
+    memory = np.full(64, 7, np.float32)
+    out = np.lib.stride_tricks.as_strided(memory[16:], shape, strides)
+
+    with pytest.raises(ValueError, match="`out` must hold each element in memory of its own"):
+        init(shape, out=out)
+    assert (memory == 7).all()
+
+
+def test_out_without_overlap_is_taken():
+    """Axes of one element may have any stride; transposed, reversed and stepped memory is fine."""
+    base = np.zeros((4, 1, 6), np.float32)
+    broadcast = np.lib.stride_tricks.as_strided(base, (4, 1), (48, 0))
+
+    for out in (base.T, base[::-1, :, ::-2], base[:, :, 1:3], broadcast):
+        assert (glorot.Ones()(out.shape, out=out) == 1).all()
+
+
 def test_overflowing_laws_are_refused_before_writing():
     """A law whose values leave the dtype is refused and `out` stays as it was."""
     out = np.full(4, 7, np.float16)
