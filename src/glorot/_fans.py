@@ -240,8 +240,8 @@ def permuted_strides(shape: Sequence[int], axes: Sequence[int]) -> tuple[int, ..
 def _parse_axes(argument: str, axes: object) -> tuple[int, ...] | None:
     if axes is None:
         return None
-    sequence: Iterable[Any] = axes if isinstance(axes, Iterable) else (axes,)
     try:
+        sequence: tuple[Any, ...] = tuple(axes) if isinstance(axes, Iterable) else (axes,)
         if any(isinstance(axis, bool) for axis in sequence):
             raise TypeError
         return tuple(operator.index(axis) for axis in sequence)

@@ -88,8 +88,15 @@ def parse_equation(equation: str) -> str:
             "`equation` must be an einsum of two operands, the weight second and without "
             f"ellipsis, such as 'btd,dhk->bthk'; got {equation!r}."
         )
-    if len(set(weight)) < len(weight):
-        raise ValueError(f"`equation` must name each axis of the weight once, got {equation!r}.")
+    for term, of in ((weight, "the weight"), (inputs, "the input"), (result, "the result")):
+        if len(set(term)) < len(term):
+            raise ValueError(f"`equation` must name each axis of {of} once, got {equation!r}.")
+    nowhere = [axis for axis in result if axis not in inputs + weight]
+    if nowhere:
+        raise ValueError(
+            f"axis {nowhere[0]!r} of the result in `equation` {equation!r} must also be in the "
+            "input or in the weight."
+        )
     roles = {(True, True): BATCH, (True, False): INPUT, (False, True): OUTPUT}
     unused = [axis for axis in weight if axis not in inputs + result]
     if unused:

@@ -153,6 +153,9 @@ REFUSED = [
     ({"equation": "bd,...df->bf"}, "without ellipsis"),
     ({"equation": "bd,dd->bd"}, "must name each axis of the weight once"),
     ({"equation": "bd,dfk->bf"}, "axis 'k' of the weight"),
+    ({"equation": "bd,dh->bhz"}, "axis 'z' of the result in `equation` 'bd,dh->bhz' must also"),
+    ({"equation": "bd,dh->bhh"}, "must name each axis of the result once, got 'bd,dh->bhh'"),
+    ({"equation": "bdd,dh->bh"}, "must name each axis of the input once, got 'bdd,dh->bh'"),
 ]
 
 
@@ -196,6 +199,13 @@ def test_shapes_that_do_not_fit_are_refused(options, shape, message):
     """A shape that its layout does not describe is refused."""
     with pytest.raises(ValueError, match=re.escape(message)):
         glorot.GlorotUniform(seed=0, **options)(shape)
+
+
+def test_axes_of_iterators_are_all_read():
+    """Axes can come from any iterable, also from one that can be read only once."""
+    axes = Axes(input_axes=iter([0, 1]), output_axes=range(2, 3), batch_axes=iter([3]))
+
+    assert (axes.input_axes, axes.output_axes, axes.batch_axes) == ((0, 1), (2,), (3,))
 
 
 def test_changed_options_are_those_given():
