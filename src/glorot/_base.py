@@ -14,7 +14,7 @@ from typing import Any, ClassVar, TypeVar
 import numpy as np
 
 from glorot import _shard
-from glorot._check import parse_shape
+from glorot._check import check_extent, parse_shape, parse_sizes, show
 from glorot._dtypes import ALL, dtype_name, parse_dtype
 from glorot._fans import Axes
 from glorot._laws import Law
@@ -30,7 +30,7 @@ def check_stream(version: object) -> int:
     """Return the stream's version if this library has it."""
     if version != STREAM_VERSION:
         raise ValueError(
-            f"`stream` must be {STREAM_VERSION}, the only version so far, got {version!r}. "
+            f"`stream` must be {STREAM_VERSION}, the only version so far, got {show(version)}. "
             "A config of a later stream needs a later glorot."
         )
     return STREAM_VERSION
@@ -254,7 +254,7 @@ class Initializer:
             >>> bool((rows == w[392:]).all())
             True
         """
-        whole = extent = parse_shape(shape)
+        whole = extent = parse_sizes(shape)
         start = None
         if shard is not None:
             if partition_info is not None:
@@ -267,7 +267,13 @@ class Initializer:
         if out is None:
             wanted = ALL[self.dtype] if dtype is None else parse_dtype(dtype, floating=self.random)
             writer = _prepared(self, whole, wanted)
-            out = np.empty(extent, wanted)
+            try:
+                out = np.empty(extent, wanted)
+            except ValueError:
+                raise ValueError(
+                    f"`shape` {extent} of {dtype_name(wanted)} is more than an array can hold. "
+                    "Ask for a part of it with `shard`."
+                ) from None
         else:
             writer = _prepared(self, whole, self._check_out(out, extent, dtype))
         writer.part(out, start, number, name)
@@ -284,7 +290,7 @@ class Initializer:
                 f"`dtype`={dtype!r} and `out` of {dtype_name(wanted)} disagree. Leave `dtype` out."
             )
         if out.shape != extent:
-            raise ValueError(f"`out` must have the result's shape {extent}, got {out.shape}.")
+            raise ValueError(f"`out` must have the result's shape {show(extent)}, got {out.shape}.")
         if not out.flags.writeable:
             raise ValueError("`out` must be writeable, got a read-only array. Pass a copy.")
         if not out.flags.c_contiguous and _overlaps(out):
@@ -320,8 +326,8 @@ class Initializer:
         writer = _prepared(self, whole, self._check_out(out, out.shape, None))
         if not 0 <= start <= start + out.size <= math.prod(whole):
             raise ValueError(
-                f"[{start}, {start + out.size}) leaves the {math.prod(whole)} elements of shape "
-                f"{whole}."
+                f"[{show(start)}, {show(start + out.size)}) leaves the {math.prod(whole)} elements "
+                f"of shape {whole}."
             )
         writer.run(out, start, number, name)
 
@@ -352,4 +358,4 @@ class LawInitializer(Initializer):
 
 @functools.lru_cache(maxsize=4096)
 def _prepared(init: Initializer, shape: tuple[int, ...], dtype: np.dtype[Any]) -> Writer:
-    return init._writer(shape, dtype)
+    return init._writer(check_extent(shape), dtype)

@@ -3,15 +3,41 @@
 
 import math
 import numbers
-from collections.abc import Sequence
+import operator
+from collections.abc import Mapping, Sequence, Set
 from typing import Any
+
+MOST_AXES = 64  # of a NumPy array
+MOST_ELEMENTS = 2**63
+_LONG = 332  # bits of a number of 100 digits
+
+
+def show(value: object) -> str:
+    """`value` as errors show it; Python refuses to print numbers of thousands of digits."""
+    if isinstance(value, int) and value.bit_length() > _LONG:
+        return f"an integer of {value.bit_length()} bits"
+    if type(value) in (tuple, list) and len(value) <= MOST_AXES:  # type: ignore[arg-type]
+        texts = [show(item) for item in value]  # type: ignore[attr-defined]
+        if isinstance(value, list):
+            return f"[{', '.join(texts)}]"
+        return f"({texts[0]},)" if len(texts) == 1 else f"({', '.join(texts)})"
+    try:
+        text = repr(value)
+    except ValueError:
+        text = ""
+    return text if 0 < len(text) <= 1000 else f"a long {type(value).__name__}"
 
 
 def real(argument: str, value: object) -> float:
     """Return `value` as a finite float, or say what is wrong with it."""
     if isinstance(value, bool) or not isinstance(value, numbers.Real):
-        raise TypeError(f"`{argument}` must be a number, got {value!r} of {type(value).__name__}.")
-    number = float(value) + 0.0  # -0.0 would equal 0.0 and yet write other bits
+        raise TypeError(
+            f"`{argument}` must be a number, got {show(value)} of {type(value).__name__}."
+        )
+    try:
+        number = float(value) + 0.0  # -0.0 would equal 0.0 and yet write other bits
+    except OverflowError:
+        raise ValueError(f"`{argument}` must be below 1.8e308, got {show(value)}.") from None
     if not math.isfinite(number):
         raise ValueError(f"`{argument}` must be finite, got {value!r}.")
     return number
@@ -21,7 +47,7 @@ def positive(argument: str, value: object) -> float:
     """Return `value` as a finite float above 0."""
     number = real(argument, value)
     if number <= 0:
-        raise ValueError(f"`{argument}` must be above 0, got {value!r}.")
+        raise ValueError(f"`{argument}` must be above 0, got {show(value)}.")
     return number
 
 
@@ -29,17 +55,19 @@ def count(argument: str, value: object) -> int:
     """Return `value` as a Python int of at least 1."""
     if isinstance(value, bool) or not isinstance(value, numbers.Integral):
         raise TypeError(
-            f"`{argument}` must be a whole number, got {value!r} of {type(value).__name__}."
+            f"`{argument}` must be a whole number, got {show(value)} of {type(value).__name__}."
         )
     if value < 1:
-        raise ValueError(f"`{argument}` must be at least 1, got {value!r}.")
+        raise ValueError(f"`{argument}` must be at least 1, got {show(value)}.")
+    if int(value) >= MOST_ELEMENTS:
+        raise ValueError(f"`{argument}` must be below 2**63, got {show(value)}.")
     return int(value)
 
 
 def choice(argument: str, value: object, choices: Sequence[str]) -> str:
     """Return `value` if it is one of `choices`."""
     if not isinstance(value, str) or value not in choices:
-        raise ValueError(f"`{argument}` must be one of {', '.join(choices)}; got {value!r}.")
+        raise ValueError(f"`{argument}` must be one of {', '.join(choices)}; got {show(value)}.")
     return value
 
 
@@ -52,25 +80,54 @@ def near(word: str, choices: Sequence[str]) -> str:
 
 
 def parse_shape(shape: Any) -> tuple[int, ...]:
-    """Return a shape, any sequence of non-negative integers, as a tuple of Python ints."""
+    """Return a shape, any sequence of non-negative integers, as a tuple of Python ints.
+
+    It has at most 64 axes, and at most 2**63 elements, sizes of 0 left out.
+    """
+    return check_extent(parse_sizes(shape))
+
+
+def parse_sizes(shape: Any) -> tuple[int, ...]:
+    """Return a shape as a tuple of Python ints, of any number and size."""
     if type(shape) is tuple:
         for size in shape:
             if type(size) is not int or size < 0:
                 break
         else:
             return shape
-    if isinstance(shape, str) or not hasattr(shape, "__iter__"):
-        raise TypeError(
-            f"`shape` must be a sequence of integers, got {shape!r}."
-            + (f" For one axis pass ({shape!r},)." if isinstance(shape, int) else "")
-        )
     sizes = []
-    for size in shape:
-        if isinstance(size, bool) or not hasattr(size, "__index__"):
+    for size in _listed(shape):
+        try:
+            if isinstance(size, bool):
+                raise TypeError
+            sizes.append(operator.index(size))
+        except TypeError:
             raise TypeError(
-                f"`shape` must hold integers, got {size!r} in {shape!r}. Every size must be known."
+                f"`shape` must hold integers, got {show(size)} in {show(shape)}. Every size must "
+                "be known."
+            ) from None
+        if sizes[-1] < 0:
+            raise ValueError(
+                f"`shape` must hold sizes of 0 or more, got {show(size)} in {show(shape)}."
             )
-        if size < 0:
-            raise ValueError(f"`shape` must hold sizes of 0 or more, got {size!r} in {shape!r}.")
-        sizes.append(size.__index__())
     return tuple(sizes)
+
+
+def _listed(shape: Any) -> tuple[Any, ...]:
+    try:
+        if not isinstance(shape, (str, bytes, bytearray, memoryview, Set, Mapping)):
+            return tuple(shape)
+    except TypeError:
+        pass
+    hint = f" For one axis pass ({show(shape)},)." if isinstance(shape, int) else ""
+    raise TypeError(f"`shape` must be a sequence of integers, got {show(shape)}.{hint}") from None
+
+
+def check_extent(shape: tuple[int, ...]) -> tuple[int, ...]:
+    """Return `shape` if an array, or the parts of one, could have it."""
+    if len(shape) > MOST_AXES:
+        raise ValueError(f"`shape` must have at most {MOST_AXES} axes, got {len(shape)}.")
+    elements = math.prod(shape) or math.prod(size for size in shape if size)
+    if elements > MOST_ELEMENTS:
+        raise ValueError(f"`shape` {show(shape)} has more than 2**63 elements, zeros left out.")
+    return shape

@@ -26,7 +26,8 @@ def _check_held(argument: str, value: float, dtype: np.dtype[Any]) -> None:
             held = abs(value) < 2**1023 and math.isfinite(np.float64(value).astype(dtype))
     if not held:
         raise ValueError(
-            f"`{argument}`={value!r} cannot be held in {dtype_name(dtype)}. Use another dtype."
+            f"`{argument}`={_check.show(value)} cannot be held in "
+            f"{dtype_name(dtype)}. Use another dtype."
         )
 
 
@@ -104,8 +105,8 @@ class Constant(_Constant):
             value = value.item()
         if not isinstance(value, numbers.Real):
             raise TypeError(
-                f"`value` must be one number, got {value!r} of {type(value).__name__}. An array "
-                "needs no initializer: copy it."
+                f"`value` must be one number, got {_check.show(value)} of {type(value).__name__}. "
+                "An array needs no initializer: copy it."
             )
         exact = value if isinstance(value, int) else _check.real("value", value)
         self._freeze(dtype, {"value": exact})

@@ -244,6 +244,14 @@ def _parse_axes(argument: str, axes: object) -> tuple[int, ...] | None:
         sequence: tuple[Any, ...] = tuple(axes) if isinstance(axes, Iterable) else (axes,)
         if any(isinstance(axis, bool) for axis in sequence):
             raise TypeError
-        return tuple(operator.index(axis) for axis in sequence)
+        found = tuple(operator.index(axis) for axis in sequence)
     except TypeError:
-        raise TypeError(f"`{argument}` must be an axis or a tuple of axes, got {axes!r}.") from None
+        raise TypeError(
+            f"`{argument}` must be an axis or a tuple of axes, got {_check.show(axes)}."
+        ) from None
+    if not all(-_check.MOST_AXES <= axis < _check.MOST_AXES for axis in found):
+        raise ValueError(
+            f"`{argument}` must lie in [-{_check.MOST_AXES}, {_check.MOST_AXES}), got "
+            f"{_check.show(axes)}."
+        )
+    return found

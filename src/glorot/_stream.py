@@ -15,6 +15,8 @@ import hashlib
 import operator
 from typing import Any, NamedTuple
 
+from glorot._check import show
+
 STREAM_VERSION = 1
 
 INDEX_BITS = 63  # 0 <= index < 2**63, so block < 2**61 and its bits 62-63 are free for the lane
@@ -45,12 +47,12 @@ def check_seed(seed: object) -> int:
         value = operator.index(seed)  # type: ignore[arg-type]
     except TypeError:
         raise TypeError(
-            f"`seed` must be an integer (Python or NumPy, not a bool), got {seed!r} of type "
+            f"`seed` must be an integer (Python or NumPy, not a bool), got {show(seed)} of type "
             f"{type(seed).__name__}."
         ) from None
     if not 0 <= value < 2**64:
         raise ValueError(
-            f"`seed` must lie in [0, 2**64), got {value}. Pass `seed % 2**64` to fold it in."
+            f"`seed` must lie in [0, 2**64), got {show(value)}. Pass `seed % 2**64` to fold it in."
         )
     return value
 

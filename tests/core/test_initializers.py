@@ -6,6 +6,7 @@ import json
 import math
 import pickle
 import re
+from fractions import Fraction
 
 import ml_dtypes
 import numpy as np
@@ -43,6 +44,7 @@ def shape_for(init):
     return (8, 4) if isinstance(init, dense) else (8, 4, 3, 3)
 
 
+B = "got an integer of 1329 bits"  # 10**400
 RANDOM = [init for init in EXAMPLES if init.random]
 
 
@@ -185,6 +187,20 @@ def test_shapes_of_every_kind(shape):
         ((2, True), TypeError, "`shape` must hold integers, got True"),
         ((2, -1), ValueError, "`shape` must hold sizes of 0 or more, got -1"),
         ((2**32, 2**32), ValueError, "has more than 2**63 elements"),
+        ({2, 3}, TypeError, "`shape` must be a sequence of integers, got {2, 3}"),
+        (frozenset([2]), TypeError, "`shape` must be a sequence of integers, got frozenset({2})"),
+        ({2: 3}, TypeError, "`shape` must be a sequence of integers, got {2: 3}"),
+        (b"ab", TypeError, "`shape` must be a sequence of integers, got b'ab'"),
+        (np.array(2), TypeError, "`shape` must be a sequence of integers, got array(2)"),
+        (np.ones((2, 2), int), TypeError, "`shape` must hold integers, got array([1, 1])"),
+        ((1,) * 65, ValueError, "`shape` must have at most 64 axes, got 65"),
+        ([1] * 65, ValueError, "`shape` must have at most 64 axes, got 65"),
+        ((2, 10**999), ValueError, "`shape` (2, an integer of 3319 bits) has more than 2**63"),
+        (10**999, TypeError, "got an integer of 3319 bits. For one axis pass"),
+        ((2, -(10**999)), ValueError, "0 or more, got an integer of 3319 bits in (2, an"),
+        ((2**40, 0, 2**40), ValueError, "has more than 2**63 elements, zeros left out"),
+        ((2**40, 0, 2**22), ValueError, "of float32 is more than an array can hold. Ask for a"),
+        ((2**62,), ValueError, "`shape` (4611686018427387904,) of float32 is more than an array"),
     ],
 )
 def test_bad_shapes_are_refused(shape, error, message):
@@ -274,6 +290,7 @@ def test_overflowing_laws_are_refused_before_writing():
         (np.zeros((2, 2), np.float32), 0, TypeError, "`out` must be a 1-D NumPy array"),
         (np.zeros(3, np.float32), 2, ValueError, "[2, 5) leaves the 4 elements of shape (2, 2)"),
         (np.zeros(3, np.float32), -1, ValueError, "[-1, 2) leaves the 4 elements"),
+        (np.zeros(3, np.float32), 10**999, ValueError, "[an integer of 3319 bits, an integer"),
     ],
 )
 def test_bad_ranges_are_refused(out, start, error, message):
@@ -311,6 +328,18 @@ def test_bad_ranges_are_refused(out, start, error, message):
         (lambda: glorot.Constant(500, "float8_e4m3fn"), ValueError, "cannot be held in float8"),
         (lambda: glorot.Identity(1e9, "float16"), ValueError, "cannot be held in float16"),
         (lambda: glorot.Dirac(0), ValueError, "`groups` must be at least 1"),
+        (lambda: glorot.VarianceScaling(10**400), ValueError, "`scale` must be below 1.8e308, got an"),
+        (lambda: glorot.RandomNormal(0, 10**400), ValueError, "`stddev` must be below 1.8e308, got an"),
+        (lambda: glorot.RandomNormal(Fraction(10**5000)), ValueError, "got a long Fraction"),
+        (lambda: glorot.Dirac(10**400), ValueError, f"`groups` must be below 2**63, {B}"),
+        (lambda: glorot.Dirac(-(10**400)), ValueError, f"`groups` must be at least 1, {B}"),
+        (lambda: glorot.HeNormal(10**400), ValueError, f"`seed` must lie in [0, 2**64), {B}"),
+        (lambda: glorot.HeNormal(10**5000), ValueError, "2**64), got an integer of 16610 bits"),
+        (lambda: glorot.HeNormal(stream=10**400), ValueError, "the only version so far, " + B),
+        (lambda: glorot.HeNormal(batch_axes=10**400), ValueError, f"lie in [-64, 64), {B}"),
+        (lambda: glorot.HeNormal(batch_axes=(10**400,)), ValueError, "got (an integer of 1329 "),
+        (lambda: glorot.HeNormal(batch_axes=[10**400, 1.5]), TypeError, "1329 bits, 1.5]"),
+        (lambda: glorot.Constant(10**5000), ValueError, "`value`=an integer of 16610 bits cannot"),
     ],
 )  # fmt: skip
 def test_bad_options_are_refused_at_construction(make, error, message):
