@@ -22,6 +22,11 @@ _INTEGERS = {
     for name in ("bool", "int8", "int16", "int32", "int64", "uint8", "uint16", "uint32", "uint64")
 }
 ALL = FLOATS | _INTEGERS
+# NumPy's classes of types, which are no types: `np.dtype(np.floating)` would guess, and warn.
+_ABSTRACT = {
+    *(np.generic, np.number, np.integer, np.signedinteger, np.unsignedinteger),
+    *(np.inexact, np.floating, np.complexfloating, np.flexible, np.character),
+}
 
 
 def dtype_name(dtype: np.dtype[Any]) -> str:
@@ -59,8 +64,9 @@ def _lookup(dtype: Any) -> np.dtype[Any] | None:
         return native
     numpy_type = getattr(dtype, "as_numpy_dtype", dtype)  # tf.DType
     if isinstance(numpy_type, type) and issubclass(numpy_type, np.generic):
-        return np.dtype(numpy_type)
-    if isinstance(getattr(dtype, "dtype", None), np.dtype):  # jnp.float32 is a scalar maker
+        return None if numpy_type in _ABSTRACT else np.dtype(numpy_type)
+    # jnp.float32 is a scalar maker with a dtype; an array has a dtype too, and is none itself.
+    if isinstance(getattr(dtype, "dtype", None), np.dtype) and not hasattr(dtype, "shape"):
         found: np.dtype[Any] = dtype.dtype
         return found
     prefix, _, name = str(dtype).rpartition(".")  # torch.dtype prints as "torch.float32"

@@ -82,6 +82,8 @@ def test_frameworks_dtypes_are_known_without_their_frameworks():
         *("int32", "complex64", "float8", "Float32", "torch.float32", "f4", "", "bool"),
         *(np.int64, np.dtype("int8"), np.complex128, np.longdouble, ml_dtypes.int4),
         *(ml_dtypes.float8_e4m3b11fnuz, int, bool, None, 32, object, [], ml_dtypes),
+        *(np.array(1.0), np.ones(2, np.float32), np.float32(1.0)),
+        *(np.floating, np.inexact, np.number, np.generic, np.integer, np.character),
         *(np.dtype([("x", "f4")]), Foreign("torch.int32"), Foreign("other.float32")),
     ],
     ids=str,
