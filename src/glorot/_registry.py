@@ -96,7 +96,7 @@ def get(identifier: Any) -> Any:
 
 
 def _find(identifier: str) -> tuple[str, dict[str, Any]]:
-    found = _NAMES.get(snake_case(identifier))
+    found = _NAMES.get(snake_case(identifier).removesuffix("_"))  # torch: kaiming_normal_
     if found is None:
         near = _check.near(snake_case(identifier), tuple(_NAMES))
         raise ValueError(f"no initializer is called {identifier!r}. {near}")
@@ -126,10 +126,24 @@ def deserialize(config: Mapping[str, Any]) -> Initializer:
         >>> glorot.deserialize({"class_name": "HeNormal", "config": {"seed": 1}})
         HeNormal(seed=1)
     """
+    if not isinstance(config, Mapping):
+        raise TypeError(
+            "`config` must be a dict of `class_name` and `config`, got "
+            f"{_check.show(config)} of {type(config).__name__}."
+        )
     unknown = set(config) - {"class_name", "config", "module", "registered_name"}
     if unknown or not isinstance(config.get("class_name"), str):
         raise ValueError(
             f"`config` must be a dict of `class_name` and `config`, got {dict(config)!r}."
         )
     name, options = _find(config["class_name"])
-    return _CLASSES[name].from_config(options | dict(config.get("config") or {}))
+    given = config.get("config")
+    if given is not None and not (isinstance(given, Mapping) and all(map(_is_text, given))):
+        raise TypeError(
+            f"`config` of {name} must be a dict of its options, got {_check.show(given)}."
+        )
+    return _CLASSES[name].from_config(options | dict(given or {}))
+
+
+def _is_text(value: object) -> bool:
+    return isinstance(value, str)

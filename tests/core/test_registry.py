@@ -84,6 +84,9 @@ def test_keras_dicts_are_read():
         ("zzz", ValueError, "no initializer is called 'zzz'. There are: zeros"),
         (3, TypeError, "`identifier` must be None, an initializer or its class"),
         ({"class": "Zeros"}, ValueError, "must be a dict of `class_name` and `config`"),
+        ({"class_name": "HeNormal", "config": 5}, TypeError, "`config` of HeNormal must be a dict"),
+        ({"class_name": "HeNormal", "config": []}, TypeError, "a dict of its options, got []"),
+        ({"class_name": "HeNormal", "config": {1: 2}}, TypeError, "of its options, got {1: 2}"),
         ({"class_name": "Zeroes"}, ValueError, "no initializer is called 'Zeroes'. Near: zero"),
         ({"class_name": "HeNormal", "config": {"stream": 2}}, ValueError, "`stream` must be 1"),
     ],
@@ -92,6 +95,27 @@ def test_unknown_identifiers_are_refused(identifier, error, message):
     """What names no initializer is an error with near names."""
     with pytest.raises(error, match=re.escape(message)):
         glorot.get(identifier)
+
+
+@pytest.mark.parametrize("config", [5, "x", [], None])
+def test_what_is_no_dict_is_not_deserialised(config):
+    """`deserialize` reads dicts alone, and shows what came."""
+    text = f"`config` must be a dict of `class_name` and `config`, got {config!r} of"
+
+    with pytest.raises(TypeError, match=re.escape(text)):
+        glorot.deserialize(config)
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        *("xavier_uniform", "xavier_normal", "kaiming_uniform", "kaiming_normal", "trunc_normal"),
+        *("uniform", "normal", "orthogonal", "dirac", "zeros", "ones", "constant", "eye"),
+    ],
+)
+def test_torch_s_names_keep_their_underscore(name):
+    """PyTorch's functions end in an underscore: with it a name means the same."""
+    assert glorot.get(f"{name}_") == glorot.get(name)
 
 
 def test_only_initializers_are_serialised():
