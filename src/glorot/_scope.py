@@ -1,11 +1,17 @@
 # SPDX-License-Identifier: Apache-2.0
 """Scopes hand out full names, each once, so that no two weights share their random words."""
 
+import threading
 from typing import Any
 
+from glorot import _registry
 from glorot._base import Initializer
+from glorot._check import show
 from glorot._stream import check_name, check_seed
 from glorot._writers import Array
+
+# One for all scopes, which so stay plain values that can be copied and pickled.
+_TAKING = threading.Lock()
 
 
 class Scope:
@@ -59,29 +65,37 @@ class Scope:
             >>> (glorot.Scope(42) / "decoder" / "0").take("bias")
             'decoder.0.bias'
         """
-        full = self._free(name)
-        self._used.add(full)
-        return full
-
-    def _free(self, name: str) -> str:
         full = self.name(name)
-        if full in self._used:
-            raise ValueError(
-                f"the name {full!r} is used already; a second weight of that name would repeat "
-                'the first. Give it another, or open a scope for its layer: scope / "layer".'
-            )
-        return full
+        with _TAKING:
+            if full not in self._used:
+                self._used.add(full)
+                return full
+        raise ValueError(
+            f"the name {full!r} is used already; a second weight of that name would repeat "
+            'the first. Give it another, or open a scope for its layer: scope / "layer".'
+        )
 
-    def __call__(self, name: str, initializer: Initializer, shape: Any, **options: Any) -> Array:
+    def __call__(self, name: str, initializer: Any, shape: Any, **options: Any) -> Array:
         """Return `initializer(shape, **options)` under this scope's seed and the full name.
 
         Args:
-            name: of the weight in this scope; it is taken once the call has succeeded.
-            initializer: an initializer.
+            name: of the weight in this scope; a call that fails gives it back.
+            initializer: an initializer, or a class, name or dict that `glorot.get` reads.
             shape: of the whole weight.
             options: `dtype`, `partition_info`, `shard`, `out`, as initializers take them.
         """
-        full = self._free(name)
-        value = initializer(shape, seed=self.seed, name=full, **options)
-        self._used.add(full)
-        return value
+        found = _registry.get(initializer)
+        if not isinstance(found, Initializer):
+            raise TypeError(
+                "`initializer` must be one of glorot's, or its class, name or dict; got "
+                f"{show(initializer)}. For a weight made elsewhere take its name: scope.take(name)."
+            )
+        twice = sorted({"seed", "name"} & set(options))
+        if twice:
+            raise TypeError(f"`{twice[0]}` is the scope's to give. Leave it out.")
+        full = self.take(name)
+        try:
+            return found(shape, seed=self.seed, name=full, **options)
+        except BaseException:
+            self._used.discard(full)
+            raise

@@ -1,7 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
 """Scopes hand out each full name once."""
 
+import contextlib
+import copy
+import pickle
 import re
+import threading
 
 import numpy as np
 import pytest
@@ -34,6 +38,59 @@ def test_one_initializer_gives_weights_that_differ():
     query, key = (scope(name, INIT, (16, 16)) for name in ("query", "key"))
 
     assert not (query == key).any()
+
+
+@pytest.mark.parametrize(
+    "identifier", ["glorot_uniform", glorot.GlorotUniform, glorot.serialize(INIT)]
+)
+def test_initializers_by_name_class_and_dict(identifier):
+    """A scope takes what `glorot.get` reads."""
+    w = glorot.Scope(42)("w", identifier, (3,))
+
+    assert (w == INIT((3,), seed=42, name="w")).all()
+
+
+def test_a_name_is_taken_while_its_weight_is_made():
+    """Whoever asks for a name before its first weight is finished is refused already."""
+    scope, refused = glorot.Scope(1), []
+
+    class Slow(glorot.GlorotUniform):
+        def __call__(self, *args, **options):
+            with pytest.raises(ValueError, match="the name 'w' is used already"):
+                scope("w", INIT, (3,))
+            refused.append(1)
+            return super().__call__(*args, **options)
+
+    scope("w", Slow(), (3,))
+
+    assert refused == [1]
+
+
+def test_many_threads_share_one_record():
+    """However many threads ask for a name, exactly one gets it."""
+    scope, got = glorot.Scope(1), []
+
+    def ask():
+        with contextlib.suppress(ValueError):
+            got.append(scope.take("w"))
+
+    threads = [threading.Thread(target=ask) for _ in range(16)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+
+    assert got == ["w"]
+
+
+def test_scopes_are_copied_and_pickled():
+    """A copy has the seed, the prefix and the names used so far."""
+    scope = glorot.Scope(1, "a")
+    scope.take("w")
+
+    for twin in (copy.deepcopy(scope), pickle.loads(pickle.dumps(scope))):
+        with pytest.raises(ValueError, match=re.escape("the name 'a.w' is used already")):
+            twin.take("w")
 
 
 def test_names_are_used_once():
@@ -79,6 +136,18 @@ def test_reprs():
         (lambda: glorot.Scope(None), TypeError, "`seed` must be an integer"),
         (lambda: glorot.Scope(1, 2), TypeError, "`name` must be a string, got 2"),
         (lambda: glorot.Scope(1) / "", ValueError, "`name` must not be empty"),
+        (
+            lambda: glorot.Scope(1)("w", None, ()),
+            TypeError,
+            "`initializer` must be one of glorot's",
+        ),
+        (lambda: glorot.Scope(1)("w", len, ()), TypeError, "or dict; got <built-in function len>"),
+        (lambda: glorot.Scope(1)("w", "x", ()), ValueError, "no initializer is called 'x'"),
+        (
+            lambda: glorot.Scope(1)("w", INIT, (), seed=2),
+            TypeError,
+            "`seed` is the scope's to give",
+        ),
         (lambda: glorot.Scope(1)(3, INIT, ()), TypeError, "`name` must be a string, got 3"),
     ],
 )
