@@ -386,3 +386,44 @@ def test_verify_refuses(written, tmp_path):
         verify(written, RECIPE, 2**64)
     with pytest.raises(ValueError, match=r"`block_size`"):
         verify(written, RECIPE, 42, block_size=0)
+
+
+@pytest.mark.parametrize("change", ["missing", "shape", "dtype"])
+def test_verify_knows_what_was_written(change, tmp_path):
+    """A file that lost a tensor, or has one of another shape or dtype, is not equal, although all
+    that it holds is what the recipe gives: its metadata says what was written."""
+    shapes = {"a": (4, 3), "b": (5, 2)}
+    write(shapes, RECIPE_ONES, tmp_path, seed=1)
+    assert verify(tmp_path, RECIPE_ONES, 1).equal
+    with safetensors.safe_open(tmp_path / SINGLE, "np") as file:
+        metadata = file.metadata()
+    b = {"missing": None, "shape": np.ones((2, 5), "f4"), "dtype": np.ones((5, 2), "f8")}[change]
+    tensors = {"a": np.ones((4, 3), "f4")} | ({} if b is None else {"b": b})
+    safetensors.numpy.save_file(tensors, tmp_path / SINGLE, metadata)
+    report = verify(tmp_path, RECIPE_ONES, 1)
+    assert not report.equal
+    assert "not the 2 that were written: tensors are missing, extra or of another" in report.note
+    assert not verify(tmp_path, RECIPE_ONES, 1, shapes=shapes, dtype="float32").equal
+
+
+def test_verify_says_when_it_cannot_know(tmp_path):
+    """Of a checkpoint made by something else, only the tensors there are checked; none is not
+    equal."""
+    safetensors.numpy.save_file({"a": np.ones((4, 3), "f4")}, tmp_path / SINGLE)
+    report = verify(tmp_path, RECIPE_ONES, 1)
+    assert report.equal
+    assert (
+        "checked only the 1 tensors there; give --shapes to check that none is missing"
+        in report.note
+    )
+    safetensors.numpy.save_file({}, tmp_path / SINGLE)
+    report = verify(tmp_path, RECIPE_ONES, 1)
+    assert not report.equal
+
+
+def test_verify_takes_the_dtype_of_the_write(tmp_path):
+    """What was written with a dtype verifies with the same shapes and dtype."""
+    shapes = {"a": {"shape": (4, 3), "dtype": "float32"}}
+    write(shapes, RECIPE_ONES, tmp_path, seed=1, dtype="bfloat16")
+    assert verify(tmp_path, RECIPE_ONES, 1, shapes=shapes, dtype="bfloat16").equal
+    assert verify(tmp_path, RECIPE_ONES, 1, shapes=shapes).problems[0].status == "dtype"

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """The safetensors header: the library's bytes when written, distrust when read."""
 
+import hashlib
 import json
 
 import numpy as np
@@ -23,11 +24,12 @@ def test_literal_bytes(tmp_path):
     recipe = Recipe([Rule("a", "ones"), Rule("b", "zeros")])
     shapes = {"b": {"shape": [2], "dtype": "float16"}, "a": {"shape": [1, 2], "dtype": "float32"}}
     glorot.checkpoint.write(shapes, recipe, tmp_path, seed=7)
+    plan = hashlib.sha256(b'[["a",[1,2],"float32"],["b",[2],"float16"]]').hexdigest()
     text = (
         b'{"__metadata__":{"format":"pt","glorot.recipe":"%s","glorot.seed":"7",'
-        b'"glorot.stream":"1"},"a":{"dtype":"F32","shape":[1,2],"data_offsets":[0,8]},'
+        b'"glorot.stream":"1","glorot.plan":"%s","glorot.tensors":"2"},"a":{"dtype":"F32","shape":[1,2],"data_offsets":[0,8]},'
         b'"b":{"dtype":"F16","shape":[2],"data_offsets":[8,12]}}'
-    ) % recipe.fingerprint.encode()
+    ) % (recipe.fingerprint.encode(), plan.encode())
     text += b" " * (-len(text) % 8)
     expected = len(text).to_bytes(8, "little") + text + b"\0\0\x80\x3f" * 2 + b"\0" * 4
     assert (tmp_path / "model.safetensors").read_bytes() == expected

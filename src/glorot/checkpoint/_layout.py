@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """How a checkpoint is spread over files: Hugging Face's names, index and shards."""
 
+import hashlib
 import json
 import re
 from collections.abc import Iterable, Mapping
@@ -50,6 +51,17 @@ def parse_size(size: int | str | None) -> int | None:
     if value < 1:
         raise ValueError(f"`max_shard_size` must be at least 1 byte, got {size!r}.")
     return value
+
+
+def plan_metadata(tensors: Mapping[str, TensorSpec]) -> dict[str, str]:
+    """Return what every file says of the whole checkpoint, so that a lost tensor shows: how many
+    tensors there are, and a fingerprint of their names, shapes and dtypes."""
+    rows = sorted([name, list(spec.shape), spec.dtype] for name, spec in tensors.items())
+    text = json.dumps(rows, separators=(",", ":"))
+    return {
+        "glorot.plan": hashlib.sha256(text.encode()).hexdigest(),
+        "glorot.tensors": str(len(rows)),
+    }
 
 
 def plan(

@@ -90,7 +90,12 @@ class TensorCheck:
 
 @dataclass(frozen=True, slots=True)
 class VerifyReport:
-    """What `verify` found: `equal` is True when every byte is what the recipe and seed give."""
+    """What `verify` found: `equal` is True when every byte is what the recipe and seed give.
+
+    Attributes:
+        note: what is to be said of the checkpoint as a whole: that it does not hold the tensors
+            that were written, or that nothing tells whether one is missing. Else empty.
+    """
 
     path: str
     seed: int
@@ -100,6 +105,7 @@ class VerifyReport:
     parameters: int
     seconds: float
     tensors: tuple[TensorCheck, ...]
+    note: str = ""
 
     @property
     def problems(self) -> tuple[TensorCheck, ...]:

@@ -37,6 +37,7 @@ def verify(
     seed: int,
     *,
     shapes: Mapping[str, Any] | str | os.PathLike[str] | None = None,
+    dtype: Any = None,
     progress: Progress | None = None,
     block_size: int = DEFAULT_BLOCK_BYTES,
 ) -> VerifyReport:
@@ -46,8 +47,10 @@ def verify(
         path: a .safetensors file, or a folder with model.safetensors or an index.
         recipe, seed: as for `write`.
         shapes: what the checkpoint should hold, as for `write`. Without it the checkpoint's own
-            names, shapes and dtypes are taken, and a tensor is missing only where the index names
-            it or a rule finds nothing.
+            names, shapes and dtypes are taken, and compared with the fingerprint of them that
+            `write` puts in every file. A checkpoint made by something else has none: the report's
+            `note` then says that a missing tensor would not show.
+        dtype: as for `write`: of all floating tensors, in place of what `shapes` says.
         progress, block_size: as for `write`; memory is bounded by 2 x threads x `block_size`.
 
     Raises:
@@ -72,8 +75,9 @@ def verify(
     if shapes is not None:
         given = shapes if isinstance(shapes, Mapping) else _layout.read_shapes(Path(shapes))
         expected = parse_shapes(given)
-    found, checks = _read(_layout.find(Path(path)))
-    assignments = _compare_plans(recipe, expected, found, checks)
+    found, checks, plans = _read(_layout.find(Path(path)))
+    whole, note = _compare_fingerprints(found, plans) if expected is None else (True, "")
+    assignments = _compare_plans(recipe, expected, dtype, found, checks)
     _compare_values(assignments, found, checks, number, block_bytes, progress)
     tensors = tuple(checks[name] for name in sorted(checks))
     return VerifyReport(
@@ -81,10 +85,11 @@ def verify(
         seed=number,
         recipe=recipe.fingerprint,
         stream=STREAM_VERSION,
-        equal=all(check.status == "equal" for check in tensors),
+        equal=whole and bool(found) and all(check.status == "equal" for check in tensors),
         parameters=sum(check.count for check in tensors),
         seconds=time.perf_counter() - begin,
         tensors=tensors,
+        note=note,
     )
 
 
@@ -94,16 +99,43 @@ class _Found(NamedTuple):
     file_size: int
 
 
-def _read(source: _layout.Source) -> tuple[dict[str, _Found], dict[str, TensorCheck]]:
-    """The tensors of all files, and what is already known to be wrong: files that are not there,
-    tensors in another file than the index says."""
+# What each file says of the whole checkpoint; None where something else made the file.
+_Plans = set[tuple[str, str] | None]
+
+
+def _compare_fingerprints(found: dict[str, _Found], plans: _Plans) -> tuple[bool, str]:
+    """Whether the tensors there may be all that were written, and what is to be said of it."""
+    if not found:
+        return False, "it holds no tensors"
+    count = len(found)
+    if plans == {None}:
+        return True, (
+            f"checked only the {count} tensors there; give --shapes to check that none is missing"
+        )
+    specs = {name: TensorSpec(f.entry.shape, f.entry.dtype) for name, f in found.items()}
+    have = _layout.plan_metadata(specs)
+    if plans == {(have["glorot.plan"], have["glorot.tensors"])}:
+        return True, ""
+    written = ", ".join(sorted({plan[1] for plan in plans if plan is not None}))
+    return False, (
+        f"the {count} tensors there are not the {written} that were written: tensors are missing, "
+        "extra or of another shape or dtype"
+    )
+
+
+def _read(source: _layout.Source) -> tuple[dict[str, _Found], dict[str, TensorCheck], _Plans]:
+    """The tensors of all files, what is already known to be wrong (files that are not there,
+    tensors in another file than the index says), and what the files say of the whole."""
     found: dict[str, _Found] = {}
     checks: dict[str, TensorCheck] = {}
+    plans: _Plans = set()
     for path in source.files:
         if not path.is_file():
             continue  # its tensors are missing, below
         size = path.stat().st_size
         header = _header.read(path)
+        plan = header.metadata.get("glorot.plan")
+        plans.add(None if plan is None else (plan, header.metadata.get("glorot.tensors", "?")))
         if size > header.file_size:
             raise ValueError(f"{path} has {size - header.file_size} bytes more than its header.")
         for name, entry in header.tensors.items():
@@ -115,12 +147,13 @@ def _read(source: _layout.Source) -> tuple[dict[str, _Found], dict[str, TensorCh
     for name, file in (source.weight_map or {}).items():
         if name not in found:
             checks[name] = TensorCheck(name, "missing", f"the index puts it in {file}")
-    return found, checks
+    return found, checks, plans
 
 
 def _compare_plans(
     recipe: Recipe,
     expected: dict[str, TensorSpec] | None,
+    dtype: Any,
     found: dict[str, _Found],
     checks: dict[str, TensorCheck],
 ) -> dict[str, Assignment]:
@@ -135,7 +168,7 @@ def _compare_plans(
         specs = {name: spec for name, spec in specs.items() if name in matches.rules}
         used = [rule for rule in recipe.rules if rule not in matches.idle]
         recipe = Recipe(used) if used else recipe
-    resolved = {a.name: a for a in recipe.resolve(specs)} if specs else {}
+    resolved = {a.name: a for a in recipe.resolve(specs, dtype=dtype)} if specs else {}
     for name in found.keys() - resolved.keys():
         note = "no rule matches it"
         if expected is not None or name in specs:
@@ -148,7 +181,7 @@ def _compare_plans(
         if name not in found:
             continue
         entry = found[name].entry
-        stated = specs[name].dtype
+        stated = specs[name].dtype if dtype is None else assignment.dtype
         if entry.shape != assignment.shape:
             note = f"shape {entry.shape}, not {assignment.shape}"
             checks[name] = TensorCheck(name, "shape", note)

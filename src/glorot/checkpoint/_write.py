@@ -98,7 +98,7 @@ def write(
         shapes = _layout.read_shapes(Path(shapes))
     assignments = {a.name: a for a in recipe.resolve(shapes, dtype=dtype)}
     specs = {name: TensorSpec(a.shape, a.dtype) for name, a in assignments.items()}
-    files = _layout.plan(specs, metadata(recipe, number), limit)
+    files = _layout.plan(specs, metadata(recipe, number) | _layout.plan_metadata(specs), limit)
 
     folder = Path(out_dir)
     if folder.exists() and not folder.is_dir():

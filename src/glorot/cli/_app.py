@@ -125,6 +125,9 @@ def verify(
     shapes: Annotated[
         str | None, typer.Option(help="What it should hold; else what it does hold is taken.")
     ] = None,
+    dtype: Annotated[
+        str | None, typer.Option(help="Of all floating tensors, as it was given to `init`.")
+    ] = None,
     as_json: Json = False,
     full: Full = False,
     debug: Debug = False,
@@ -142,7 +145,9 @@ def verify(
         from glorot.cli import _show
 
         with _show.progress("verifying") as progress:
-            report = checkpoint.verify(path, recipe, seed, shapes=shapes, progress=progress)
+            report = checkpoint.verify(
+                path, recipe, seed, shapes=shapes, dtype=dtype, progress=progress
+            )
         if as_json:
             typer.echo(json.dumps(report.as_dict()))
         else:

@@ -130,11 +130,17 @@ def verified(report: VerifyReport, *, full: bool) -> None:
     if len(shown) > _MOST_SHOWN and not full:
         out.print(f"and {len(shown) - _MOST_SHOWN} more (--full shows all)")
     if report.equal:
+        count = len(report.tensors)
+        what = f"the {count} tensors there" if report.note else f"all {count} tensors"
         out.print(
-            f"equal: all {len(report.tensors)} tensors, {report.parameters:,} parameters, are what "
+            f"equal: {what}, {report.parameters:,} parameters, are what "
             f"this recipe and seed {report.seed} give ({report.seconds:.2f} s)"
         )
+        if report.note:
+            out.print(report.note)
     else:
+        if report.note:
+            out.print(report.note)
         out.print(
             f"NOT equal: {len(report.problems)} of {len(report.tensors)} tensors are not what this "
             f"recipe and seed {report.seed} give"
