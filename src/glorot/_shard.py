@@ -5,9 +5,20 @@ import operator
 from collections.abc import Iterator, Sequence
 from typing import Any, NamedTuple
 
+from glorot._check import show
 
-class Shard(NamedTuple):
+
+class _Bounds(NamedTuple):
+    start: tuple[int, ...]
+    stop: tuple[int, ...]
+
+
+class Shard(_Bounds):
     """The rectangle [start, stop) of a tensor, one entry an axis; empty where start == stop.
+
+    Raises:
+        TypeError: something else than one integer an axis.
+        ValueError: as many starts as stops are needed, and 0 <= start <= stop on each axis.
 
     Examples:
         >>> import glorot
@@ -17,8 +28,30 @@ class Shard(NamedTuple):
         True
     """
 
-    start: tuple[int, ...]
-    stop: tuple[int, ...]
+    __slots__ = ()
+
+    def __new__(cls, start: Sequence[int], stop: Sequence[int]) -> "Shard":
+        """Return the shard; its numbers are checked."""
+        first, last = _integers(start, stop)
+        ordered = len(first) == len(last) and all(
+            0 <= i <= j for i, j in zip(first, last, strict=True)
+        )
+        if not ordered:
+            raise ValueError(
+                "`shard` must have one start and one stop an axis with 0 <= start <= stop; got "
+                f"start={show(first)}, stop={show(last)}."
+            )
+        return super().__new__(cls, first, last)
+
+
+def _integers(start: Any, stop: Any) -> tuple[tuple[int, ...], tuple[int, ...]]:
+    try:
+        return tuple(map(operator.index, start)), tuple(map(operator.index, stop))
+    except TypeError:
+        raise TypeError(
+            "`shard` must be a glorot.Shard(start, stop) with one integer an axis, or slices as in "
+            f"indexing; got start={show(start)}, stop={show(stop)}."
+        ) from None
 
 
 def parse_shard(shard: Any, shape: tuple[int, ...]) -> tuple[tuple[int, ...], tuple[int, ...]]:
@@ -33,23 +66,21 @@ def parse_shard(shard: Any, shape: tuple[int, ...]) -> tuple[tuple[int, ...], tu
         ]
         start = tuple(begin for begin, _, _ in bounds)
         return start, tuple(max(0, end - begin) for begin, end, _ in bounds)
-    try:
-        start = tuple(operator.index(i) for i in shard.start)
-        stop = tuple(operator.index(i) for i in shard.stop)
-    except (AttributeError, TypeError):
+    if not (hasattr(shard, "start") and hasattr(shard, "stop")):
         raise TypeError(
             "`shard` must be a glorot.Shard(start, stop) with one integer an axis, or slices as in "
-            f"indexing; got {shard!r}."
-        ) from None
+            f"indexing; got {show(shard)}."
+        )
+    start, stop = _integers(shard.start, shard.stop)
     if not len(start) == len(stop) == len(shape):
         raise ValueError(
             f"`shard` must have one start and one stop for each of the {len(shape)} axes of shape "
-            f"{shape}, got start={start}, stop={stop}."
+            f"{show(shape)}, got start={show(start)}, stop={show(stop)}."
         )
     if not all(0 <= i <= j <= n for i, j, n in zip(start, stop, shape, strict=True)):
         raise ValueError(
-            f"`shard` must lie inside of shape {shape}, 0 <= start <= stop <= size on each axis; "
-            f"got start={start}, stop={stop}."
+            f"`shard` must lie inside of shape {show(shape)}, 0 <= start <= stop <= size on each "
+            f"axis; got start={show(start)}, stop={show(stop)}."
         )
     return start, tuple(map(operator.sub, stop, start))
 
@@ -67,7 +98,7 @@ def _slices(shard: Any, shape: tuple[int, ...]) -> list[slice]:
     if ellipses > 1 or len(parts) - ellipses > len(shape):
         raise ValueError(
             f"`shard` must have at most one slice for each of the {len(shape)} axes of shape "
-            f"{shape} and one Ellipsis; got {shard!r}."
+            f"{show(shape)} and one Ellipsis; got {show(shard)}."
         )
     at = next((i for i, part in enumerate(parts) if part is Ellipsis), len(parts))
     fill = [slice(None)] * (len(shape) - len(parts) + ellipses)
@@ -82,14 +113,14 @@ def parse_partition(info: Any, part: tuple[int, ...]) -> tuple[tuple[int, ...], 
     except (AttributeError, TypeError):
         raise TypeError(
             "`partition_info` must have `full_shape` and `var_offset`, one integer an axis, as "
-            f"TensorFlow's has; got {info!r}."
+            f"TensorFlow's has; got {show(info)}."
         ) from None
     if not len(whole) == len(start) == len(part) or not all(
         i >= 0 and i + n <= size for i, n, size in zip(start, part, whole, strict=True)
     ):
         raise ValueError(
-            f"`partition_info` must place the part {part} inside of the whole; got full_shape="
-            f"{whole}, var_offset={start}."
+            f"`partition_info` must place the part {show(part)} inside of the whole; got "
+            f"full_shape={show(whole)}, var_offset={show(start)}."
         )
     return start, whole
 

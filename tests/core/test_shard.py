@@ -3,6 +3,7 @@
 
 import itertools
 import math
+import pickle
 import re
 from types import SimpleNamespace
 
@@ -209,8 +210,10 @@ def test_shard_of_a_huge_weight_is_computed_alone():
         ((..., ...), ValueError, "and one Ellipsis"),
         (glorot.Shard((0,), (1,)), ValueError, "one start and one stop for each of the 2 axes"),
         (glorot.Shard((0, 0), (7, 5)), ValueError, "must lie inside of shape (6, 5)"),
-        (glorot.Shard((3, 0), (2, 5)), ValueError, "0 <= start <= stop <= size"),
-        (glorot.Shard((-1, 0), (2, 5)), ValueError, "got start=(-1, 0)"),
+        (SimpleNamespace(start=(3, 0), stop=(2, 5)), ValueError, "0 <= start <= stop <= size"),
+        (SimpleNamespace(start=(-1, 0), stop=(2, 5)), ValueError, "got start=(-1, 0)"),
+        (SimpleNamespace(start=0.5, stop=1), TypeError, "one integer an axis, or slices as in"),
+        (glorot.Shard((0, 0), (10**999, 5)), ValueError, "stop=(an integer of 3319 bits, 5)"),
     ],
 )
 def test_bad_shards_are_refused(shard, error, message):
@@ -220,6 +223,32 @@ def test_bad_shards_are_refused(shard, error, message):
         glorot.GlorotUniform(seed=1)((6, 5), shard=shard, out=out)
 
     assert (out == 7).all()
+
+
+@pytest.mark.parametrize(
+    ("start", "stop", "error", "message"),
+    [
+        (0.5, (1,), TypeError, "with one integer an axis, or slices as in indexing; got start=0.5"),
+        ((0.5,), (1,), TypeError, "got start=(0.5,), stop=(1,)"),
+        ("ab", (1, 2), TypeError, "got start='ab'"),
+        ((2,), (1,), ValueError, "with 0 <= start <= stop; got start=(2,), stop=(1,)"),
+        ((-1,), (1,), ValueError, "got start=(-1,)"),
+        ((0, 0), (1,), ValueError, "one start and one stop an axis"),
+    ],
+)
+def test_bad_shards_are_refused_at_construction(start, stop, error, message):
+    """A shard that lies in no tensor at all is never made."""
+    with pytest.raises(error, match=re.escape(message)):
+        glorot.Shard(start, stop)
+
+
+def test_shards_are_plain_values():
+    """A shard holds tuples of ints, whatever it was made of; it compares, prints and pickles."""
+    shard = glorot.Shard([np.int64(1), 0], stop=np.array([2, 3]))
+
+    assert shard == glorot.Shard((1, 0), (2, 3)) == pickle.loads(pickle.dumps(shard))
+    assert repr(shard) == "Shard(start=(1, 0), stop=(2, 3))"
+    assert type(shard.start[0]) is type(shard.stop[0]) is int
 
 
 @pytest.mark.parametrize(
