@@ -43,6 +43,13 @@ def real(argument: str, value: object) -> float:
     return number
 
 
+def cut(argument: str, value: object) -> float:
+    """Return `value`, a number or "inf" or "-inf" (JSON has no infinities), as a float."""
+    if isinstance(value, (str, float)) and value in ("inf", "-inf", math.inf, -math.inf):
+        return float(value)
+    return real(argument, value)
+
+
 def positive(argument: str, value: object) -> float:
     """Return `value` as a finite float above 0."""
     number = real(argument, value)

@@ -107,7 +107,8 @@ class TruncatedNormal(LawInitializer):
     """N(mean, stddev**2) cut to [mean + lower * stddev, mean + upper * stddev].
 
     `stddev` is that of the normal before the cut, as in Keras, TensorFlow and JAX; the values'
-    own is `expected_stddev`, 0.88 of it for the default cut.
+    own is `expected_stddev`, 0.88 of it for the default cut.  A side is left open by an infinite
+    cut-off, which configs write as "-inf" or "inf".
 
     Source: Keras 3, `TruncatedNormal`; `lower` and `upper` are in stddevs, as JAX's are.
 
@@ -130,15 +131,20 @@ class TruncatedNormal(LawInitializer):
         seed: int | None = None,
         dtype: Any = "float32",
         *,
-        lower: float = -2.0,
-        upper: float = 2.0,
+        lower: float | str = -2.0,
+        upper: float | str = 2.0,
         stream: int = STREAM_VERSION,
     ) -> None:
         check_stream(stream)
         options = {"mean": _check.real("mean", mean), "stddev": _check.real("stddev", stddev)}
-        cuts = {"lower": _check.real("lower", lower), "upper": _check.real("upper", upper)}
-        extra = {side: cut for side, cut in cuts.items() if cut != getattr(type(self), side)}
+        cuts = {"lower": _check.cut("lower", lower), "upper": _check.cut("upper", upper)}
+        extra = {
+            side: cut if math.isfinite(cut) else str(cut)  # JSON has no infinities
+            for side, cut in cuts.items()
+            if cut != getattr(type(self), side)
+        }
         self._freeze(dtype, options | {"seed": seed}, extra)
+        self.__dict__.update(cuts)
         self.law(())
 
     def law(self, shape: Any) -> Law:

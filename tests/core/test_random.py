@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """The laws that initializers choose: exact scales, and wrong ones told apart."""
 
+import json
 import math
 
 import numpy as np
@@ -123,6 +124,46 @@ def test_scaling_keeps_the_middle():
 
     assert (scaled.minval, scaled.maxval) == (1.5, 2.5)
     assert glorot.RandomNormal(1.0, 0.5).scaled(2.0) == glorot.RandomNormal(1.0, 1.0)
+
+
+@pytest.mark.parametrize(
+    ("options", "low", "high"),
+    [
+        ({"lower": -math.inf}, -6.4, 2.0),
+        ({"lower": 0.0, "upper": math.inf}, 0.0, 6.4),
+        ({"lower": "-inf", "upper": "inf"}, -6.4, 6.4),
+    ],
+)
+def test_one_sided_cuts(options, low, high):
+    """An infinite cut-off leaves its side open: values pass the default cut there and have the
+    law's stddev, its config is JSON, and repr and config give the same initializer back."""
+    init = glorot.TruncatedNormal(stddev=1.0, seed=0, **options)
+    config = json.dumps(init.get_config(), allow_nan=False)
+
+    w = init((100_000,), "float64", name="w")
+
+    assert low <= w.min() < w.max() <= high
+    assert ((w.min() < -3.0), (w.max() > 3.0)) == (low < -2.0, high > 2.0)
+    assert abs(w.std() / init.expected_stddev(()) - 1) < 0.02
+    assert glorot.TruncatedNormal.from_config(json.loads(config)) == init
+    assert eval(repr(init), vars(glorot)) == init == init.replace()
+    assert (init.lower, init.upper) == (init.law(()).lower, init.law(()).upper)
+    assert init.scaled(0.5).lower == init.lower
+
+
+@pytest.mark.parametrize(
+    ("options", "error", "message"),
+    [
+        ({"lower": math.nan}, ValueError, "`lower` must be finite, got nan"),
+        ({"upper": "far"}, TypeError, "`upper` must be a number, got 'far' of str"),
+        ({"lower": math.inf}, ValueError, "`lower` must be below `upper`"),
+        ({"upper": np.array([1.0, 2.0])}, TypeError, "`upper` must be a number"),
+    ],
+)
+def test_cuts_that_are_none_are_refused(options, error, message):
+    """Cut-offs are numbers, or infinities by name, in order."""
+    with pytest.raises(error, match=message):
+        glorot.TruncatedNormal(**options)
 
 
 @pytest.mark.parametrize(
