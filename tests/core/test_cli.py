@@ -307,3 +307,14 @@ def test_interrupt(monkeypatch):
     result = invoke("init", "x", *RECIPE, "--out", "y")
     assert result.exit_code == 130
     assert "interrupted. What `init` had begun, --resume goes on with." in result.stderr
+
+
+def test_sample_does_not_write_through_links(tmp_path):
+    """A link that stands where the array is begun is refused; what it leads to keeps its bytes."""
+    victim = tmp_path / "victim"
+    victim.write_bytes(b"precious")
+    (tmp_path / ".a.npy.partial").symlink_to(victim)
+    result = invoke("sample", "zeros", 3, "--seed", 1, "--out", tmp_path / "a.npy")
+    assert result.exit_code == 1
+    assert "is a link, or no plain file" in result.stderr
+    assert victim.read_bytes() == b"precious"

@@ -335,3 +335,21 @@ def test_killed_at_random_moments(tmp_path):
     assert result.returncode == 0, result.stderr
     assert digests(out) == calm
     assert read_shapes(Path(out)) == glorot.recipe.parse_shapes(LARGE)
+
+
+@pytest.mark.parametrize("link", ["symlink_to", "hardlink_to"])
+@pytest.mark.parametrize("name", [SINGLE, "model-00001-of-00003.safetensors"])
+def test_links_are_not_written_through(link, name, tmp_path):
+    """A link that stands where a file is begun is refused; what it leads to keeps its bytes."""
+    victim = tmp_path / "victim"
+    victim.write_bytes(b"precious")
+    out = tmp_path / "out"
+    out.mkdir()
+    getattr(out / f".{name}.partial", link)(victim)
+    sizes = {} if name == SINGLE else {"max_shard_size": 16}
+    shapes = {"a": (4,), "b": (4,), "c": (4,)}
+    with pytest.raises(FileExistsError, match=r"is a link, or no plain file"):
+        write(shapes, Recipe([Rule("*", "ones")]), out, seed=1, resume=True, **sizes)
+    assert victim.read_bytes() == b"precious"
+    write(shapes, Recipe([Rule("*", "ones")]), out, seed=1, force=True, **sizes)
+    assert victim.read_bytes() == b"precious"

@@ -4,6 +4,7 @@
 import contextlib
 import errno
 import os
+import stat
 import threading
 from collections.abc import Iterator
 from pathlib import Path
@@ -16,6 +17,31 @@ _seek_lock = threading.Lock()  # for systems without pread: the offset of a file
 
 # What a disk, a quota or a file size limit that is used up answers.
 FULL = {errno.ENOSPC, errno.EFBIG, getattr(errno, "EDQUOT", errno.ENOSPC)}
+
+
+def open_partial(path: Path) -> int:
+    """Open a file that is to be written, and never another one through a link that stands there.
+
+    Raises:
+        FileExistsError: something else than a plain file of one name is there.
+    """
+    refusal = FileExistsError(
+        f"{path} is a link, or no plain file, and is not written to. Remove it first."
+    )
+    if path.is_symlink():
+        raise refusal
+    flags = CREATE | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0)
+    try:
+        fd = os.open(path, flags, 0o666)
+    except OSError as error:
+        if error.errno in (errno.ELOOP, errno.EISDIR):
+            raise refusal from None
+        raise
+    status = os.fstat(fd)
+    if not stat.S_ISREG(status.st_mode) or status.st_nlink != 1:
+        os.close(fd)
+        raise refusal
+    return fd
 
 
 def write_at(fd: int, data: Any, offset: int) -> None:

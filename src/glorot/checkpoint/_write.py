@@ -172,14 +172,15 @@ class _Write:
         try:
             self._check_space(places.todo)
             for file, path in zip(places.todo, partials, strict=True):
-                with _opened(path, _files.CREATE) as fd:
+                with _opened(path, repair=True) as fd:
                     _files.take_space(fd, file.size)
             for file in places.finished:
                 self._file(file, self.folder / file.name, compare=True, repair=False)
             for file, path in zip(places.todo, partials, strict=True):
                 self._file(file, path, compare=places.resume, repair=True)
             if len(self.files) > 1:
-                with _opened(index, _files.CREATE | os.O_TRUNC) as fd:
+                index.unlink(missing_ok=True)
+                with _opened(index, repair=True) as fd:
                     _files.write_at(fd, _layout.index_text(self.files), 0)
                     os.fsync(fd)
         except OSError as error:
@@ -220,7 +221,7 @@ class _Write:
             raise OSError(errno.ENOSPC, f"{os.strerror(errno.ENOSPC)} ({free} bytes are free)")
 
     def _file(self, file: File, path: Path, *, compare: bool, repair: bool) -> None:
-        with _opened(path, _files.CREATE if repair else _files.READ) as fd:
+        with _opened(path, repair=repair) as fd:
             start = bytearray(len(file.start))
             if not repair and os.fstat(fd).st_size != file.size:
                 raise _another(path, "its size")
@@ -292,8 +293,8 @@ class _Write:
 
 
 @contextlib.contextmanager
-def _opened(path: Path, flags: int) -> Iterator[int]:
-    fd = os.open(path, flags, 0o666)
+def _opened(path: Path, *, repair: bool) -> Iterator[int]:
+    fd = _files.open_partial(path) if repair else os.open(path, _files.READ)
     try:
         yield fd
     finally:

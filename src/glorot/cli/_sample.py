@@ -9,6 +9,7 @@ import numpy as np
 
 from glorot._base import Initializer
 from glorot._dtypes import dtype_name
+from glorot.checkpoint._files import open_partial
 from glorot.cli._show import console
 from glorot.recipe import describe_law
 
@@ -34,8 +35,10 @@ def save(path: Path, values: Array, *, force: bool) -> None:
     if path.exists() and not force:
         raise FileExistsError(f"{path} is there already. Give --force to replace it.")
     partial = path.with_name(f".{path.name}.partial")
+    file = os.fdopen(open_partial(partial), "wb")
     try:
-        with partial.open("wb") as file:
+        with file:
+            file.truncate(0)
             np.save(file, values)
             os.fsync(file.fileno())
         partial.replace(path)
