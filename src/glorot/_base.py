@@ -287,7 +287,8 @@ class Initializer:
             raise TypeError(f"`out` must have the machine's byte order, got {out.dtype!r}.")
         if dtype is not None and parse_dtype(dtype, floating=self.random) != wanted:
             raise TypeError(
-                f"`dtype`={dtype!r} and `out` of {dtype_name(wanted)} disagree. Leave `dtype` out."
+                f"`dtype`={show(dtype)} and `out` of {dtype_name(wanted)} disagree. "
+                "Leave `dtype` out."
             )
         if out.shape != extent:
             raise ValueError(f"`out` must have the result's shape {show(extent)}, got {out.shape}.")

@@ -58,6 +58,14 @@ def positive(argument: str, value: object) -> float:
     return number
 
 
+def scaled(number: float, factor: object) -> float:
+    """Return `number` times a finite factor above 0, which must leave something of it."""
+    product = number * positive("factor", factor)
+    if product == 0.0 != number:
+        raise ValueError(f"`factor`={factor!r} times {number!r} is 0 in float64. Use a larger one.")
+    return product
+
+
 def count(argument: str, value: object) -> int:
     """Return `value` as a Python int of at least 1."""
     if isinstance(value, bool) or not isinstance(value, numbers.Integral):

@@ -134,7 +134,7 @@ class Identity(Initializer):
 
     def scaled(self, factor: float) -> "Identity":
         """Return the identity with its gain times `factor`."""
-        return self.replace(gain=self.gain * _check.positive("factor", factor))
+        return self.replace(gain=_check.scaled(self.gain, factor))
 
     def _writer(self, shape: tuple[int, ...], dtype: np.dtype[Any]) -> Writer:
         if len(shape) != 2:

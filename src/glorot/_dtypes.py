@@ -6,6 +6,8 @@ from typing import Any
 import ml_dtypes
 import numpy as np
 
+from glorot._check import show
+
 FLOATS: dict[str, np.dtype[Any]] = {
     "float32": np.dtype(np.float32),
     "float64": np.dtype(np.float64),
@@ -48,7 +50,7 @@ def parse_dtype(dtype: Any, *, floating: bool = True) -> np.dtype[Any]:
     found = _lookup(dtype)
     if found is None or dtype_name(found) not in choices:
         raise TypeError(
-            f"`dtype` must be one of {', '.join(choices)}; got {dtype!r}."
+            f"`dtype` must be one of {', '.join(choices)}; got {show(dtype)}."
             + (" Only floating point types are supported." if floating else "")
         )
     return found
@@ -69,5 +71,5 @@ def _lookup(dtype: Any) -> np.dtype[Any] | None:
     if isinstance(getattr(dtype, "dtype", None), np.dtype) and not hasattr(dtype, "shape"):
         found: np.dtype[Any] = dtype.dtype
         return found
-    prefix, _, name = str(dtype).rpartition(".")  # torch.dtype prints as "torch.float32"
+    prefix, _, name = show(dtype).rpartition(".")  # torch.dtype prints as "torch.float32"
     return ALL.get(name) if prefix == "torch" else None

@@ -58,7 +58,9 @@ GROUPS_DIVIDE_INPUT = {"torch.conv_transpose"}
 def parse_layout(layout: str) -> str:
     """The roles that a layout's letters mean, with its "*" kept."""
     if not isinstance(layout, str):
-        raise TypeError(f"`layout` must be a string, got {layout!r} of {type(layout).__name__}.")
+        raise TypeError(
+            f"`layout` must be a string, got {_check.show(layout)} of {type(layout).__name__}."
+        )
     letters = LAYOUTS.get(layout, layout)
     if not set(letters) <= set(LETTERS):
         raise ValueError(
@@ -78,7 +80,7 @@ def parse_equation(equation: str) -> str:
         ('IOO', 'BIO')
     """
     if not isinstance(equation, str):
-        raise TypeError(f"`equation` must be a string, got {equation!r}.")
+        raise TypeError(f"`equation` must be a string, got {_check.show(equation)}.")
     operands, arrow, result = equation.replace(" ", "").replace("...", "").partition("->")
     inputs, comma, weight = operands.partition(",")
     terms = inputs + weight + result

@@ -56,7 +56,7 @@ class _Orthogonal(Initializer):
 
     def scaled(self, factor: float) -> "_Orthogonal":
         """Return the initializer with its gain times `factor`."""
-        return self.replace(gain=self.gain * _check.positive("factor", factor))
+        return self.replace(gain=_check.scaled(self.gain, factor))
 
     def _writer(self, shape: tuple[int, ...], dtype: np.dtype[Any]) -> Writer:
         self._check(shape)

@@ -61,7 +61,7 @@ class RandomUniform(LawInitializer):
     def scaled(self, factor: float) -> "RandomUniform":
         """Return the uniform law with its half width times `factor` and the same middle."""
         law = self.law(())
-        half = law.scale * _check.positive("factor", factor)
+        half = _check.scaled(law.scale, factor)
         return self.replace(minval=law.mean - half, maxval=law.mean + half)
 
 
@@ -100,7 +100,7 @@ class RandomNormal(LawInitializer):
 
     def scaled(self, factor: float) -> "RandomNormal":
         """Return the normal law with its stddev times `factor`."""
-        return self.replace(stddev=self.stddev * _check.positive("factor", factor))
+        return self.replace(stddev=_check.scaled(self.stddev, factor))
 
 
 class TruncatedNormal(LawInitializer):
@@ -155,7 +155,7 @@ class TruncatedNormal(LawInitializer):
 
     def scaled(self, factor: float) -> "TruncatedNormal":
         """Return the law with its stddev, and so its cut-offs, times `factor`."""
-        return self.replace(stddev=self.stddev * _check.positive("factor", factor))
+        return self.replace(stddev=_check.scaled(self.stddev, factor))
 
 
 class VarianceScaling(LawInitializer):
@@ -242,7 +242,7 @@ class VarianceScaling(LawInitializer):
 
     def scaled(self, factor: float) -> "VarianceScaling":
         """Return the law with its gain times `factor`."""
-        return self.replace(gain=self.gain * _check.positive("factor", factor))
+        return self.replace(gain=_check.scaled(self.gain, factor))
 
 
 class _Scheme(VarianceScaling):

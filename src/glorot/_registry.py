@@ -91,7 +91,7 @@ def get(identifier: Any) -> Any:
         return identifier
     raise TypeError(
         "`identifier` must be None, an initializer or its class, a name, a dict with `class_name` "
-        f"and `config`, or a callable; got {identifier!r}."
+        f"and `config`, or a callable; got {_check.show(identifier)}."
     )
 
 
@@ -112,7 +112,7 @@ def serialize(initializer: Initializer) -> dict[str, Any]:
         {'class_name': 'HeNormal', 'config': {'seed': 1, 'dtype': 'float32', 'stream': 1}}
     """
     if not isinstance(initializer, Initializer):
-        raise TypeError(f"`initializer` must be one of glorot's, got {initializer!r}.")
+        raise TypeError(f"`initializer` must be one of glorot's, got {_check.show(initializer)}.")
     return {"class_name": type(initializer).__name__, "config": initializer.get_config()}
 
 
@@ -134,7 +134,8 @@ def deserialize(config: Mapping[str, Any]) -> Initializer:
     unknown = set(config) - {"class_name", "config", "module", "registered_name"}
     if unknown or not isinstance(config.get("class_name"), str):
         raise ValueError(
-            f"`config` must be a dict of `class_name` and `config`, got {dict(config)!r}."
+            f"`config` must be a dict of `class_name` and `config`, got "
+            f"{_check.show(dict(config))}."
         )
     name, options = _find(config["class_name"])
     given = config.get("config")

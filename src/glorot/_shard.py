@@ -91,9 +91,9 @@ def _slices(shard: Any, shape: tuple[int, ...]) -> list[slice]:
         if part is Ellipsis:
             continue
         if not isinstance(part, slice):
-            raise TypeError(f"`shard` must hold slices and keep every axis, got {part!r}.")
+            raise TypeError(f"`shard` must hold slices and keep every axis, got {show(part)}.")
         if part.step not in (None, 1):
-            raise ValueError(f"`shard` slices must have step 1, got {part!r}.")
+            raise ValueError(f"`shard` slices must have step 1, got {show(part)}.")
     ellipses = sum(part is Ellipsis for part in parts)
     if ellipses > 1 or len(parts) - ellipses > len(shape):
         raise ValueError(

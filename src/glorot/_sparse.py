@@ -73,7 +73,7 @@ class Sparse(Initializer):
 
     def scaled(self, factor: float) -> "Sparse":
         """Return the initializer with its stddev times `factor`."""
-        return self.replace(stddev=self.stddev * _check.positive("factor", factor))
+        return self.replace(stddev=_check.scaled(self.stddev, factor))
 
     def expected_stddev(self, shape: Any) -> float:
         """Return the root mean square of the values, zeros included."""

@@ -60,7 +60,7 @@ def check_seed(seed: object) -> int:
 def check_name(name: object) -> str:
     """Return `name` if it is a string that UTF-8 can encode."""
     if not isinstance(name, str):
-        raise TypeError(f"`name` must be a string, got {name!r} of type {type(name).__name__}.")
+        raise TypeError(f"`name` must be a string, got {show(name)} of type {type(name).__name__}.")
     try:
         name.encode()
     except UnicodeEncodeError:

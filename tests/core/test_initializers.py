@@ -366,6 +366,35 @@ def test_scaled_multiplies_the_standard_deviation(init):
         init.scaled(0)
 
 
+def test_factors_that_leave_nothing_are_refused():
+    """A factor that takes a spread to 0 in float64 makes no initializer of zeros."""
+    for init in (glorot.RandomNormal(stddev=1e-20), glorot.Sparse(0.5, 1e-20)):
+        with pytest.raises(ValueError, match="`factor`=1e-305 times 1e-20 is 0 in float64"):
+            init.scaled(1e-305)
+    assert glorot.RandomNormal(stddev=0.0).scaled(0.5).stddev == 0.0
+
+
+@pytest.mark.parametrize(
+    "call",
+    [
+        lambda big: glorot.HeNormal(dtype=big),
+        lambda big: glorot.HeNormal(layout=big),
+        lambda big: glorot.HeNormal(equation=big),
+        lambda big: glorot.HeNormal(seed=1)((2,), name=big),
+        lambda big: glorot.HeNormal(seed=1)((2,), shard=(big,)),
+        lambda big: glorot.HeNormal(seed=1)((2,), shard=big),
+        glorot.get,
+        glorot.serialize,
+        lambda big: glorot.deserialize({"class_name": big}),
+        glorot.deserialize,
+    ],
+)
+def test_numbers_too_long_to_print_are_shown_by_their_bits(call):
+    """Where a number of thousands of digits is out of place, the message is still ours."""
+    with pytest.raises((TypeError, ValueError), match=r"^[`i].*(16610 bits|a long dict)"):
+        call(10**5000)
+
+
 def test_unbatched_calls_do_not_share_memory():
     """Each call returns an array of its own, writeable."""
     init = glorot.GlorotUniform(seed=1)
