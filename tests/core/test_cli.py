@@ -318,3 +318,49 @@ def test_sample_does_not_write_through_links(tmp_path):
     assert result.exit_code == 1
     assert "is a link, or no plain file" in result.stderr
     assert victim.read_bytes() == b"precious"
+
+
+def test_names_are_shown_as_they_are(tmp_path, monkeypatch, capsys):
+    """Names, patterns and paths that look like markup or hold control characters are shown, not
+    obeyed."""
+    monkeypatch.chdir(tmp_path)
+    names = ["red[/bold]\nx", "[ab].w", "\x1b[31m"]
+    recipe = glorot.Recipe([glorot.Rule("[ab].w", "ones"), glorot.Rule("*", "zeros")])
+    report = glorot.checkpoint.write(
+        dict.fromkeys([*names, "a.w"], (2,)), recipe, "[red]dir", seed=1
+    )
+    _show.written(report, full=True)
+    seen = capsys.readouterr().out
+    for text in ("red[/bold]\\nx", "[ab].w", "\\x1b[31m", "[red]dir"):
+        assert text in seen
+    assert "\x1b" not in seen
+    check = glorot.checkpoint.verify("[red]dir", recipe, 1)
+    _show.verified(check, full=True)
+    seen = capsys.readouterr().out
+    assert "red[/bold]\\nx" in seen
+    assert "\x1b" not in seen
+
+
+@pytest.mark.parametrize(
+    ("error", "text"),
+    [(MemoryError(), "not enough memory"), (OverflowError("too large\x1b[31m"), "too large\\x1b")],
+)
+def test_no_traceback(error, text, shapes, tmp_path, monkeypatch):
+    """What runs out of memory or range is one line on stderr, without control characters."""
+
+    def fail(*_, **__):
+        raise error
+
+    monkeypatch.setattr(glorot.checkpoint, "write", fail)
+    result = invoke("init", shapes, *RECIPE, "--out", tmp_path / "out")
+    assert (result.exit_code, result.stderr.count("\n")) == (1, 1)
+    assert result.stderr.startswith("glorot: ")
+    assert text in result.stderr
+
+
+def test_version_refuses_bad_settings(monkeypatch):
+    """A setting that is none is one line on stderr."""
+    monkeypatch.setenv("GLOROT_THREADS", "abc")
+    result = invoke("--version")
+    assert result.exit_code == 1
+    assert result.stderr.startswith("glorot: GLOROT_THREADS must be")

@@ -29,13 +29,15 @@ def _mendable(debug: bool) -> Iterator[None]:
     """What the user can mend is one line on stderr and exit code 1."""
     try:
         yield
-    except (ValueError, TypeError, OSError) as error:
+    except (ValueError, TypeError, OSError, OverflowError, MemoryError) as error:
         if debug:
             raise
-        text = str(error)
+        text = str(error) or "not enough memory"
         if isinstance(error, OSError) and error.strerror:
             text = f"{error.strerror}: {error.filename}" if error.filename else error.strerror
-        typer.echo(f"glorot: {' '.join(text.split())}", err=True)
+        from glorot.cli._show import plain
+
+        typer.echo(f"glorot: {plain(' '.join(text.split()))}", err=True)
         raise typer.Exit(1) from None
     except KeyboardInterrupt:
         typer.echo("glorot: interrupted. What `init` had begun, --resume goes on with.", err=True)
@@ -44,9 +46,10 @@ def _mendable(debug: bool) -> Iterator[None]:
 
 def _version(wanted: bool) -> None:
     if wanted:
-        import glorot
+        with _mendable(debug=False):
+            import glorot
 
-        found = glorot.config()
+            found = glorot.config()
         typer.echo(
             f"glorot {found['version']} (stream {found['stream']}, kernel {found['target']}, "
             f"{found['threads']} threads)"

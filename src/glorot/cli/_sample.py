@@ -10,7 +10,7 @@ import numpy as np
 from glorot._base import Initializer
 from glorot._dtypes import dtype_name
 from glorot.checkpoint._files import open_partial
-from glorot.cli._show import console
+from glorot.cli._show import console, plain
 from glorot.recipe import describe_law
 
 Array = np.ndarray[Any, np.dtype[Any]]
@@ -84,7 +84,7 @@ def show(init: Initializer, values: Array, found: dict[str, Any], out: str | Non
         if found["min"] < found["max"]:
             _histogram(values.reshape(-1).astype(np.float64), terminal)
     if out is not None:
-        terminal.print(f"written to {out}", markup=False)
+        terminal.print(f"written to {plain(out)}", markup=False)
 
 
 def _histogram(flat: Array, terminal: Any) -> None:

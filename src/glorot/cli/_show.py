@@ -51,12 +51,19 @@ def readable(nbytes: float) -> str:
 
 def console() -> Console:
     """Return the console of stdout; what is piped is wide enough for the tables."""
-    found = Console(highlight=False)
+    found = Console(highlight=False, markup=False, emoji=False)
     return (
         found
         if found.is_terminal
-        else Console(width=max(found.width, _WIDTH_PIPED), highlight=False)
+        else Console(
+            width=max(found.width, _WIDTH_PIPED), highlight=False, markup=False, emoji=False
+        )
     )
+
+
+def plain(text: str) -> str:
+    """Return text for a terminal: what it might obey, such as an escape, is spelled out."""
+    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
 
 
 def _table(*columns: str, right: Sequence[str] = ()) -> Table:
@@ -90,10 +97,13 @@ def written(report: WriteReport, *, full: bool) -> None:
         tensor = tensors[0]
         measured = _pooled(tensors)
         table.add_row(
-            *((tensor.name, tensor.pattern) if full else (tensor.pattern, str(len(tensors)))),
+            *map(
+                plain,
+                (tensor.name, tensor.pattern) if full else (tensor.pattern, str(len(tensors))),
+            ),
             " x ".join(map(str, tensor.shape)) or "scalar",
             tensor.dtype,
-            tensor.law,
+            plain(tensor.law),
             f"{tensor.fan_in:g}, {tensor.fan_out:g}",
             f"{tensor.expected_stddev:.6g}",
             "" if measured is None else f"{measured:.6g}",
@@ -106,7 +116,7 @@ def written(report: WriteReport, *, full: bool) -> None:
         f"{'file' if len(report.files) == 1 else 'files'} in {report.seconds:.2f} s "
         f"(seed {report.seed}, recipe {report.recipe[:8]}, stream {report.stream})"
     )
-    out.print(report.directory, soft_wrap=True)
+    out.print(plain(report.directory), soft_wrap=True)
 
 
 def _pooled(tensors: Sequence[TensorReport]) -> float | None:
@@ -125,7 +135,7 @@ def verified(report: VerifyReport, *, full: bool) -> None:
         table = _table("tensor", "status")
         table.add_column("what", overflow="fold")
         for check in shown if full else shown[:_MOST_SHOWN]:
-            table.add_row(check.name, check.status, check.note)
+            table.add_row(plain(check.name), check.status, plain(check.note))
         out.print(table)
     if len(shown) > _MOST_SHOWN and not full:
         out.print(f"and {len(shown) - _MOST_SHOWN} more (--full shows all)")
