@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 import glorot
 from glorot import Recipe, Rule, _kernel
-from glorot.checkpoint import _layout, read_shapes, verify, write
+from glorot.checkpoint import _blocks, _layout, read_shapes, verify, write
 
 RECIPE = Recipe(
     [
@@ -427,3 +427,43 @@ def test_verify_takes_the_dtype_of_the_write(tmp_path):
     write(shapes, RECIPE_ONES, tmp_path, seed=1, dtype="bfloat16")
     assert verify(tmp_path, RECIPE_ONES, 1, shapes=shapes, dtype="bfloat16").equal
     assert verify(tmp_path, RECIPE_ONES, 1, shapes=shapes).problems[0].status == "dtype"
+
+
+def test_write_refuses_what_readers_refuse(tmp_path):
+    """Too large a shard size, too many axes, no folder, or a folder in a file's place: refused
+    before anything is computed or written."""
+    out = tmp_path / "out"
+    with pytest.raises(ValueError, match=r"`max_shard_size` must be below 2\*\*63"):
+        write({"a": (2,)}, RECIPE_ONES, out, seed=1, max_shard_size="9" * 400)
+    with pytest.raises(ValueError, match=r"64"):
+        write({"a": (1,) * 65}, RECIPE_ONES, out, seed=1)
+    with pytest.raises(ValueError, match=r"`out_dir` must be the path of a folder"):
+        write({"a": (2,)}, RECIPE_ONES, "", seed=1)
+    assert not out.exists()
+    (out / SINGLE).mkdir(parents=True)
+    calls = []
+    with pytest.raises(FileExistsError, match=r"is a folder where a file goes"):
+        write({"a": (2,)}, RECIPE_ONES, out, seed=1, force=True, progress=calls.append)
+    assert not calls
+
+
+def test_read_shapes_refuses_a_tensor_that_its_file_lacks(tmp_path):
+    """An index that names a tensor which its file does not hold is an error."""
+    write({"a": (4,), "b": (4,)}, RECIPE_ONES, tmp_path, seed=1, max_shard_size=16)
+    index = json.loads((tmp_path / INDEX).read_text())
+    index["weight_map"]["c"] = index["weight_map"]["a"]
+    (tmp_path / INDEX).write_text(json.dumps(index))
+    with pytest.raises(ValueError, match=r"does not hold 'c', which the index puts there"):
+        read_shapes(tmp_path)
+
+
+def test_no_more_threads_than_blocks(tmp_path, monkeypatch):
+    """However many threads are allowed, a single block is computed on one."""
+    seen = []
+    pool = _blocks.ThreadPoolExecutor
+    monkeypatch.setattr(
+        _blocks, "ThreadPoolExecutor", lambda n, **options: seen.append(n) or pool(n, **options)
+    )
+    monkeypatch.setenv("GLOROT_THREADS", "16")
+    write({"a": (4,)}, RECIPE_ONES, tmp_path, seed=1)
+    assert seen == [1]

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Blocks: the pieces of tensors that threads compute, each into its own memory."""
 
+import itertools
 import math
 import queue
 import threading
@@ -110,6 +111,9 @@ def on_threads(
     The first error stops the rest and is raised.
     """
     waiting = iter(jobs)
+    first = list(itertools.islice(waiting, threads))
+    threads = max(1, len(first))  # no more threads than blocks
+    waiting = itertools.chain(first, waiting)
     lock = threading.Lock()
     stopped = threading.Event()
 

@@ -17,6 +17,7 @@ from glorot._dtypes import ALL
 from glorot.recipe._shapes import METADATA_KEY, TensorSpec, check_parameter_name, load_json
 
 MAX_HEADER_BYTES = 100_000_000  # the library's own limit
+MOST_AXES = 64
 _ALIGNMENT = 8
 
 # In the order of the library's `Dtype`: it places tensors by this, last first, then by name, so
@@ -74,6 +75,13 @@ def encode(
     for name in names:
         shape, dtype = tensors[name]
         entry = Entry(shape, dtype or "", offset)
+        if len(shape) > MOST_AXES:
+            raise ValueError(f"{name!r} has {len(shape)} axes; at most {MOST_AXES} are allowed.")
+        if any(size >= 2**63 for size in shape) or offset + entry.nbytes >= 2**63:
+            raise ValueError(
+                f"{name!r} of shape {list(shape)} ends at or after byte 2**63 of its file. Make it "
+                "smaller, or give `max_shard_size`."
+            )
         relative[name] = entry
         offsets = [offset, offset + entry.nbytes]
         content[name] = {
@@ -147,8 +155,8 @@ def _parse_entry(name: str, content: Any) -> Entry:
     for what, sizes in (("shape", shape), ("data_offsets", offsets)):
         if not isinstance(sizes, list) or not all(type(n) is int and 0 <= n < 2**63 for n in sizes):
             raise ValueError(f"{name!r} has the {what} {sizes!r}; sizes of 0 or more are needed.")
-    if len(shape) > 64:
-        raise ValueError(f"{name!r} has {len(shape)} axes; at most 64 are allowed.")
+    if len(shape) > MOST_AXES:
+        raise ValueError(f"{name!r} has {len(shape)} axes; at most {MOST_AXES} are allowed.")
     entry = Entry(tuple(shape), _DTYPE_OF[dtype], offsets[0] if offsets else 0)
     if len(offsets) != 2 or offsets[1] - offsets[0] != entry.nbytes:
         raise ValueError(

@@ -47,7 +47,10 @@ def parse_size(size: int | str | None) -> int | None:
             f"`max_shard_size` must be bytes, or text such as '500MB' or '2GiB'; got {size!r}."
         )
     number, unit = match.groups()
-    value = int(float(number) * _FACTORS[(unit or "").lower()])
+    wanted = float(number) * _FACTORS[(unit or "").lower()]
+    if wanted >= 2**63:
+        raise ValueError("`max_shard_size` must be below 2**63 bytes. Leave it out for one file.")
+    value = int(wanted)
     if value < 1:
         raise ValueError(f"`max_shard_size` must be at least 1 byte, got {size!r}.")
     return value
@@ -182,11 +185,17 @@ def read_shapes(path: Path) -> dict[str, TensorSpec]:
         except (TypeError, ValueError) as error:
             raise type(error)(f"{path}: {error}") from None
     shapes: dict[str, TensorSpec] = {}
-    for file in find(path).files:
+    places: dict[str, str] = {}
+    source = find(path)
+    for file in source.files:
         for name, entry in _header.read(file).tensors.items():
             if name in shapes:
                 raise ValueError(f"{file} holds {name!r}, which an earlier file holds too.")
             shapes[name] = TensorSpec(entry.shape, entry.dtype)
+            places[name] = file.name
+    for name, where in (source.weight_map or {}).items():
+        if places.get(name) != where:
+            raise ValueError(f"{where} does not hold {name!r}, which the index puts there.")
     if not shapes:
         raise ValueError(f"{path} holds no tensors.")
     return shapes

@@ -25,6 +25,10 @@ def find_places(folder: Path, files: list[File], *, force: bool, resume: bool) -
         FileExistsError: a checkpoint that may not be replaced, or the rest of a write.
     """
     names = {file.name for file in files}
+    for name in sorted({*names, SINGLE, INDEX}):
+        for path in (folder / name, partial_path(folder, name)):
+            if path.is_dir():
+                raise FileExistsError(f"{path} is a folder where a file goes. Move it away first.")
     partials = _layout.leftovers(folder)
     there = [folder / name for name in sorted({*names, SINGLE, INDEX}) if (folder / name).exists()]
     if partials and not (force or resume):

@@ -90,6 +90,10 @@ def write(
     """
     begin = time.perf_counter()
     number = check_seed(seed)
+    if not os.fspath(out_dir):
+        raise ValueError(
+            "`out_dir` must be the path of a folder, got an empty one. Give '.' for this one."
+        )
     block_bytes = _check.count("block_size", block_size)
     limit = _layout.parse_size(max_shard_size)
     if not isinstance(recipe, Recipe):
