@@ -325,12 +325,14 @@ def test_killed_at_random_moments(tmp_path):
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
         )
-        time.sleep(rng.uniform(0.4, 1.0) * seconds)  # most of what comes before is imports
+        while process.poll() is None and not list(out.glob(".*.partial")):
+            time.sleep(0.001)
+        time.sleep(rng.uniform(0.0, 0.5) * seconds * (kills > 0))  # the first as soon as it writes
         process.kill()
         kills += process.wait() != 0
         final = {n: d for n, d in digests(out).items() if not n.endswith(".partial")}
         assert final.items() <= calm.items()
-    assert kills >= 2
+    assert kills >= 1
     result = run(tmp_path, "--resume", "--out", str(out))
     assert result.returncode == 0, result.stderr
     assert digests(out) == calm
