@@ -332,7 +332,7 @@ def test_killed_at_random_moments(tmp_path):
         kills += process.wait() != 0
         final = {n: d for n, d in digests(out).items() if not n.endswith(".partial")}
         assert final.items() <= calm.items()
-    assert kills >= 1
+    assert kills >= 2
     result = run(tmp_path, "--resume", "--out", str(out))
     assert result.returncode == 0, result.stderr
     assert digests(out) == calm
