@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from glorot import _kernel, _laws, _stream
 from glorot._dtypes import FLOATS
 from glorot._stream import Stream
-from glorot.replay.tensorflow import uniform_law
+from glorot.replay.tensorflow._kernels import uniform_law
 
 NATIVE = _kernel._native
 TARGETS = list(NATIVE.targets()) if NATIVE is not None else []

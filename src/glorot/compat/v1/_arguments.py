@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from glorot._dtypes import ALL, parse_dtype
-from glorot.replay.tensorflow import FLOAT_DTYPES
+from glorot.replay.tensorflow._kernels import FLOAT_DTYPES
 
 _PYTHON_NAMES = {
     "half": "float16",

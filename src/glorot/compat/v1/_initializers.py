@@ -11,7 +11,7 @@ from glorot import _kernel
 from glorot._dtypes import dtype_name
 from glorot.compat.v1 import _state
 from glorot.compat.v1._arguments import as_dtype, as_float_dtype, as_shape
-from glorot.replay import tensorflow as replay
+from glorot.replay.tensorflow import _kernels as replay
 
 Array = np.ndarray[Any, np.dtype[Any]]
 Self = TypeVar("Self", bound="Initializer")

@@ -17,7 +17,7 @@ import threading
 from collections.abc import Iterator
 from typing import Any, NamedTuple, Protocol
 
-from glorot.replay.tensorflow import BLOCKS_PER_VALUE
+from glorot.replay.tensorflow._kernels import BLOCKS_PER_VALUE
 
 DEFAULT_GRAPH_SEED = 87654321
 SEED_MODULUS = 2**31 - 1

@@ -1,0 +1,65 @@
+# SPDX-License-Identifier: Apache-2.0
+"""`glorot.replay.guarantee`: every row names functions that exist, and every one can be asked."""
+
+import importlib
+
+import pytest
+
+import glorot.replay
+from glorot.replay._guarantee import rows
+
+NAMED = [(row, name) for row in rows() for name in row.functions]
+
+
+def found(name):
+    """The function of a dotted name below glorot.replay, or from compat.v1 on."""
+    root = "glorot" if name.startswith("compat.") else "glorot.replay"
+    *path, last = f"{root}.{name}".split(".")
+    for cut in range(len(path), 0, -1):
+        try:
+            value = importlib.import_module(".".join(path[:cut]))
+        except ModuleNotFoundError:
+            continue
+        for part in [*path[cut:], last]:
+            value = getattr(value, part)
+        return value
+    raise AssertionError(name)
+
+
+@pytest.mark.parametrize(("row", "name"), NAMED, ids=[name for _, name in NAMED])
+def test_every_row_is_of_a_function_and_is_found(row, name):
+    """A row's functions exist, and asking for one in each of the row's dtypes gives the row."""
+    assert callable(found(name))
+    for dtype in row.dtypes:
+        assert glorot.replay.guarantee(name, dtype) == row
+
+
+def test_rows_say_what_they_must():
+    """A row has versions and cases, and a tolerance exactly where it is not exact."""
+    for row in rows():
+        assert row.versions, row
+        assert row.dtypes, row
+        assert row.cases > 0, row
+        assert row.exact == (not row.tolerance), row
+
+
+def test_a_function_itself_can_be_asked():
+    """The object does as well as its name."""
+    function = glorot.replay.tensorflow.random_uniform
+
+    assert glorot.replay.guarantee(function) == glorot.replay.guarantee("tensorflow.random_uniform")
+
+
+@pytest.mark.parametrize(
+    ("function", "dtype", "error", "message"),
+    [
+        ("tensorflow.random_unifrom", "float32", ValueError, "docs/replay.md lists them"),
+        ("tensorflow.random_uniform", "int32", ValueError, "not of int32"),
+        (len, "float32", ValueError, "builtins.len"),
+        (7, "float32", TypeError, "got 7"),
+    ],
+)
+def test_what_is_not_promised_is_refused(function, dtype, error, message):
+    """Unknown functions and dtypes are named in the refusal."""
+    with pytest.raises(error, match=message):
+        glorot.replay.guarantee(function, dtype)
