@@ -23,8 +23,8 @@ def nearest32(exact, zero):
     steps = round(exact / quantum)  # Fraction rounds ties to even
     value = steps * quantum
     if abs(value) >= Fraction(2) ** 128:
-        return np.float32(math.copysign(math.inf, exact))
-    return np.float32(math.copysign(float(value), exact))
+        return np.float32(math.inf if exact > 0 else -math.inf)
+    return np.float32(value if value else -0.0 if exact < 0 else 0.0)
 
 
 def _exponent(exact):
@@ -39,9 +39,9 @@ def nearest64(exact, zero):
     if exact == 0:
         return zero
     try:
-        return math.copysign(float(exact), exact)
+        return float(exact) if float(exact) else (-0.0 if exact < 0 else 0.0)
     except OverflowError:
-        return math.copysign(math.inf, exact)
+        return math.inf if exact > 0 else -math.inf
 
 
 def check32(a, b, c):
