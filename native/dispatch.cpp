@@ -20,17 +20,18 @@ struct Cpu {
 #if defined(_MSC_VER) && !defined(__clang__)
     int r[4];
     __cpuidex(r, 1, 0);
-    const bool os_saves = r[2] >> 27 & 1, f16c = r[2] >> 29 & 1;
+    const bool os_saves = r[2] >> 27 & 1, fma = r[2] >> 12 & 1, f16c = r[2] >> 29 & 1;
     if (!os_saves) return;
     const uint64_t saved = _xgetbv(0);
     __cpuidex(r, 7, 0);
     const uint32_t ebx = uint32_t(r[1]);
     auto has = [&](int bit) { return (ebx >> bit & 1) != 0; };
-    avx2 = (saved & 6) == 6 && f16c && has(5);
+    avx2 = (saved & 6) == 6 && fma && f16c && has(5);
     avx512 = avx2 && (saved & 0xe6) == 0xe6 && has(16) && has(17) && has(28) && has(30) && has(31);
 #else
     __builtin_cpu_init();
-    avx2 = __builtin_cpu_supports("avx2") && __builtin_cpu_supports("f16c");
+    avx2 = __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma") &&
+           __builtin_cpu_supports("f16c");
     avx512 = avx2 && __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
              __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512vl") &&
              __builtin_cpu_supports("avx512cd");

@@ -1,21 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// The kernel body on neon vectors.
-#include <cstring>
-
-#include "kernel.h"
+// The neon target.
 #include "simd_neon.h"
 
-namespace glorot::neon {
-namespace {
-
-#include "fill.inl"
-
-}  // namespace
-}  // namespace glorot::neon
-
-namespace glorot {
-
-const Kernel kNeonKernel = {neon::Target::kName, neon::fill_runs_here, neon::fill_blocks_here,
-                            neon::apply_here};
-
-}  // namespace glorot
+#define GLOROT_TARGET neon
+#define GLOROT_KERNEL kNeonKernel
+#include "target.inl"

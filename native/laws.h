@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // The laws for one word: the C++ twin of _laws.py, same names and order.  The vector code of
-// fill.inl equals these, and uses them where a vector has nothing to offer (float64, rare rows).
+// laws.inl equals these, and uses them where a vector has nothing to offer (float64, rare rows).
 #pragma once
 
 #include <cstdint>

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Vectors of the avx2 target (AVX2, F16C): 8 words, 4 Philox blocks.
+// Vectors of the avx2 target (AVX2, FMA, F16C): 8 words, 4 Philox blocks.
 #pragma once
 
 #include <immintrin.h>

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Vectors of the avx512 target (F, BW, DQ, VL, CD): 16 words, 8 Philox blocks.
+// Vectors of the avx512 target (F, BW, DQ, VL, CD; FMA, F16C): 16 words, 8 Philox blocks.
 #pragma once
 
 #include <immintrin.h>

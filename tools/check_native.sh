@@ -15,8 +15,8 @@ build() {  # compiler, program, flags for all files
   shift 2
   for file in check dispatch strided normal64 fill_portable $TARGETS; do
     case $file in
-      fill_avx2) flags="-mavx2 -mf16c -mbmi2" ;;
-      fill_avx512) flags="-mavx512f -mavx512bw -mavx512dq -mavx512vl -mavx512cd -mf16c -mbmi2 -Wno-uninitialized -Wno-maybe-uninitialized" ;;
+      fill_avx2) flags="-mavx2 -mfma -mf16c -mbmi2" ;;
+      fill_avx512) flags="-mavx512f -mavx512bw -mavx512dq -mavx512vl -mavx512cd -mfma -mf16c -mbmi2 -Wno-uninitialized -Wno-maybe-uninitialized" ;;
       *) flags="" ;;
     esac
     name="$program.$file.o"

@@ -68,9 +68,9 @@ def test_every_instruction_set_of_this_machine_has_its_target():
     with open("/proc/cpuinfo") as file:
         flags = set(next((line for line in file if line.startswith("flags")), "").split())
     expected = []
-    if {"avx512f", "avx512bw", "avx512dq", "avx512vl", "avx512cd"} <= flags:
+    if {"avx512f", "avx512bw", "avx512dq", "avx512vl", "avx512cd", "fma", "f16c"} <= flags:
         expected.append("avx512")
-    if {"avx2", "f16c"} <= flags:
+    if {"avx2", "fma", "f16c"} <= flags:
         expected.append("avx2")
     if os.uname().machine == "aarch64":
         expected.append("neon")

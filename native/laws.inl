@@ -1,0 +1,119 @@
+// SPDX-License-Identifier: Apache-2.0
+// Laws: vectors of words -> vectors of float32.
+
+struct UniformInteger {
+  UniformInteger(const Law&) {}
+  template <int n> GLOROT_INLINE void convert(const Word* words, Real* out) const {
+    // (w >> 7 | 1) - 2**24, with the subtraction done by the sign that an arithmetic shift spreads.
+    GLOROT_UNROLL
+    for (int v = 0; v < n; ++v)
+      out[v] = Target::signed_real(
+          Target::xor_or(Target::sar<7>(words[v]), Target::word(0xff000000u), Target::word(1)));
+  }
+};
+
+template <bool kTruncated>
+struct NormalInteger {
+  Target::NormalTable table;
+  Word first, count, least, below, above;
+  const Law* law;
+
+  NormalInteger(const Law& law)
+      : first(Target::word(uint32_t(law.first))), count(Target::word(uint32_t(law.count))),
+        least(Target::word(uint32_t(law.least))), below(Target::word(uint32_t(law.below))),
+        above(Target::word(uint32_t(law.above))), law(&law) {}
+
+  // c0 - t (c1 - t (c2 - ...)) with the coefficients of each lane's row.
+  template <class Coefficient>
+  static GLOROT_INLINE Word horner(Word t, const Coefficient& coefficient) {
+    Word sum = coefficient(kDegree32);
+    GLOROT_UNROLL
+    for (int degree = kDegree32 - 1; degree >= 0; --degree)
+      sum = Target::sub(coefficient(degree), Target::mulhi(t, sum));
+    return sum;
+  }
+
+  GLOROT_INLINE Real one(Word w) const {
+    Word q = w;
+    if constexpr (kTruncated) q = Target::add(first, Target::mulhi(w, count));
+    const Word positive = Target::sar<31>(q);
+    const Word tail = Target::xor_or(Target::add(q, q), positive, Target::word(1));
+    Word octave, row, t;
+    Target::split_tail(tail, octave, row, t);
+    Word magnitude = horner(t, [&](int degree) { return table.coefficient(degree, row); });
+    bool outermost = false;
+    if (table.misses(octave, 8)) [[unlikely]] {
+      const Word next = horner(t, [&](int degree) { return table.next_coefficient(degree, row); });
+      magnitude = Target::select(Target::less(octave, Target::word(8)), next, magnitude);
+      outermost = table.misses(octave, 16);
+    }
+    magnitude = Target::bit_or(magnitude, Target::word(1));
+    if constexpr (kTruncated) {
+      magnitude = Target::max(magnitude, least);
+      magnitude = Target::min(magnitude, Target::select(positive, below, above));
+    }
+    const Word sign = Target::and_not(q, Target::word(0x80000000u));
+    Real real = Target::from_bits(
+        Target::bit_or(Target::bits(Target::unsigned_real(magnitude)), sign));
+    if (outermost) [[unlikely]] real = scalar(q);
+    return real;
+  }
+
+  template <int n> GLOROT_INLINE void convert(const Word* words, Real* out) const {
+    GLOROT_UNROLL
+    for (int v = 0; v < n; ++v) out[v] = one(words[v]);
+  }
+
+  // A vector with a word of the 16 outermost octaves, one in 2**16.
+  GLOROT_COLD Real scalar(Word quantiles) const {
+    uint32_t q[Target::kLanes];
+    Target::store(q, quantiles);
+    for (uint32_t& lane : q) lane = bits_of(normal_integer<uint32_t, float>(lane, *law, kTruncated));
+    return Target::from_bits(Target::load(q));
+  }
+};
+
+// TensorFlow's float32 uniform: its `scale` is the width, its `peak` the low end.
+struct TfUniformUnit {
+  TfUniformUnit(const Law&) {}
+  template <int n> GLOROT_INLINE void convert(const Word* words, Real* out) const {
+    GLOROT_UNROLL
+    for (int v = 0; v < n; ++v) {
+      const Word bits = Target::bit_or(Target::bit_and(words[v], Target::word(0x7fffffu)),
+                                       Target::word(0x3f800000u));
+      out[v] = Target::sub(Target::from_bits(bits), Target::real(1.0f));
+    }
+  }
+};
+
+enum class Finish { kScale, kMean, kTf };
+
+template <class Integer, Finish kFinish>
+struct Value {
+  Integer integer;
+  Real scale, peak, minus_peak, mean, low, high;
+
+  Value(const Law& law)
+      : integer(law), scale(Target::real(float(law.scale))), peak(Target::real(float(law.peak))),
+        minus_peak(Target::real(-float(law.peak))), mean(Target::real(float(law.mean))),
+        low(Target::real(float(law.low))), high(Target::real(float(law.high))) {}
+
+  GLOROT_INLINE Real finish(Real value) const {
+    value = Target::mul(value, scale);
+    if constexpr (kFinish == Finish::kMean) {
+      value = Target::add(Target::min(Target::max(value, minus_peak), peak), mean);
+      value = Target::min(Target::max(value, low), high);
+    }
+    if constexpr (kFinish == Finish::kTf) value = Target::add(value, peak);
+    return value;
+  }
+
+  // Calls store(v, values) for each of n vectors of words.
+  template <int n = kVectors, class Store>
+  GLOROT_INLINE void each(const Word* words, const Store& store) const {
+    Real values[n];
+    integer.template convert<n>(words, values);
+    GLOROT_UNROLL
+    for (int v = 0; v < n; ++v) store(v, finish(values[v]));
+  }
+};

@@ -1,0 +1,37 @@
+// SPDX-License-Identifier: Apache-2.0
+// One target: every body, compiled on its vectors, and the table of what it offers.  A target's file
+// includes its vectors (struct Target), names itself, and includes this.
+//
+// A new body is one more .inl on the list below and one more function in struct Kernel.  Bodies call
+// no inline function of a standard header (std::min, std::fma): the linker keeps one copy of it for
+// all targets, perhaps the one compiled for instructions that the machine lacks.
+#include <cstring>
+
+#include "kernel.h"
+
+namespace glorot::GLOROT_TARGET {
+namespace {  // a copy for each target, none of which may stand in for another's
+
+#include "vectors.inl"
+
+#include "words.inl"
+
+#include "laws.inl"
+
+#include "stores.inl"
+
+#include "runs.inl"
+
+#include "single.inl"
+
+#include "fill.inl"
+
+}  // namespace
+}  // namespace glorot::GLOROT_TARGET
+
+namespace glorot {
+
+const Kernel GLOROT_KERNEL = {GLOROT_TARGET::Target::kName, GLOROT_TARGET::fill_runs_here,
+                              GLOROT_TARGET::fill_blocks_here, GLOROT_TARGET::apply_here};
+
+}  // namespace glorot

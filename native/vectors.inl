@@ -1,0 +1,31 @@
+// SPDX-License-Identifier: Apache-2.0
+// What the bodies of a target share: short names for its vectors, and the sizes of what is computed
+// together.
+
+using Word = Target::Word;
+using Real = Target::Real;
+using Digit = Target::Digit;
+using Product = Target::Product;
+
+constexpr int kGroups = 3;  // Philox groups in flight: hides the latency of the multiplications
+constexpr int kGroupWords = 4 * Target::kBlocks;
+constexpr int kGroupVectors = kGroupWords / Target::kLanes;
+constexpr int kChunk = kGroups * kGroupWords;  // words computed together
+constexpr int kChunkBlocks = kGroups * Target::kBlocks;
+constexpr int kVectors = kGroups * kGroupVectors;
+
+// The chunk loop is worth nothing unless its pieces are inlined and its rare cases are not.
+#if defined(__GNUC__)
+#define GLOROT_INLINE inline __attribute__((always_inline))
+#define GLOROT_COLD __attribute__((noinline, cold))
+#else
+#define GLOROT_INLINE __forceinline
+#define GLOROT_COLD __declspec(noinline)
+#endif
+#if defined(__GNUC__) && !defined(__clang__)
+#define GLOROT_UNROLL _Pragma("GCC unroll 16")
+#elif defined(__clang__)
+#define GLOROT_UNROLL _Pragma("clang loop unroll(full)")
+#else
+#define GLOROT_UNROLL
+#endif

@@ -1,0 +1,171 @@
+// SPDX-License-Identifier: Apache-2.0
+// Words: Philox4x32-10 on vectors, for consecutive blocks and for listed ones.
+
+struct RoundKeys {
+  uint32_t k0[kRounds], k1[kRounds];
+  explicit RoundKeys(uint64_t key) {
+    k0[0] = uint32_t(key);
+    k1[0] = uint32_t(key >> 32);
+    for (int i = 1; i < kRounds; ++i) {
+      k0[i] = k0[i - 1] + kKeyIncrement0;
+      k1[i] = k1[i - 1] + kKeyIncrement1;
+    }
+  }
+};
+
+// Rounds 3 to 10.  The last one leaves pairs of outputs, (0, 1) and (2, 3), for `interleave`.
+static GLOROT_INLINE void rounds(const RoundKeys& keys, Digit (&c0)[kGroups], Digit (&c1)[kGroups],
+                                 Digit (&c2)[kGroups], Digit (&c3)[kGroups], Word* out) {
+  const Digit m0 = Target::digit(kMultiplier0), m1 = Target::digit(kMultiplier1);
+  GLOROT_UNROLL
+  for (int round = 2; round < kRounds - 1; ++round) {
+    const Digit k0 = Target::digit(keys.k0[round]), k1 = Target::digit(keys.k1[round]);
+    GLOROT_UNROLL
+    for (int g = 0; g < kGroups; ++g) {
+      const auto p = Target::multiply(c0[g], m0), q = Target::multiply(c2[g], m1);
+      c0[g] = Target::xor3(Target::high(q), c1[g], k0);
+      c1[g] = Target::low(q);
+      c2[g] = Target::xor3(Target::high(p), c3[g], k1);
+      c3[g] = Target::low(p);
+    }
+  }
+  const Digit k0 = Target::digit(keys.k0[kRounds - 1]), k1 = Target::digit(keys.k1[kRounds - 1]);
+  GLOROT_UNROLL
+  for (int g = 0; g < kGroups; ++g) {
+    const auto p = Target::multiply(c0[g], m0), q = Target::multiply(c2[g], m1);
+    Target::last_round(p, q, c1[g], c3[g], k0, k1, out + g * kGroupVectors);
+  }
+}
+
+// The first two rounds where only the counter's lowest digit differs between blocks: most of
+// their products are the same for all, and are computed once for many chunks.
+struct Prefix {
+  uint32_t c2_xor;      // round 1: c2 = high(M0 * c0) ^ c2_xor
+  uint32_t c0_xor;      // round 2: c0 = high(M1 * c2) ^ c0_xor
+  uint32_t c2_xor_low;  // round 2: c2 = low(M0 * c0 of round 1) ^ c2_xor_low
+  uint32_t c3_next;     // round 2: c3, the same for all
+
+  Prefix(const RoundKeys& keys, const Counter& counter) {
+    const uint32_t c1 = counter.digit[1], c2 = counter.digit[2], c3 = counter.digit[3];
+    const uint64_t q = uint64_t(kMultiplier1) * c2;
+    const uint32_t c0_next = uint32_t(q >> 32) ^ c1 ^ keys.k0[0];
+    const uint64_t p = uint64_t(kMultiplier0) * c0_next;
+    c2_xor = c3 ^ keys.k1[0];
+    c0_xor = uint32_t(q) ^ keys.k0[1];
+    c2_xor_low = uint32_t(p >> 32) ^ keys.k1[1];
+    c3_next = uint32_t(p);
+  }
+};
+
+// The words of one chunk of blocks, given the products of round 1: M0 times the lowest digits.
+static GLOROT_INLINE void chunk_words(const RoundKeys& keys, const Prefix& prefix,
+                                      const Product (&first)[kGroups], Word* out) {
+  const Digit m1 = Target::digit(kMultiplier1);
+  Digit c0[kGroups], c1[kGroups], c2[kGroups], c3[kGroups];
+  GLOROT_UNROLL
+  for (int g = 0; g < kGroups; ++g) {
+    c2[g] = Target::xor2(Target::high(first[g]), Target::digit(prefix.c2_xor));
+    const auto q = Target::multiply(c2[g], m1);
+    c0[g] = Target::xor2(Target::high(q), Target::digit(prefix.c0_xor));
+    c1[g] = Target::low(q);
+    c2[g] = Target::xor2(Target::low(first[g]), Target::digit(prefix.c2_xor_low));
+    c3[g] = Target::digit(prefix.c3_next);
+  }
+  rounds(keys, c0, c1, c2, c3, out);
+}
+
+// The products of round 1 for consecutive blocks.  Until the lowest digit carries, those of the
+// next chunk are larger by the same amount.
+struct Consecutive {
+  Product product[kGroups];
+  explicit Consecutive(uint32_t first) {
+    for (int g = 0; g < kGroups; ++g)
+      product[g] = Target::multiply(Target::consecutive(first + uint32_t(g * Target::kBlocks)),
+                                    Target::digit(kMultiplier0));
+  }
+  GLOROT_INLINE void advance() {
+    GLOROT_UNROLL
+    for (int g = 0; g < kGroups; ++g)
+      product[g] = Target::add(product[g], uint64_t(kMultiplier0) * kChunkBlocks);
+  }
+};
+
+// Blocks one by one: where a counter's lowest digit carries, and vectors would not agree.
+static GLOROT_COLD void scalar_words(const Stream& stream, const uint64_t* blocks, Word* out) {
+  uint32_t words[kChunk];
+  for (int b = 0; b < kChunkBlocks; ++b) {
+    Counter counter = counter_at(stream, blocks[b]);
+    philox4x32(counter, stream.key);
+    std::memcpy(words + 4 * b, counter.digit, sizeof counter.digit);
+  }
+  for (int v = 0; v < kVectors; ++v) out[v] = Target::load(words + v * Target::kLanes);
+}
+
+// One chunk of consecutive blocks, wherever it is.
+static GLOROT_COLD void single_chunk(const Stream& stream, const RoundKeys& keys, uint64_t block,
+                                     Word* out) {
+  const Counter counter = counter_at(stream, block);
+  if (counter.digit[0] <= ~uint32_t(kChunkBlocks - 1))
+    return chunk_words(keys, Prefix(keys, counter), Consecutive(counter.digit[0]).product, out);
+  uint64_t blocks[kChunkBlocks];
+  for (int b = 0; b < kChunkBlocks; ++b) blocks[b] = block + uint64_t(b);
+  scalar_words(stream, blocks, out);
+}
+
+// Calls write(vectors) for `chunks` chunks of consecutive blocks.
+template <class Write>
+static GLOROT_INLINE void each_chunk(const Stream& stream, const RoundKeys& keys, uint64_t block,
+                                     uint64_t chunks, const Write& write) {
+  Word vectors[kVectors];
+  while (chunks) {
+    const Counter counter = counter_at(stream, block);
+    const uint64_t until_carry = (~uint32_t(0) - counter.digit[0] + uint64_t(1)) / kChunkBlocks;
+    if (!until_carry) {
+      single_chunk(stream, keys, block, vectors);
+      write(vectors);
+      --chunks;
+      block += kChunkBlocks;
+      continue;
+    }
+    const uint64_t here = chunks < until_carry ? chunks : until_carry;
+    const Prefix prefix(keys, counter);
+    Consecutive blocks(counter.digit[0]);
+    for (uint64_t i = 0; i < here; ++i, blocks.advance()) {
+      chunk_words(keys, prefix, blocks.product, vectors);
+      write(vectors);
+    }
+    chunks -= here;
+    block += here * kChunkBlocks;
+  }
+}
+
+// Draws the words of listed blocks, kChunkBlocks at a time.
+class List {
+ public:
+  List(const Stream& stream, const BlockList& list)
+      : stream_(stream), keys_(stream.key), prefix_(keys_, counter_at(stream, list.smallest)) {
+    // Blocks are below 2**61, so only a stream of TensorFlow's can start so high that one carries
+    // into the counter's third digit.
+    const bool carries = stream.counter_lo > ~list.largest;
+    const uint64_t first = stream.counter_lo + list.smallest, last = stream.counter_lo + list.largest;
+    alike_ = !carries && first >> 32 == last >> 32;
+  }
+
+  GLOROT_INLINE void chunk(const uint64_t* blocks, Word* out) const {
+    if (!alike_) return scalar_words(stream_, blocks, out);
+    const Digit base = Target::digit(uint32_t(stream_.counter_lo));
+    Product first[kGroups];
+    GLOROT_UNROLL
+    for (int g = 0; g < kGroups; ++g)
+      first[g] = Target::multiply(
+          Target::add(Target::low_digits(blocks + g * Target::kBlocks), base),
+          Target::digit(kMultiplier0));
+    chunk_words(keys_, prefix_, first, out);
+  }
+
+ private:
+  Stream stream_;
+  RoundKeys keys_;
+  Prefix prefix_;
+  bool alike_;  // the counters differ in their lowest digit alone
+};
