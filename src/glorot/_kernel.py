@@ -29,11 +29,25 @@ _LAW_STRUCT = struct.Struct("<4I6d5Q")
 _NO_BOUNDS = (-math.inf, math.inf)
 
 
+class _Unusable:
+    """Stands where the kernel would: each use of it raises what is wrong with GLOROT_TARGET.
+
+    So `import glorot` never fails, and the command line can tell the error in one line.
+    """
+
+    def __init__(self, error: str) -> None:
+        self._error = error
+
+    def __getattr__(self, name: str) -> Any:
+        raise ValueError(self._error)
+
+
 def load_native() -> Any:
     """The compiled kernel, or None where the package was installed without a compiler.
 
     GLOROT_TARGET forces an instruction set (avx512, avx2, neon, portable) or, with `reference`,
-    the NumPy code; asking for one that is not there is an error, never a silent change.
+    the NumPy code; asking for one that is not there is an error at first use, never a silent
+    change.
     """
     wanted = os.environ.get("GLOROT_TARGET", "")
     if wanted == "reference":
@@ -42,11 +56,16 @@ def load_native() -> Any:
         native = importlib.import_module("glorot._native")
     except ImportError:
         if wanted:
-            raise ImportError(
-                f"GLOROT_TARGET={wanted} needs the compiled kernel, and this installation has "
+            return _Unusable(
+                f"GLOROT_TARGET={wanted!r} needs the compiled kernel, and this installation has "
                 "none. Reinstall glorot where a C++20 compiler is found, or unset GLOROT_TARGET."
-            ) from None
+            )
         return None
+    if wanted and wanted not in native.targets():
+        return _Unusable(
+            f"GLOROT_TARGET={wanted!r} cannot run here. This machine has "
+            f"{', '.join(native.targets())} and reference (the NumPy code); unset it for the first."
+        )
     if wanted:
         native.set_target(wanted)
     return native
@@ -60,12 +79,25 @@ def target() -> str:
     return str(_native.target()) if _native is not None else "reference"
 
 
+MOST_THREADS = 1024
+
+
 @functools.cache
 def _threads_allowed(setting: str) -> int:
-    if setting:
-        if not setting.isdecimal() or int(setting) < 1:
-            raise ValueError(f"GLOROT_THREADS must be a positive whole number, got {setting!r}.")
-        return int(setting)
+    if not setting:
+        return min(usable_cpus(), MOST_THREADS)
+    digits = setting.lstrip("0")
+    if not setting.isdecimal() or len(digits) > 4 or not 1 <= int(setting) <= MOST_THREADS:
+        shown = setting if len(setting) <= 20 else f"{setting[:20]}..."
+        raise ValueError(
+            f"GLOROT_THREADS must be a whole number from 1 to {MOST_THREADS}, got {shown!r}. "
+            "Unset it to use every CPU that this process may run on."
+        )
+    return int(setting)
+
+
+def usable_cpus() -> int:
+    """How many CPUs this process may run on."""
     if hasattr(os, "sched_getaffinity"):
         return len(os.sched_getaffinity(0))
     return os.cpu_count() or 1
@@ -74,6 +106,12 @@ def _threads_allowed(setting: str) -> int:
 def allowed_threads() -> int:
     """How many threads a fill may use: GLOROT_THREADS, else the CPUs this process may run on."""
     return _threads_allowed(os.environ.get("GLOROT_THREADS", ""))
+
+
+def check_environment() -> None:
+    """Raise now what a fill would raise of GLOROT_TARGET and GLOROT_THREADS."""
+    target()
+    allowed_threads()
 
 
 @functools.lru_cache(maxsize=4096)

@@ -2,6 +2,7 @@
 """The command line: what it prints, where, and its exit codes."""
 
 import json
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -364,3 +365,23 @@ def test_version_refuses_bad_settings(monkeypatch):
     result = invoke("--version")
     assert result.exit_code == 1
     assert result.stderr.startswith("glorot: GLOROT_THREADS must be")
+
+
+def test_a_target_that_is_none_is_one_line(shapes, tmp_path):
+    """GLOROT_TARGET is read when glorot is imported, and still no command ends in a traceback."""
+    for arguments in (
+        ["--version"],
+        ["sample", "he_normal", "3", "3", "--seed", "0"],
+        ["init", shapes, *RECIPE, "--out", tmp_path / "out"],
+        ["verify", tmp_path, *RECIPE],
+    ):
+        result = subprocess.run(
+            [sys.executable, "-m", "glorot", *map(str, arguments)],
+            env={**os.environ, "GLOROT_TARGET": "foo"},
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        assert (result.returncode, result.stdout, result.stderr.count("\n")) == (1, "", 1)
+        assert result.stderr.startswith("glorot: GLOROT_TARGET='foo' cannot run here. This machine")
+    assert not (tmp_path / "out").exists()

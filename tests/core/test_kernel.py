@@ -274,17 +274,40 @@ def test_the_environment_forces_the_target(target):
 
 
 def test_a_target_that_cannot_run_is_refused():
-    """GLOROT_TARGET naming another machine's code is an error that lists this machine's."""
-    found = run_python("import glorot; glorot.config()", GLOROT_TARGET="vax")
-    assert found.returncode != 0
-    assert 'target "vax" cannot run here; this machine has:' in found.stderr
-
-
-@pytest.mark.parametrize("setting", ["0", "two", "-1", "1.5"])
-def test_bad_thread_counts_are_refused(setting):
-    """GLOROT_THREADS must be a positive whole number."""
-    found = run_python(
-        "import glorot, numpy; glorot.Ones()((2,)); glorot.HeNormal(seed=1)((3, 3))",
-        GLOROT_THREADS=setting,
+    """GLOROT_TARGET naming another machine's code: each use is an error, `import glorot` is not."""
+    code = "import glorot; print('imported'); glorot.HeNormal(seed=1)((3, 3))"
+    found = run_python(code, GLOROT_TARGET="vax")
+    assert (found.returncode, found.stdout) == (1, "imported\n")
+    assert found.stderr.endswith(
+        f"ValueError: GLOROT_TARGET='vax' cannot run here. This machine has {', '.join(TARGETS)} "
+        "and reference (the NumPy code); unset it for the first.\n"
     )
-    assert f"GLOROT_THREADS must be a positive whole number, got '{setting}'" in found.stderr
+
+
+def test_a_target_without_the_compiled_kernel_is_refused(monkeypatch):
+    """An installation without a compiler has no avx2 to force."""
+    monkeypatch.setitem(sys.modules, "glorot._native", None)
+    monkeypatch.setenv("GLOROT_TARGET", "avx2")
+    with pytest.raises(ValueError, match="GLOROT_TARGET='avx2' needs the compiled kernel"):
+        _kernel.load_native().target()
+    monkeypatch.setenv("GLOROT_TARGET", "")
+    assert _kernel.load_native() is None
+
+
+@pytest.mark.parametrize(
+    "setting", ["0", "two", "-1", "1.5", " 2", "1025", "2147483648", "1" * 5000, "0x10"]
+)
+def test_bad_thread_counts_are_refused(setting, monkeypatch):
+    """GLOROT_THREADS must be a whole number from 1 to 1024; a long text is cut short."""
+    monkeypatch.setenv("GLOROT_THREADS", setting)
+    with pytest.raises(ValueError, match="GLOROT_THREADS must be a whole number") as refusal:
+        _kernel.fill(np.empty(3, np.float32), LAWS["uniform"], _stream.stream(1, "x"))
+    shown = setting if len(setting) < 20 else "1" * 20 + "..."
+    assert f"from 1 to 1024, got '{shown}'. Unset it" in str(refusal.value)
+
+
+@pytest.mark.parametrize(("setting", "expected"), [("1", 1), ("1024", 1024), ("007", 7)])
+def test_thread_counts_that_are_allowed(setting, expected, monkeypatch):
+    """1 and 1024 are the ends of the range."""
+    monkeypatch.setenv("GLOROT_THREADS", setting)
+    assert _kernel.allowed_threads() == expected

@@ -22,6 +22,7 @@ Array = np.ndarray[Any, np.dtype[Any]]
 
 DEFAULT_BLOCK_BYTES = 8 << 20
 _PAGE = 4096
+_EXTRA_BYTES = 1 << 30
 # A block is computed in pieces that stay in a core's cache until they are measured.  Below twice
 # 256 KiB the kernel does not split a fill over threads, which are busy with blocks of their own.
 _PIECE_BYTES = 500 << 10
@@ -82,21 +83,30 @@ def moments(values: Array) -> tuple[float, float]:
 
 
 class Buffers:
-    """The memory of the threads: as many buffers as threads, `ways` arrays in each."""
+    """The memory of the threads: `ways` arrays of `nbytes` for each that works at the time.
+
+    A thread for each CPU always gets its own. More threads, which GLOROT_THREADS can ask for, get
+    theirs while all fit in 1 GiB, and otherwise wait their turn: with more than enough threads to
+    keep the disk busy, more memory buys nothing.
+    """
 
     def __init__(self, threads: int, nbytes: int, ways: int) -> None:
-        self._free: queue.SimpleQueue[Array] = queue.SimpleQueue()
-        self._nbytes = nbytes
-        for _ in range(threads):
-            self._free.put(np.empty((ways, nbytes), np.uint8))
+        self._shape = (ways, nbytes)
+        fit = _EXTRA_BYTES // max(1, ways * nbytes)
+        # Last in, first out: what is made was needed, and what was used last is still in cache.
+        self._free: queue.LifoQueue[Array | None] = queue.LifoQueue()
+        for _ in range(min(threads, max(fit, _kernel.usable_cpus()))):
+            self._free.put(None)  # made when it is taken
 
     def run(self, block: Block, work: Callable[..., Any]) -> Any:
         """Call work(array, ...) with arrays of the block's dtype and count."""
         memory = self._free.get()
         try:
+            if memory is None:
+                memory = np.empty(self._shape, np.uint8)
             room = memory
-            if block.nbytes > self._nbytes:  # a whole tensor
-                room = np.empty((len(memory), block.nbytes), np.uint8)
+            if block.nbytes > self._shape[1]:  # a whole tensor
+                room = np.empty((self._shape[0], block.nbytes), np.uint8)
             dtype = ALL[block.assignment.dtype]
             return work(*(way[: block.nbytes].view(dtype) for way in room))
         finally:

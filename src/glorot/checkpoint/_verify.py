@@ -67,6 +67,7 @@ def verify(
         (False, 'trained', (0, 0))
     """
     begin = time.perf_counter()
+    _kernel.check_environment()
     number = check_seed(seed)
     block_bytes = _check.count("block_size", block_size)
     if not isinstance(recipe, Recipe):

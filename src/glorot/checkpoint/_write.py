@@ -89,6 +89,7 @@ def write(
         (('model.safetensors',), 12)
     """
     begin = time.perf_counter()
+    _kernel.check_environment()
     number = check_seed(seed)
     if not os.fspath(out_dir):
         raise ValueError(
