@@ -4,7 +4,9 @@
 import math
 import numbers
 import operator
+import os
 from collections.abc import Mapping, Sequence, Set
+from pathlib import Path
 from typing import Any
 
 MOST_AXES = 64  # of a NumPy array
@@ -77,6 +79,30 @@ def count(argument: str, value: object) -> int:
     if int(value) >= MOST_ELEMENTS:
         raise ValueError(f"`{argument}` must be below 2**63, got {show(value)}.")
     return int(value)
+
+
+def path(argument: str, value: object, *, needed: str = "a path") -> Path:
+    """Return `value` as a `Path`."""
+    try:
+        text = os.fspath(value)  # type: ignore[call-overload]
+    except TypeError:
+        text = None
+    if not isinstance(text, str):
+        raise TypeError(
+            f"`{argument}` must be {needed}, got {show(value)} of {type(value).__name__}."
+        )
+    if not text:
+        raise ValueError(f"`{argument}` must be {needed}, got an empty one. Give '.' for here.")
+    return Path(text)
+
+
+def flag(argument: str, value: object) -> bool:
+    """Return `value` if it is True or False: any other might be read as the wrong one."""
+    if not isinstance(value, bool):
+        raise TypeError(
+            f"`{argument}` must be True or False, got {show(value)} of {type(value).__name__}."
+        )
+    return value
 
 
 def choice(argument: str, value: object, choices: Sequence[str]) -> str:

@@ -3,7 +3,6 @@
 
 import json
 import math
-import shutil
 
 import numpy as np
 import pytest
@@ -53,12 +52,6 @@ def written(tmp_path_factory):
     folder = tmp_path_factory.mktemp("written")
     write(SHAPES, RECIPE, folder, seed=42)
     return folder
-
-
-@pytest.fixture
-def copy(written, tmp_path):
-    """A copy of it."""
-    return shutil.copytree(written, tmp_path / "copy")
 
 
 def test_values_are_the_initializers(written):
@@ -165,6 +158,10 @@ def test_shapes_of_a_checkpoint(written, tmp_path):
     (tmp_path / "shapes.json").write_text(json.dumps(SHAPES))
     write(str(tmp_path / "shapes.json"), RECIPE, tmp_path / "b", seed=42)
     assert contents(tmp_path / "b") == contents(written)
+    for path in (tmp_path / "shapes.json", str(tmp_path / "shapes.json")):
+        assert read_shapes(path) == glorot.recipe.parse_shapes(SHAPES)
+    with pytest.raises(TypeError, match=r"`path` must be a path, got 3 of int"):
+        read_shapes(3)
     (tmp_path / "bad.json").write_text('{"w": {"size": [1]}}')
     with pytest.raises(ValueError, match=r"bad\.json: 'w' in `shapes`"):
         write(tmp_path / "bad.json", RECIPE, tmp_path / "c", seed=42)
@@ -216,10 +213,20 @@ def test_dtype_override(tmp_path):
         ({"block_size": 0}, ValueError, r"`block_size` must be at least 1"),
         ({"block_size": 1.5}, TypeError, r"`block_size` must be a whole number"),
         ({"shapes": "absent.json"}, FileNotFoundError, r"absent.json"),
+        ({"shapes": 5}, TypeError, r"`shapes` must be a mapping .* path .*, got 5 of int"),
+        ({"shapes": [("w", (2,))]}, TypeError, r"`shapes` must be a mapping .* of list"),
+        ({"shapes": b"x.json"}, TypeError, r"`shapes` must be a mapping .* of bytes"),
+        ({"recipe": None}, TypeError, r"`recipe` must be a glorot.Recipe, .*got None of NoneType"),
+        ({"recipe": RECIPE_ONES.rules}, TypeError, r"`recipe` must be a glorot.Recipe, .* tuple"),
+        ({"out_dir": None}, TypeError, r"`out_dir` must be the path of a folder, got None"),
+        ({"out_dir": b"out"}, TypeError, r"`out_dir` must be the path of a folder, got b'out'"),
+        ({"force": "no"}, TypeError, r"`force` must be True or False, got 'no' of str"),
+        ({"resume": 1}, TypeError, r"`resume` must be True or False, got 1 of int"),
+        ({"progress": 3}, TypeError, r"`progress` must be None or a function .*, got 3 of int"),
     ],
 )
 def test_refused_before_anything_is_written(tmp_path, changes, error, text):
-    """Bad arguments leave not even a folder."""
+    """Bad arguments are named, and leave not even a folder."""
     arguments = {"shapes": SHAPES, "recipe": RECIPE, "out_dir": tmp_path / "out", "seed": 1}
     with pytest.raises(error, match=text):
         write(**arguments | changes)
@@ -243,192 +250,6 @@ def test_reference_kernel_writes_the_same(written, tmp_path):
     assert report.tensors[-1].name
 
 
-# --- verify ----------------------------------------------------------------------------------
-
-
-def poke(path, name, index, flip=1):
-    """Flip bits of one element of one tensor in a file."""
-    entry = _layout._header.read(path).tensors[name]
-    size = np.dtype(glorot._dtypes.ALL[entry.dtype]).itemsize
-    with path.open("r+b") as file:
-        file.seek(entry.offset + size * int(np.ravel_multi_index(index, entry.shape)))
-        byte = file.read(1)
-        file.seek(-1, 1)
-        file.write(bytes([byte[0] ^ flip]))
-
-
-def test_equal(written):
-    """A checkpoint as written is equal, as a folder and as a file, with shapes and without."""
-    for path in (written, written / SINGLE):
-        for shapes in (None, SHAPES, written):
-            report = verify(path, RECIPE, 42, shapes=shapes)
-            assert report.equal
-            assert report.problems == ()
-            assert {check.name for check in report.tensors} == set(SHAPES)
-
-
-@given(st.data())
-@settings(deadline=None, max_examples=25)
-def test_one_bit_is_found(written, tmp_path_factory, data):
-    """One flipped bit anywhere is found: its tensor, its index, both values."""
-    folder = shutil.copytree(written, tmp_path_factory.mktemp("poke") / "copy")
-    names = sorted(name for name, spec in SHAPES.items() if math.prod(spec["shape"]))
-    name = data.draw(st.sampled_from(names))
-    index = tuple(data.draw(st.integers(0, n - 1)) for n in SHAPES[name]["shape"])
-    before = safetensors.numpy.load_file(folder / SINGLE)[name]
-    poke(folder / SINGLE, name, index)
-    after = safetensors.numpy.load_file(folder / SINGLE)[name]
-    (check,) = verify(folder, RECIPE, 42, block_size=data.draw(st.integers(500, 9000))).problems
-    alone = math.prod(SHAPES[name]["shape"]) == 1
-    assert (check.name, check.status) == (name, "trained" if alone else "differs")
-    assert (check.index, check.differing) == (index, 1)
-    assert check.expected == float(before[index])
-    assert check.found == float(after[index])
-    assert f"first at {list(index)}: " in check.note
-
-
-def test_first_difference_is_the_first(copy):
-    """Of several differences the one with the smallest index is named, whatever the threads."""
-    for index in ((499, 29), (3, 5), (250, 0)):
-        poke(copy / SINGLE, "embed", index)
-    (check,) = verify(copy, RECIPE, 42, block_size=512).problems
-    assert (check.index, check.differing) == ((3, 5), 3)
-
-
-def test_trained(copy):
-    """A tensor most of whose elements differ looks trained; another seed does too."""
-    tensors = safetensors.numpy.load_file(copy / SINGLE)
-    tensors["embed"] = tensors["embed"] + np.float32(1e-3)
-    safetensors.numpy.save_file(tensors, copy / SINGLE)
-    (check,) = verify(copy, RECIPE, 42).problems
-    assert (check.name, check.status) == ("embed", "trained")
-    statuses = {c.name: c.status for c in verify(copy, RECIPE, 43).tensors}
-    assert statuses["embed"] == statuses["h.0.weight"] == "trained"
-    assert statuses["norm"] == statuses["h.0.bias"] == "equal"  # constants have no seed
-
-
-def test_truncated(copy):
-    """A file cut short is told from one that differs: which tensors, how many bytes."""
-    header = _layout._header.read(copy / SINGLE)
-    entry = header.tensors["out.weight"]
-    with (copy / SINGLE).open("r+b") as file:
-        file.truncate(entry.offset + 100)
-    checks = {check.name: check for check in verify(copy, RECIPE, 42).tensors}
-    assert checks["out.weight"].status == "truncated"
-    assert f"lacks its last {entry.nbytes - 100} bytes" in checks["out.weight"].note
-    assert checks["out.weight"].differing == entry.nbytes // 4 - 25
-    for name, other in header.tensors.items():
-        if name != "out.weight" and other.nbytes:
-            cut = other.offset > entry.offset
-            assert checks[name].status == ("truncated" if cut else "equal")
-
-
-def test_bytes_after_the_end(copy):
-    """Bytes that no tensor owns make it no safetensors file."""
-    with (copy / SINGLE).open("ab") as file:
-        file.write(b"x")
-    with pytest.raises(ValueError, match=r"has 1 bytes more than its header"):
-        verify(copy, RECIPE, 42)
-
-
-def test_missing_extra_shape_dtype(copy):
-    """Against given shapes: what is missing, extra, of another shape or dtype is told apart."""
-    shapes = dict(SHAPES, more={"shape": [3], "dtype": "float32"})
-    shapes["embed"] = {"shape": [30, 500], "dtype": "float32"}
-    shapes["h.1.weight"] = {"shape": [300, 100], "dtype": "float32"}
-    del shapes["none"]
-    report = verify(copy, RECIPE, 42, shapes=shapes)
-    assert {c.name: (c.status, c.note) for c in report.problems} == {
-        "more": ("missing", "`shapes` names it"),
-        "none": ("extra", "`shapes` does not name it"),
-        "embed": ("shape", "shape (500, 30), not (30, 500)"),
-        "h.1.weight": ("dtype", "dtype float64, not float32"),
-    }
-    assert not report.equal
-    assert json.loads(json.dumps(report.as_dict()))["equal"] is False
-
-
-def test_rules_tell_what_is_missing_and_extra(copy):
-    """Without shapes, a rule that finds nothing and a tensor without a rule are problems."""
-    rules = [rule for rule in RECIPE.rules if rule.pattern != "*"]
-    recipe = Recipe([*rules, Rule("none", None), Rule("head", "ones")])
-    report = verify(copy, recipe, 42)
-    assert {c.name: (c.status, c.note) for c in report.problems} == {
-        "embed": ("extra", "no rule matches it"),
-        "none": ("extra", "the recipe leaves it out"),
-        "head": ("missing", "the rule with this pattern finds no tensor"),
-    }
-
-
-def test_shards_and_their_index(tmp_path):
-    """A lost shard, and a tensor in another shard than the index says, are told."""
-    write(SHAPES, RECIPE, tmp_path, seed=42, max_shard_size=100_000)
-    index = json.loads((tmp_path / INDEX).read_text())
-    lost = index["weight_map"]["h.1.weight"]
-    (tmp_path / lost).rename(tmp_path / "kept")
-    problems = {c.name: c for c in verify(tmp_path, RECIPE, 42, shapes=SHAPES).problems}
-    assert set(problems) == {n for n, file in index["weight_map"].items() if file == lost}
-    assert problems["h.1.weight"].status == "missing"
-    assert problems["h.1.weight"].note == f"the index puts it in {lost}"
-    (tmp_path / "kept").rename(tmp_path / lost)
-    assert verify(tmp_path, RECIPE, 42).equal
-    del index["weight_map"]["norm"]
-    (tmp_path / INDEX).write_text(json.dumps(index))
-    (check,) = verify(tmp_path, RECIPE, 42, shapes=SHAPES).problems
-    assert (check.name, check.status) == ("norm", "extra")
-
-
-def test_verify_refuses(written, tmp_path):
-    """Nothing to verify, or bad arguments, raise."""
-    with pytest.raises(FileNotFoundError, match=r"holds neither"):
-        verify(tmp_path, RECIPE, 42)
-    with pytest.raises(ValueError, match=r"seed"):
-        verify(written, RECIPE, 2**64)
-    with pytest.raises(ValueError, match=r"`block_size`"):
-        verify(written, RECIPE, 42, block_size=0)
-
-
-@pytest.mark.parametrize("change", ["missing", "shape", "dtype"])
-def test_verify_knows_what_was_written(change, tmp_path):
-    """A file that lost a tensor, or has one of another shape or dtype, is not equal, although all
-    that it holds is what the recipe gives: its metadata says what was written."""
-    shapes = {"a": (4, 3), "b": (5, 2)}
-    write(shapes, RECIPE_ONES, tmp_path, seed=1)
-    assert verify(tmp_path, RECIPE_ONES, 1).equal
-    with safetensors.safe_open(tmp_path / SINGLE, "np") as file:
-        metadata = file.metadata()
-    b = {"missing": None, "shape": np.ones((2, 5), "f4"), "dtype": np.ones((5, 2), "f8")}[change]
-    tensors = {"a": np.ones((4, 3), "f4")} | ({} if b is None else {"b": b})
-    safetensors.numpy.save_file(tensors, tmp_path / SINGLE, metadata)
-    report = verify(tmp_path, RECIPE_ONES, 1)
-    assert not report.equal
-    assert "not the 2 that were written: tensors are missing, extra or of another" in report.note
-    assert not verify(tmp_path, RECIPE_ONES, 1, shapes=shapes, dtype="float32").equal
-
-
-def test_verify_says_when_it_cannot_know(tmp_path):
-    """Of a checkpoint made by something else, only the tensors there are checked; none is not
-    equal."""
-    safetensors.numpy.save_file({"a": np.ones((4, 3), "f4")}, tmp_path / SINGLE)
-    report = verify(tmp_path, RECIPE_ONES, 1)
-    assert report.equal
-    assert (
-        "checked only the 1 tensors there; give --shapes to check that none is missing"
-        in report.note
-    )
-    safetensors.numpy.save_file({}, tmp_path / SINGLE)
-    report = verify(tmp_path, RECIPE_ONES, 1)
-    assert not report.equal
-
-
-def test_verify_takes_the_dtype_of_the_write(tmp_path):
-    """What was written with a dtype verifies with the same shapes and dtype."""
-    shapes = {"a": {"shape": (4, 3), "dtype": "float32"}}
-    write(shapes, RECIPE_ONES, tmp_path, seed=1, dtype="bfloat16")
-    assert verify(tmp_path, RECIPE_ONES, 1, shapes=shapes, dtype="bfloat16").equal
-    assert verify(tmp_path, RECIPE_ONES, 1, shapes=shapes).problems[0].status == "dtype"
-
-
 def test_write_refuses_what_readers_refuse(tmp_path):
     """Too large a shard size, too many axes, no folder, or a folder in a file's place: refused
     before anything is computed or written."""
@@ -437,7 +258,7 @@ def test_write_refuses_what_readers_refuse(tmp_path):
         write({"a": (2,)}, RECIPE_ONES, out, seed=1, max_shard_size="9" * 400)
     with pytest.raises(ValueError, match=r"64"):
         write({"a": (1,) * 65}, RECIPE_ONES, out, seed=1)
-    with pytest.raises(ValueError, match=r"`out_dir` must be the path of a folder"):
+    with pytest.raises(ValueError, match=r"`out_dir` must be the path of a folder, got an empty"):
         write({"a": (2,)}, RECIPE_ONES, "", seed=1)
     assert not out.exists()
     (out / SINGLE).mkdir(parents=True)

@@ -121,60 +121,6 @@ def test_resume_never_changes_a_finished_file(tmp_path, whole, at):
     assert contents(tmp_path) == {SINGLE: bytes(data)}
 
 
-@pytest.mark.parametrize("first", [{}, SHARDED])
-@pytest.mark.parametrize("second", [{}, SHARDED, {"max_shard_size": 100_000}])
-def test_replacing_needs_force(tmp_path, first, second):
-    """A checkpoint is kept without `force`; with it nothing of the old remains."""
-    write(SHAPES, RECIPE, tmp_path, seed=1, **first)
-    (tmp_path / "notes.txt").write_text("kept")
-    (tmp_path / "model-00009-of-00009.safetensors").write_text("kept: no index names it")
-    before = contents(tmp_path)
-    with pytest.raises(FileExistsError, match=r"is there already. Give `force`"):
-        write(SHAPES, RECIPE, tmp_path, seed=42, **second)
-    with pytest.raises(FileExistsError, match=r"--force"):
-        write(SHAPES, RECIPE, tmp_path, seed=42, resume=True, **second)
-    assert contents(tmp_path) == before
-    write(SHAPES, RECIPE, tmp_path, seed=42, force=True, **second)
-    assert verify(tmp_path, RECIPE, 42, shapes=SHAPES).equal
-    fresh = tmp_path / "fresh"
-    write(SHAPES, RECIPE, fresh, seed=42, **second)
-    kept = {"notes.txt", "model-00009-of-00009.safetensors"}
-    new = contents(fresh)
-    for path in fresh.iterdir():
-        path.unlink()
-    fresh.rmdir()
-    after = contents(tmp_path)
-    assert after.keys() - kept == new.keys()
-    assert {name: after[name] for name in new} == new
-    assert {name: after[name] for name in kept} == {name: before[name] for name in kept}
-
-
-def test_force_ignores_what_an_index_makes_up(tmp_path):
-    """Only shards are removed, and only in the folder: an index cannot name victims."""
-    outside = tmp_path / "model-00001-of-00002.safetensors"
-    victim = tmp_path / "out" / "victim.safetensors"
-    victim.parent.mkdir()
-    for path in (outside, victim):
-        path.write_text("kept")
-    for file in ("victim.safetensors", "../model-00001-of-00002.safetensors"):
-        (victim.parent / INDEX).write_text(json.dumps({"weight_map": {"w": file}}))
-        write(SHAPES, RECIPE, victim.parent, seed=1, force=True)
-        assert outside.read_text() == victim.read_text() == "kept"
-        assert not (victim.parent / INDEX).exists()
-
-
-def test_force_keeps_the_old_until_the_new_is_complete(tmp_path, whole):
-    """Cut off while replacing, the old checkpoint still stands; force takes it up again."""
-    write(SHAPES, RECIPE, tmp_path, seed=1, **SHARDED)
-    before = contents(tmp_path)
-    cut_off(tmp_path, 0.9, force=True, **SHARDED)
-    assert before.items() <= contents(tmp_path).items()
-    with pytest.raises(FileExistsError, match=r"belongs to another checkpoint.*--force"):
-        write(SHAPES, RECIPE, tmp_path, seed=42, resume=True, **SHARDED)
-    write(SHAPES, RECIPE, tmp_path, seed=42, resume=True, force=True, **SHARDED)
-    assert contents(tmp_path) == whole[1]
-
-
 def test_leftovers_of_another_sharding_go(tmp_path, whole):
     """Partial files of other shards are removed by resume and by force."""
     for option in ("resume", "force"):
@@ -189,11 +135,15 @@ if os.name == "posix":
     def test_two_writers(tmp_path):
         """A second writer in the same folder is refused while the first is at work."""
 
+        refused = []
+
         def second(done, total):
-            with pytest.raises(FileExistsError, match=r"another process is writing"):
+            with pytest.raises(FileExistsError, match=r"another process is writing") as caught:
                 write(SHAPES, RECIPE, tmp_path, seed=42, resume=True)
+            refused.append(caught)
 
         write(SHAPES, RECIPE, tmp_path, seed=42, progress=second)
+        assert len(refused) == len(SHAPES)
         assert verify(tmp_path, RECIPE, 42).equal
 
 
@@ -225,8 +175,9 @@ def test_failing_disk_keeps_what_can_be_resumed(tmp_path, monkeypatch, whole):
 
     with monkeypatch.context() as patch:
         patch.setattr(_files, "write_at", failing)
-        with pytest.raises(OSError, match=os.strerror(errno.EIO)):
+        with pytest.raises(OSError, match=os.strerror(errno.EIO)) as failed:
             write(SHAPES, RECIPE, tmp_path, seed=42)
+        assert failed.value.filename == str(tmp_path / SINGLE)
     assert list(contents(tmp_path)) == [f".{SINGLE}.partial"]
     write(SHAPES, RECIPE, tmp_path, seed=42, resume=True)
     assert contents(tmp_path) == whole[0]
@@ -237,9 +188,24 @@ def test_space_is_checked_first(tmp_path, monkeypatch):
     usage = type("usage", (), {"free": 1000})
     monkeypatch.setattr(_write.shutil, "disk_usage", lambda path: usage)
     monkeypatch.setattr(_files, "take_space", None)
-    with pytest.raises(OSError, match=r"\(1000 bytes are free\): the checkpoint needs \d+ bytes"):
-        write(SHAPES, RECIPE, tmp_path, seed=42)
-    assert contents(tmp_path) == {}
+    for folder in (tmp_path, tmp_path / "new", tmp_path / "new" / "and" / "deep"):
+        with pytest.raises(
+            OSError, match=r"\(1000 bytes are free\): the checkpoint needs \d+ byte"
+        ):
+            write(SHAPES, RECIPE, folder, seed=42)
+        assert list(tmp_path.iterdir()) == []
+
+
+def test_folders_that_were_there_stay(tmp_path):
+    """Of a write that fails only what it made goes, and only while it is empty."""
+    (tmp_path / "there").mkdir()
+    for folder in (tmp_path / "there", tmp_path / "there" / "new"):
+        (folder / SINGLE).mkdir(parents=True)
+        with pytest.raises(FileExistsError, match="is a folder where a file goes"):
+            write(SHAPES, RECIPE, folder, seed=42)
+        assert (folder / SINGLE).is_dir()
+    cut_off(tmp_path / "cut", 0.5)
+    assert list(contents(tmp_path / "cut")) == [f".{SINGLE}.partial"]
 
 
 if os.name == "posix":
@@ -256,7 +222,7 @@ if os.name == "posix":
         assert result.returncode == 1
         assert len(result.stderr.splitlines()) == 1
         assert "the checkpoint needs" in result.stderr
-        assert contents(tmp_path / "out") == {}
+        assert not (tmp_path / "out").exists()
 
 
 def test_systems_without_positioned_io(tmp_path, monkeypatch, whole):
@@ -350,7 +316,7 @@ def test_links_are_not_written_through(link, name, tmp_path):
     getattr(out / f".{name}.partial", link)(victim)
     sizes = {} if name == SINGLE else {"max_shard_size": 16}
     shapes = {"a": (4,), "b": (4,), "c": (4,)}
-    with pytest.raises(FileExistsError, match=r"is a link, or no plain file"):
+    with pytest.raises(FileExistsError, match=rf"{name} cannot be begun: .* is a link, or no"):
         write(shapes, Recipe([Rule("*", "ones")]), out, seed=1, resume=True, **sizes)
     assert victim.read_bytes() == b"precious"
     write(shapes, Recipe([Rule("*", "ones")]), out, seed=1, force=True, **sizes)

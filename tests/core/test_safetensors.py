@@ -27,8 +27,10 @@ def test_literal_bytes(tmp_path):
     plan = hashlib.sha256(b'[["a",[1,2],"float32"],["b",[2],"float16"]]').hexdigest()
     text = (
         b'{"__metadata__":{"format":"pt","glorot.recipe":"%s","glorot.seed":"7",'
-        b'"glorot.stream":"1","glorot.plan":"%s","glorot.tensors":"2"},"a":{"dtype":"F32","shape":[1,2],"data_offsets":[0,8]},'
-        b'"b":{"dtype":"F16","shape":[2],"data_offsets":[8,12]}}'
+        b'"glorot.stream":"1","glorot.plan":"%s","glorot.tensors":"2",'
+        b'"glorot.shapes":"{\\"b\\":{\\"shape\\":[2],\\"dtype\\":\\"float16\\"},'
+        b'\\"a\\":{\\"shape\\":[1,2],\\"dtype\\":\\"float32\\"}}"},'
+        b'"a":{"dtype":"F32","shape":[1,2],"data_offsets":[0,8]},"b":{"dtype":"F16","shape":[2],"data_offsets":[8,12]}}'
     ) % (recipe.fingerprint.encode(), plan.encode())
     text += b" " * (-len(text) % 8)
     expected = len(text).to_bytes(8, "little") + text + b"\0\0\x80\x3f" * 2 + b"\0" * 4
@@ -89,6 +91,10 @@ def entry(dtype="F32", shape=(2,), offsets=(0, 8), **more):
     [
         ([], r"must be a JSON object"),
         ({"__metadata__": {"a": 1}}, r"__metadata__ must map strings to strings"),
+        ({"__metadata__": []}, r"__metadata__ must map strings to strings"),
+        ({"__metadata__": {"a": "\ud800"}}, r"strings that UTF-8 can encode"),
+        ({"__metadata__": {"\ud800": "a"}}, r"strings that UTF-8 can encode"),
+        ({"\ud800": entry()}, r"which holds a lone surrogate"),
         ({"w": 3}, r"'w' must have dtype, shape and data_offsets"),
         ({"w": entry(x=1)}, r"'w' must have dtype, shape and data_offsets, and nothing else"),
         ({"w": entry(dtype="C64")}, r"'w' has the dtype 'C64', which is none of BOOL"),
@@ -145,6 +151,43 @@ def test_header_must_be_json(tmp_path, text):
     path.write_bytes(len(text).to_bytes(8, "little") + text)
     with pytest.raises(ValueError, match=r"the header (cannot be read|must be|is nested)"):
         read_shapes(path)
+
+
+ENCODINGS = ["utf-8-sig", "utf-16", "utf-16-le", "utf-16-be", "utf-32", "utf-32-le", "utf-32-be"]
+
+
+@pytest.mark.parametrize("encoding", ENCODINGS)
+def test_text_must_be_plain_utf_8(tmp_path, encoding):
+    """A header, an index, a shapes file or a recipe in another encoding, which Python's JSON
+    reader would guess, is refused; the library refuses such headers too."""
+    needed = r"must begin without a byte order mark|must be UTF-8 text|cannot be read as JSON"
+    text = json.dumps({"w": entry()}).encode(encoding)
+    path = tmp_path / "text.safetensors"
+    path.write_bytes(len(text).to_bytes(8, "little") + text + b"\0" * 8)
+    with pytest.raises(safetensors.SafetensorError):
+        safetensors.safe_open(path, "np")
+    with pytest.raises(ValueError, match=needed):
+        read_shapes(path)
+    index = json.dumps({"weight_map": {"w": path.name}}).encode(encoding)
+    (tmp_path / "model.safetensors.index.json").write_bytes(index)
+    with pytest.raises(ValueError, match=needed):
+        read_shapes(tmp_path)
+    shapes = tmp_path / "shapes.json"
+    shapes.write_bytes(json.dumps({"w": {"shape": [2]}}).encode(encoding))
+    with pytest.raises(ValueError, match=needed):
+        read_shapes(shapes)
+    recipe = tmp_path / "recipe.json"
+    recipe.write_bytes(MANY.to_json().encode(encoding))
+    with pytest.raises(ValueError, match=needed):
+        glorot.recipe.load(recipe)
+
+
+def test_metadata_may_be_null(tmp_path):
+    """The library reads null as no metadata."""
+    text = json.dumps({"__metadata__": None, "w": entry()}).encode()
+    path = tmp_path / "null.safetensors"
+    path.write_bytes(len(text).to_bytes(8, "little") + text + b"\0" * 8)
+    assert safetensors.numpy.load_file(path).keys() == read_shapes(path).keys() == {"w"}
 
 
 def test_empty_and_absent(tmp_path):

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 _BINARY = getattr(os, "O_BINARY", 0)  # Windows alone has it
+PARTIAL = ".partial"
 READ = os.O_RDONLY | _BINARY
 CREATE = os.O_RDWR | os.O_CREAT | _BINARY
 _seek_lock = threading.Lock()  # for systems without pread: the offset of a file is shared
@@ -19,20 +20,40 @@ _seek_lock = threading.Lock()  # for systems without pread: the offset of a file
 FULL = {errno.ENOSPC, errno.EFBIG, getattr(errno, "EDQUOT", errno.ENOSPC)}
 
 
+def partial_path(path: Path) -> Path:
+    """Return where the file of this path is written before it is complete."""
+    return path.with_name(f".{path.name}{PARTIAL}")
+
+
+@contextlib.contextmanager
+def naming(path: Path) -> Iterator[None]:
+    """Let errors of the system name this path, the user's, and not the hidden file beside it."""
+    try:
+        yield
+    except OSError as error:
+        if error.errno is None:  # our own, whose text says all
+            raise
+        raise OSError(error.errno, error.strerror, str(path)) from None
+
+
 def open_partial(path: Path) -> int:
-    """Open a file that is to be written, and never another one through a link that stands there.
+    """Open the hidden file in which the file of this path is begun, and never another one through
+    a link that stands there.
 
     Raises:
         FileExistsError: something else than a plain file of one name is there.
     """
+    hidden = partial_path(path)
     refusal = FileExistsError(
-        f"{path} is a link, or no plain file, and is not written to. Remove it first."
+        f"{path} cannot be begun: the hidden file {hidden.name} beside it is a link, or no plain "
+        "file, and is not written to. Remove that first."
     )
-    if path.is_symlink():
+    if hidden.is_symlink():
         raise refusal
     flags = CREATE | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0)
     try:
-        fd = os.open(path, flags, 0o666)
+        with naming(path):
+            fd = os.open(hidden, flags, 0o666)
     except OSError as error:
         if error.errno in (errno.ELOOP, errno.EISDIR):
             raise refusal from None
@@ -84,7 +105,7 @@ def read_at(fd: int, data: Any, offset: int) -> int:
 def take_space(fd: int, size: int) -> None:
     """Give a file its size, and its place on the disk where the system can: a full disk shows now,
     not after hours."""
-    os.truncate(fd, size)
+    os.ftruncate(fd, size)
     if hasattr(os, "posix_fallocate") and size:
         try:
             os.posix_fallocate(fd, 0, size)
@@ -99,6 +120,11 @@ def start_writeback(fd: int, offset: int, size: int) -> None:
         os.posix_fadvise(fd, offset, size, os.POSIX_FADV_DONTNEED)
 
 
+def rename(path: Path, to: Path) -> None:
+    """Give a file another name in its folder, in place of what has that name."""
+    path.replace(to)
+
+
 def sync_folder(folder: Path) -> None:
     """Make the names in a folder last; Windows cannot, and needs no such thing."""
     if os.name == "posix":
@@ -107,6 +133,24 @@ def sync_folder(folder: Path) -> None:
             os.fsync(fd)
         finally:
             os.close(fd)
+
+
+@contextlib.contextmanager
+def made(folder: Path) -> Iterator[None]:
+    """Make a folder, and those above it, for the block; if it fails, none stays that is empty."""
+    missing = []
+    above = folder
+    while not above.exists() and above != above.parent:
+        missing.append(above)
+        above = above.parent
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        yield
+    except BaseException:
+        with contextlib.suppress(OSError):  # the first that is not empty
+            for path in missing:
+                path.rmdir()
+        raise
 
 
 @contextlib.contextmanager

@@ -129,9 +129,11 @@ def read(path: Path) -> Header:
 def _parse(content: Any, start: int) -> Header:
     if not isinstance(content, dict):
         raise ValueError("the header must be a JSON object.")
-    metadata = content.pop(METADATA_KEY, {})
-    if not isinstance(metadata, dict) or not all(isinstance(v, str) for v in metadata.values()):
-        raise ValueError(f"{METADATA_KEY} must map strings to strings.")
+    metadata = content.pop(METADATA_KEY, None)
+    if metadata is None:  # the library takes null for none
+        metadata = {}
+    if not isinstance(metadata, dict) or not all(map(_is_text, (*metadata, *metadata.values()))):
+        raise ValueError(f"{METADATA_KEY} must map strings to strings that UTF-8 can encode.")
     tensors = {check_parameter_name(name): _parse_entry(name, e) for name, e in content.items()}
     end = 0
     for name, entry in sorted(tensors.items(), key=lambda item: (item[1].offset, item[1].nbytes)):
@@ -143,6 +145,13 @@ def _parse(content: Any, start: int) -> Header:
         end += entry.nbytes
     placed = {name: entry._replace(offset=start + entry.offset) for name, entry in tensors.items()}
     return Header(metadata, placed, start + end)
+
+
+def _is_text(value: object) -> bool:
+    try:
+        return isinstance(value, str) and value.encode() is not None
+    except UnicodeEncodeError:  # JSON can spell half a surrogate pair
+        return False
 
 
 def _parse_entry(name: str, content: Any) -> Entry:

@@ -3,21 +3,24 @@
 
 import hashlib
 import json
+import os
 import re
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from glorot import _check
 from glorot.checkpoint import _header
 from glorot.checkpoint._header import Entry
 from glorot.recipe._shapes import TensorSpec, load_json, shapes_from_json
 
 SINGLE = "model.safetensors"
+SHAPES_KEY = "glorot.shapes"
 INDEX = "model.safetensors.index.json"
-PARTIAL = ".partial"
+ASIDE = ".old"
 MOST_FILES = 99_999  # five digits number them
 _SHARD = re.compile(r"model-\d{5}-of-\d{5}\.safetensors")
-_PARTIAL = re.compile(r"\.model(-\d{5}-of-\d{5})?\.safetensors(\.index\.json)?\.partial")
+_HIDDEN = re.compile(r"\.(model(-\d{5}-of-\d{5})?\.safetensors(\.index\.json)?)\.(partial|old)")
 _SIZE = re.compile(r"(\d+(?:\.\d+)?)\s*([kmgt]i?)?b?", re.IGNORECASE)
 _FACTORS = {"": 1, "k": 10**3, "m": 10**6, "g": 10**9, "t": 10**12}
 _FACTORS |= {"ki": 2**10, "mi": 2**20, "gi": 2**30, "ti": 2**40}
@@ -58,7 +61,11 @@ def parse_size(size: int | str | None) -> int | None:
 
 def plan_metadata(tensors: Mapping[str, TensorSpec]) -> dict[str, str]:
     """Return what every file says of the whole checkpoint, so that a lost tensor shows: how many
-    tensors there are, and a fingerprint of their names, shapes and dtypes."""
+    tensors there are, and a fingerprint of their names, shapes and dtypes.
+
+    Of its own tensors a file also keeps the shapes, as a shapes file (`plan`), so that a lost one
+    can be named; the index names those of a lost file.
+    """
     rows = sorted([name, list(spec.shape), spec.dtype] for name, spec in tensors.items())
     text = json.dumps(rows, separators=(",", ":"))
     return {
@@ -90,10 +97,16 @@ def plan(
     files = []
     for number, group in enumerate(groups, 1):
         name = SINGLE if count == 1 else f"model-{number:05d}-of-{count:05d}.safetensors"
-        start, placed = _header.encode(group, metadata)
+        start, placed = _header.encode(group, {**metadata, SHAPES_KEY: shapes_text(group)})
         size = len(start) + sum(entry.nbytes for entry in placed.values())
         files.append(File(name, start, placed, size))
     return files
+
+
+def shapes_text(tensors: Mapping[str, TensorSpec]) -> str:
+    """Return a shapes file of these tensors, as short as it can be."""
+    content = {name: {"shape": spec.shape, "dtype": spec.dtype} for name, spec in tensors.items()}
+    return json.dumps(content, ensure_ascii=False, separators=(",", ":"))
 
 
 def index_text(files: Iterable[File]) -> bytes:
@@ -104,14 +117,25 @@ def index_text(files: Iterable[File]) -> bytes:
     return (json.dumps(content, indent=2, sort_keys=True, ensure_ascii=False) + "\n").encode()
 
 
-def partial_path(folder: Path, name: str) -> Path:
-    """Return where a file is written before it is complete."""
-    return folder / f".{name}{PARTIAL}"
+def aside_path(path: Path) -> Path:
+    """Return where a file of the old checkpoint stands while the new one takes its place."""
+    return path.with_name(f".{path.name}{ASIDE}")
 
 
-def leftovers(folder: Path) -> list[Path]:
-    """Return the files that a write which did not end has left in a folder."""
-    return sorted(path for path in folder.iterdir() if _PARTIAL.fullmatch(path.name))
+class Leftovers(NamedTuple):
+    """The paths of the files that a write which did not end has left unfinished, or aside."""
+
+    partial: list[Path]
+    aside: list[Path]
+
+
+def leftovers(folder: Path) -> Leftovers:
+    """Return what a write which did not end has left in a folder, by the files' final paths."""
+    found = Leftovers([], [])
+    for path in sorted(folder.iterdir()):
+        if match := _HIDDEN.fullmatch(path.name):
+            (found.aside if path.suffix == ASIDE else found.partial).append(folder / match[1])
+    return found
 
 
 def is_shard(name: str) -> bool:
@@ -170,13 +194,26 @@ def find(path: Path) -> Source:
     return Source([path], None)
 
 
-def read_shapes(path: Path) -> dict[str, TensorSpec]:
+def read_shapes(path: str | os.PathLike[str]) -> dict[str, TensorSpec]:
     """Return the shapes and dtypes in a shapes file or, from its headers alone, in a checkpoint.
 
+    Args:
+        path: of a shapes file (`.json`), a .safetensors file, or a checkpoint's folder.
+
     Raises:
+        TypeError: something else than a path.
         ValueError: a file or header that is malformed, or a tensor that two files hold.
         OSError: a file that cannot be read.
+
+    Examples:
+        >>> import glorot, tempfile
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     _ = glorot.checkpoint.write({"w": (4, 3)}, glorot.Recipe(
+        ...         [glorot.Rule("*", "ones")]), folder, seed=42)
+        ...     glorot.checkpoint.read_shapes(folder)
+        {'w': TensorSpec(shape=(4, 3), dtype='float32')}
     """
+    path = _check.path("path", path)
     if path.is_file() and path.name.endswith(".index.json"):
         raise ValueError(f"{path} is an index; give the folder that it is in.")
     if path.is_file() and path.suffix == ".json":

@@ -4,8 +4,9 @@
 from pathlib import Path
 from typing import NamedTuple
 
-from glorot.checkpoint import _layout
-from glorot.checkpoint._layout import INDEX, SINGLE, File, partial_path
+from glorot.checkpoint import _files, _layout
+from glorot.checkpoint._files import partial_path
+from glorot.checkpoint._layout import INDEX, SINGLE, File, aside_path
 
 
 class Places(NamedTuple):
@@ -13,7 +14,7 @@ class Places(NamedTuple):
 
     todo: list[File]  # to write beside their final paths
     finished: list[File]  # there already, to be compared and left
-    obsolete: list[Path]  # rests of other writes, to go first
+    obsolete: list[Path]  # that other writes have begun, to go first
     replaced: list[Path]  # of the old checkpoint, to go when the new one is complete
     resume: bool
 
@@ -21,34 +22,46 @@ class Places(NamedTuple):
 def find_places(folder: Path, files: list[File], *, force: bool, resume: bool) -> Places:
     """Return what to do with `folder`, or refuse to touch what is there.
 
+    Where a write was cut off while the old files stood aside, `force` puts them back first: they
+    stay until the new ones are complete.
+
     Raises:
         FileExistsError: a checkpoint that may not be replaced, or the rest of a write.
     """
     names = {file.name for file in files}
     for name in sorted({*names, SINGLE, INDEX}):
-        for path in (folder / name, partial_path(folder, name)):
-            if path.is_dir():
-                raise FileExistsError(f"{path} is a folder where a file goes. Move it away first.")
-    partials = _layout.leftovers(folder)
-    there = [folder / name for name in sorted({*names, SINGLE, INDEX}) if (folder / name).exists()]
-    if partials and not (force or resume):
+        path = folder / name
+        if path.is_dir():
+            raise FileExistsError(f"{path} is a folder where a file goes. Move it away first.")
+        for hidden in (partial_path(path), aside_path(path)):
+            if hidden.is_dir():
+                raise FileExistsError(
+                    f"{path} cannot be written: {hidden.name} beside it is a folder where a hidden "
+                    "file goes. Move that away first."
+                )
+    left = _layout.leftovers(folder)
+    if (left.partial or left.aside) and not (force or resume):
         raise FileExistsError(
-            f"{partials[0]} is left from a write that did not end. Give `resume` (--resume) to go "
+            f"{folder} holds the rest of a write that did not end. Give `resume` (--resume) to go "
             "on with it, or `force` (--force) to begin anew."
         )
+    if force:
+        for path in left.aside:
+            with _files.naming(path):
+                _files.rename(aside_path(path), path)
+    there = [folder / name for name in sorted({*names, SINGLE, INDEX}) if (folder / name).exists()]
     if there and not (force or resume):
         raise FileExistsError(
             f"{there[0]} is there already. Give `force` (--force) to replace the checkpoint, or "
             "another folder."
         )
-    wanted = {partial_path(folder, name) for name in {*names, INDEX}}
-    obsolete = [path for path in partials if path not in wanted]
+    obsolete = [path for path in left.partial if path.name not in {*names, INDEX}]
     if force:
         return Places(files, [], obsolete, _old(folder, names), resume)
     finished = [file for file in files if (folder / file.name).exists()]
     for path in there:
         same_index = path.name == INDEX and _is_index_of(path, files)
-        both = path.name in names and partial_path(folder, path.name).exists()
+        both = path.name in names and partial_path(path).exists()
         if (path.name not in names and not same_index) or both:
             raise FileExistsError(
                 f"{path} belongs to another checkpoint. Give another folder, or `force` (--force) "
@@ -65,8 +78,7 @@ def _is_index_of(path: Path, files: list[File]) -> bool:
 def _old(folder: Path, names: set[str]) -> list[Path]:
     """The files of the old checkpoint that the new one does not write over.
 
-    Its shards are those that its index names, never what merely looks like one. They go before
-    the index, so that a cut off removal can be taken up again.
+    Its shards are those that its index names, never what merely looks like one.
     """
     old = [folder / SINGLE] if SINGLE not in names else []
     if (folder / INDEX).is_file():

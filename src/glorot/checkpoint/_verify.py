@@ -12,10 +12,10 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from glorot import _check, _kernel
-from glorot import recipe as recipes
 from glorot._dtypes import ALL
 from glorot._stream import STREAM_VERSION, check_seed
 from glorot.checkpoint import _files, _header, _layout
+from glorot.checkpoint._arguments import Progress, check_progress, read_recipe, read_shapes
 from glorot.checkpoint._blocks import (
     DEFAULT_BLOCK_BYTES,
     Array,
@@ -27,8 +27,7 @@ from glorot.checkpoint._blocks import (
 )
 from glorot.checkpoint._header import Entry
 from glorot.checkpoint._report import TensorCheck, VerifyReport
-from glorot.checkpoint._write import Progress
-from glorot.recipe import Assignment, Recipe, TensorSpec, parse_shapes
+from glorot.recipe import Assignment, Recipe, TensorSpec, parse_shapes, shapes_from_json
 
 
 def verify(
@@ -46,10 +45,11 @@ def verify(
     Args:
         path: a .safetensors file, or a folder with model.safetensors or an index.
         recipe, seed: as for `write`.
-        shapes: what the checkpoint should hold, as for `write`. Without it the checkpoint's own
-            names, shapes and dtypes are taken, and compared with the fingerprint of them that
-            `write` puts in every file. A checkpoint made by something else has none: the report's
-            `note` then says that a missing tensor would not show.
+        shapes: what the checkpoint should hold, as for `write`. Without it, what the files say
+            was written: `write` puts the names, shapes and dtypes of a file's tensors in that
+            file, and a fingerprint of all tensors in every one; the index names the tensors of a
+            file that is lost. A checkpoint made by something else says nothing of it: the
+            report's `note` then says that a missing tensor would not show.
         dtype: as for `write`: of all floating tensors, in place of what `shapes` says.
         progress, block_size: as for `write`; memory is bounded by 2 x threads x `block_size`.
 
@@ -69,20 +69,23 @@ def verify(
     begin = time.perf_counter()
     _kernel.check_environment()
     number = check_seed(seed)
+    place = _check.path("path", path)
     block_bytes = _check.count("block_size", block_size)
-    if not isinstance(recipe, Recipe):
-        recipe = recipes.load(recipe)
-    expected = None
-    if shapes is not None:
-        given = shapes if isinstance(shapes, Mapping) else _layout.read_shapes(Path(shapes))
-        expected = parse_shapes(given)
-    found, checks, plans = _read(_layout.find(Path(path)))
-    whole, note = _compare_fingerprints(found, plans) if expected is None else (True, "")
-    assignments = _compare_plans(recipe, expected, dtype, found, checks)
+    check_progress(progress)
+    recipe = read_recipe(recipe)
+    expected = None if shapes is None else parse_shapes(read_shapes(shapes))
+    found, checks, metadata = _read(_layout.find(place))
+    whole, note = True, ""
+    if expected is None:
+        records = _read_records(metadata)
+        whole, note = _compare_fingerprints(found, checks, records, alone=place.is_file())
+        assignments = _plan_of_files(recipe, records, dtype, found, checks)
+    else:
+        assignments = _plan_of_shapes(recipe, expected, dtype, found, checks)
     _compare_values(assignments, found, checks, number, block_bytes, progress)
     tensors = tuple(checks[name] for name in sorted(checks))
     return VerifyReport(
-        path=os.fspath(path),
+        path=str(place),
         seed=number,
         recipe=recipe.fingerprint,
         stream=STREAM_VERSION,
@@ -100,45 +103,31 @@ class _Found(NamedTuple):
     file_size: int
 
 
-# What each file says of the whole checkpoint; None where something else made the file.
-_Plans = set[tuple[str, str] | None]
+class _Records(NamedTuple):
+    """What the files say was written."""
+
+    # Of the whole checkpoint, its fingerprint and number of tensors; None from other programs.
+    plans: set[tuple[str, str] | None]
+    shapes: dict[str, TensorSpec]  # of their own tensors
 
 
-def _compare_fingerprints(found: dict[str, _Found], plans: _Plans) -> tuple[bool, str]:
-    """Whether the tensors there may be all that were written, and what is to be said of it."""
-    if not found:
-        return False, "it holds no tensors"
-    count = len(found)
-    if plans == {None}:
-        return True, (
-            f"checked only the {count} tensors there; give --shapes to check that none is missing"
-        )
-    specs = {name: TensorSpec(f.entry.shape, f.entry.dtype) for name, f in found.items()}
-    have = _layout.plan_metadata(specs)
-    if plans == {(have["glorot.plan"], have["glorot.tensors"])}:
-        return True, ""
-    written = ", ".join(sorted({plan[1] for plan in plans if plan is not None}))
-    return False, (
-        f"the {count} tensors there are not the {written} that were written: tensors are missing, "
-        "extra or of another shape or dtype"
-    )
+_Metadata = list[tuple[Path, Mapping[str, str]]]
 
 
-def _read(source: _layout.Source) -> tuple[dict[str, _Found], dict[str, TensorCheck], _Plans]:
+def _read(source: _layout.Source) -> tuple[dict[str, _Found], dict[str, TensorCheck], _Metadata]:
     """The tensors of all files, what is already known to be wrong (files that are not there,
-    tensors in another file than the index says), and what the files say of the whole."""
+    tensors in another file than the index says), and each file's metadata."""
     found: dict[str, _Found] = {}
     checks: dict[str, TensorCheck] = {}
-    plans: _Plans = set()
+    metadata: _Metadata = []
     for path in source.files:
         if not path.is_file():
             continue  # its tensors are missing, below
         size = path.stat().st_size
         header = _header.read(path)
-        plan = header.metadata.get("glorot.plan")
-        plans.add(None if plan is None else (plan, header.metadata.get("glorot.tensors", "?")))
         if size > header.file_size:
             raise ValueError(f"{path} has {size - header.file_size} bytes more than its header.")
+        metadata.append((path, header.metadata))
         for name, entry in header.tensors.items():
             if source.weight_map is not None and source.weight_map.get(name) != path.name:
                 note = f"{path.name} holds it, and the index does not say so"
@@ -148,35 +137,120 @@ def _read(source: _layout.Source) -> tuple[dict[str, _Found], dict[str, TensorCh
     for name, file in (source.weight_map or {}).items():
         if name not in found:
             checks[name] = TensorCheck(name, "missing", f"the index puts it in {file}")
-    return found, checks, plans
+    return found, checks, metadata
 
 
-def _compare_plans(
+def _read_records(files: _Metadata) -> _Records:
+    records = _Records(set(), {})
+    keys = "glorot.plan", "glorot.tensors", _layout.SHAPES_KEY
+    for path, metadata in files:
+        if not metadata.keys() >= {*keys}:
+            records.plans.add(None)
+            continue
+        plan, number, shapes = (metadata[key] for key in keys)
+        records.plans.add((plan, number))
+        try:
+            records.shapes.update(shapes_from_json(shapes))
+        except (TypeError, ValueError) as error:
+            raise ValueError(
+                f"{path}, {_layout.SHAPES_KEY} of its metadata: {error} Give `shapes` (--shapes)."
+            ) from None
+    return records
+
+
+def _compare_fingerprints(
+    found: dict[str, _Found], checks: dict[str, TensorCheck], records: _Records, *, alone: bool
+) -> tuple[bool, str]:
+    """Whether the tensors there may be all that were written, and what is to be said of it."""
+    if not found:
+        return False, "it holds no tensors"
+    if records.plans == {None}:
+        return True, (
+            f"checked only the {len(found)} tensors there; give --shapes to check that none is "
+            "missing"
+        )
+    there = {name: TensorSpec(f.entry.shape, f.entry.dtype) for name, f in found.items()}
+    if _is_plan(records.plans, there):
+        return True, ""
+    written = ", ".join(sorted({plan[1] for plan in records.plans if plan is not None}))
+    if alone and there == records.shapes and len(records.plans) == 1:
+        return True, (
+            f"this file is one of several and holds {len(found)} of the {written} tensors that "
+            "were written; give the folder to check them all"
+        )
+    note = f"the {len(found)} tensors there are not the {written} that were written"
+    named = records.shapes.keys() | checks.keys()
+    if not _is_plan(records.plans, records.shapes) and str(len(named)) != written:
+        note += ", and nothing there names all of those; give --shapes to see which are missing"
+    return False, note
+
+
+def _is_plan(plans: set[tuple[str, str] | None], specs: Mapping[str, TensorSpec]) -> bool:
+    have = _layout.plan_metadata(specs)
+    return plans == {(have["glorot.plan"], have["glorot.tensors"])}
+
+
+def _plan_of_shapes(
     recipe: Recipe,
-    expected: dict[str, TensorSpec] | None,
+    expected: dict[str, TensorSpec],
     dtype: Any,
     found: dict[str, _Found],
     checks: dict[str, TensorCheck],
 ) -> dict[str, Assignment]:
-    """What each tensor that can be compared should be; the others are noted in `checks`."""
-    specs = expected
-    if specs is None:
-        specs = {name: TensorSpec(f.entry.shape, f.entry.dtype) for name, f in found.items()}
-        matches = recipe.match(specs)
-        for rule in matches.idle:
-            note = "the rule with this pattern finds no tensor"
-            checks[rule.pattern] = TensorCheck(rule.pattern, "missing", note)
-        specs = {name: spec for name, spec in specs.items() if name in matches.rules}
-        used = [rule for rule in recipe.rules if rule not in matches.idle]
-        recipe = Recipe(used) if used else recipe
-    resolved = {a.name: a for a in recipe.resolve(specs, dtype=dtype)} if specs else {}
+    """What each tensor that can be compared should be by the shapes given; `checks` gets the rest.
+
+    A recipe that does not fit them is an error.
+    """
+    resolved = {a.name: a for a in recipe.resolve(expected, dtype=dtype)}
     for name in found.keys() - resolved.keys():
-        note = "no rule matches it"
-        if expected is not None or name in specs:
-            note = "the recipe leaves it out" if name in specs else "`shapes` does not name it"
+        note = "the recipe leaves it out" if name in expected else "`shapes` does not name it"
         checks[name] = TensorCheck(name, "extra", note)
     for name in resolved.keys() - found.keys() - checks.keys():
         checks[name] = TensorCheck(name, "missing", "`shapes` names it")
+    return _comparable(resolved, expected, dtype, found, checks)
+
+
+def _plan_of_files(
+    recipe: Recipe,
+    records: _Records,
+    dtype: Any,
+    found: dict[str, _Found],
+    checks: dict[str, TensorCheck],
+) -> dict[str, Assignment]:
+    """The same by what the files say was written or, where they say nothing, by what they hold.
+
+    A recipe that does not fit them is one more thing to report.
+    """
+    specs = {name: TensorSpec(f.entry.shape, f.entry.dtype) for name, f in found.items()}
+    for name in records.shapes.keys() - found.keys() - checks.keys():
+        checks[name] = TensorCheck(name, "missing", "the file says that it was written")
+    if None not in records.plans:
+        for name in found.keys() - records.shapes.keys():
+            checks[name] = TensorCheck(name, "extra", "the file does not say that it was written")
+    specs |= {name: spec for name, spec in records.shapes.items() if name in found}
+    # Depth scaling counts the layers of all names, those that are lost among them.
+    matches = recipe.match({*specs, *checks})
+    for rule in matches.idle:
+        note = "the rule with this pattern finds no tensor"
+        checks[rule.pattern] = TensorCheck(rule.pattern, "missing", note)
+    for name in found:
+        if name not in matches.rules:
+            checks[name] = TensorCheck(name, "extra", "no rule matches it")
+        elif matches.rules[name].initializer is None:
+            checks[name] = TensorCheck(name, "extra", "the recipe leaves it out")
+    specs = {name: spec for name, spec in specs.items() if name not in checks}
+    resolved = {a.name: a for a in recipe._assign(specs, matches.rules, dtype)}
+    return _comparable(resolved, specs, dtype, found, checks)
+
+
+def _comparable(
+    resolved: dict[str, Assignment],
+    specs: Mapping[str, TensorSpec],
+    dtype: Any,
+    found: dict[str, _Found],
+    checks: dict[str, TensorCheck],
+) -> dict[str, Assignment]:
+    """The tensors that have the shape and dtype they should; the others are noted."""
     comparable = {}
     for name, assignment in resolved.items():
         if name not in found:

@@ -8,16 +8,16 @@ import math
 import os
 import shutil
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from glorot import _check, _kernel
-from glorot import recipe as recipes
 from glorot._stream import STREAM_VERSION, check_seed
 from glorot.checkpoint import _files, _layout
+from glorot.checkpoint._arguments import Progress, check_progress, read_recipe, read_shapes
 from glorot.checkpoint._blocks import (
     DEFAULT_BLOCK_BYTES,
     Array,
@@ -27,12 +27,11 @@ from glorot.checkpoint._blocks import (
     compute,
     on_threads,
 )
-from glorot.checkpoint._layout import File, partial_path
+from glorot.checkpoint._files import partial_path
+from glorot.checkpoint._layout import File, aside_path
 from glorot.checkpoint._places import Places, find_places
 from glorot.checkpoint._report import TensorReport, WriteReport
 from glorot.recipe import Assignment, Recipe, TensorSpec
-
-Progress = Callable[[int, int], None]
 
 
 def write(
@@ -65,7 +64,8 @@ def write(
         dtype: of all floating tensors, in place of what `shapes` says.
         max_shard_size: bytes of tensors in a file, as a number or as "500MB" or "2GiB"; a tensor
             larger than that has a file of its own. None: one file.
-        force: replace a checkpoint that is there. It goes only when the new one is complete.
+        force: replace a checkpoint that is there. It goes only when the new one is complete, and
+            comes back where that cannot take its place.
         resume: go on after a write that was cut off. Nothing there is trusted: every block is
             computed, compared, and written where it differs.
         progress: called as progress(bytes done, bytes in all), from any thread, one at a time.
@@ -75,7 +75,8 @@ def write(
         ValueError, TypeError: arguments or recipe that do not fit, before anything is written.
         FileExistsError: a checkpoint or the rest of a cut off write is there, and neither `force`
             nor `resume` was given; another process is writing there.
-        OSError: the disk is full (nothing is left) or fails (`resume` can go on).
+        OSError: the disk is full (nothing is left, nor a folder that was made for it) or fails
+            (`resume` can go on).
 
     Examples:
         >>> import glorot, tempfile
@@ -91,25 +92,19 @@ def write(
     begin = time.perf_counter()
     _kernel.check_environment()
     number = check_seed(seed)
-    if not os.fspath(out_dir):
-        raise ValueError(
-            "`out_dir` must be the path of a folder, got an empty one. Give '.' for this one."
-        )
+    folder = _check.path("out_dir", out_dir, needed="the path of a folder")
     block_bytes = _check.count("block_size", block_size)
     limit = _layout.parse_size(max_shard_size)
-    if not isinstance(recipe, Recipe):
-        recipe = recipes.load(recipe)
-    if not isinstance(shapes, Mapping):
-        shapes = _layout.read_shapes(Path(shapes))
-    assignments = {a.name: a for a in recipe.resolve(shapes, dtype=dtype)}
+    force, resume = _check.flag("force", force), _check.flag("resume", resume)
+    check_progress(progress)
+    recipe = read_recipe(recipe)
+    assignments = {a.name: a for a in recipe.resolve(read_shapes(shapes), dtype=dtype)}
     specs = {name: TensorSpec(a.shape, a.dtype) for name, a in assignments.items()}
     files = _layout.plan(specs, metadata(recipe, number) | _layout.plan_metadata(specs), limit)
 
-    folder = Path(out_dir)
     if folder.exists() and not folder.is_dir():
         raise FileExistsError(f"{folder} is a file; `out_dir` must be a folder.")
-    folder.mkdir(parents=True, exist_ok=True)
-    with _files.locked(folder):
+    with _files.made(folder), _files.locked(folder):
         places = find_places(folder, files, force=force, resume=resume)
         job = _Write(folder, files, assignments, number, block_bytes, progress)
         job.run(places)
@@ -167,45 +162,60 @@ class _Write:
 
     def run(self, places: Places) -> None:
         """Write what is not finished, compare what is, then put everything in its place."""
-        partials = [partial_path(self.folder, file.name) for file in places.todo]
-        index = partial_path(self.folder, _layout.INDEX)
-        if not places.resume:
-            for path in partials:
-                path.unlink(missing_ok=True)
-        for path in places.obsolete:
-            path.unlink(missing_ok=True)
+        index = self.folder / _layout.INDEX
+        new = [self.folder / file.name for file in places.todo]
+        new += [index] if len(self.files) > 1 else []
+        _remove_partials(places.obsolete if places.resume else [*places.obsolete, *new])
         try:
             self._check_space(places.todo)
-            for file, path in zip(places.todo, partials, strict=True):
-                with _opened(path, repair=True) as fd:
+            for file in places.todo:
+                with _opened(self.folder / file.name, repair=True) as fd:
                     _files.take_space(fd, file.size)
             for file in places.finished:
-                self._file(file, self.folder / file.name, compare=True, repair=False)
-            for file, path in zip(places.todo, partials, strict=True):
-                self._file(file, path, compare=places.resume, repair=True)
-            if len(self.files) > 1:
-                index.unlink(missing_ok=True)
+                self._file(file, compare=True, repair=False)
+            for file in places.todo:
+                self._file(file, compare=places.resume, repair=True)
+            if index in new:
+                _remove_partials([index])
                 with _opened(index, repair=True) as fd:
                     _files.write_at(fd, _layout.index_text(self.files), 0)
                     os.fsync(fd)
         except OSError as error:
             if error.errno not in _files.FULL:
                 raise
-            for path in (*partials, index):
-                path.unlink(missing_ok=True)
+            _remove_partials(new)
             raise OSError(error.errno, self._no_space(error.strerror or "disk full")) from None
-        self._put_in_place(places, partials, index)
+        self._put_in_place(new, places.replaced)
 
-    def _put_in_place(self, places: Places, partials: list[Path], index: Path) -> None:
-        """Take the old checkpoint away and rename the new one, its index last."""
-        for path in places.replaced:
-            path.unlink(missing_ok=True)
-        for file, path in zip(places.todo, partials, strict=True):
-            path.replace(self.folder / file.name)
-        _files.sync_folder(self.folder)
-        if len(self.files) > 1:
-            index.replace(self.folder / _layout.INDEX)
+    def _put_in_place(self, new: list[Path], replaced: list[Path]) -> None:
+        """Let the new checkpoint take the names of the old one; only names change here.
+
+        One file replaces one in a single step of the system.  Of several, the old stand aside
+        until all of the new have their names, and come back if one cannot have it.
+        """
+        old = [path for path in dict.fromkeys((*replaced, *new)) if path.exists()]
+        if len(new) == 1 and old == new:
+            old = []
+        # The index goes last: while it stands, the files that it names are known to be the old.
+        old.sort(key=lambda path: path.name == _layout.INDEX)
+        moves = [(path, aside_path(path)) for path in old]
+        moves += [(partial_path(path), path) for path in new]
+        done = []
+        try:
+            for source, target in moves:
+                with _files.naming(target if target in new else source):
+                    _files.rename(source, target)
+                done.append((source, target))
             _files.sync_folder(self.folder)
+        except BaseException:
+            for source, target in reversed(done):
+                with contextlib.suppress(OSError):
+                    _files.rename(target, source)
+            raise
+        for path in _layout.leftovers(self.folder).aside:
+            with _files.naming(path):
+                aside_path(path).unlink(missing_ok=True)
+        _files.sync_folder(self.folder)
 
     def _no_space(self, why: str) -> str:
         size = sum(file.size for file in self.files)
@@ -219,13 +229,15 @@ class _Write:
         needed = sum(file.size for file in todo)
         for file in todo:
             with contextlib.suppress(OSError):
-                status = partial_path(self.folder, file.name).stat()
+                status = partial_path(self.folder / file.name).stat()
                 needed -= min(getattr(status, "st_blocks", 0) * 512, file.size)
         free = shutil.disk_usage(self.folder).free
         if needed > free:
             raise OSError(errno.ENOSPC, f"{os.strerror(errno.ENOSPC)} ({free} bytes are free)")
 
-    def _file(self, file: File, path: Path, *, compare: bool, repair: bool) -> None:
+    def _file(self, file: File, *, compare: bool, repair: bool) -> None:
+        """Compute a file, in its partial one where it is to be written (`repair`)."""
+        path = self.folder / file.name
         with _opened(path, repair=repair) as fd:
             start = bytearray(len(file.start))
             if not repair and os.fstat(fd).st_size != file.size:
@@ -299,11 +311,19 @@ class _Write:
 
 @contextlib.contextmanager
 def _opened(path: Path, *, repair: bool) -> Iterator[int]:
+    """The file of this path, or the one in which it is begun."""
     fd = _files.open_partial(path) if repair else os.open(path, _files.READ)
     try:
-        yield fd
+        with _files.naming(path):
+            yield fd
     finally:
         os.close(fd)
+
+
+def _remove_partials(paths: Iterable[Path]) -> None:
+    for path in paths:
+        with _files.naming(path):
+            partial_path(path).unlink(missing_ok=True)
 
 
 def _another(path: Path, what: str) -> FileExistsError:

@@ -9,7 +9,7 @@ import numpy as np
 
 from glorot._base import Initializer
 from glorot._dtypes import dtype_name
-from glorot.checkpoint._files import open_partial
+from glorot.checkpoint._files import naming, open_partial, partial_path, rename
 from glorot.cli._show import console, plain
 from glorot.recipe import describe_law
 
@@ -34,14 +34,15 @@ def save(path: Path, values: Array, *, force: bool) -> None:
         )
     if path.exists() and not force:
         raise FileExistsError(f"{path} is there already. Give --force to replace it.")
-    partial = path.with_name(f".{path.name}.partial")
-    file = os.fdopen(open_partial(partial), "wb")
+    partial = partial_path(path)
+    file = os.fdopen(open_partial(path), "wb")
     try:
-        with file:
-            file.truncate(0)
-            np.save(file, values)
-            os.fsync(file.fileno())
-        partial.replace(path)
+        with naming(path):
+            with file:
+                file.truncate(0)
+                np.save(file, values)
+                os.fsync(file.fileno())
+            rename(partial, path)
     finally:
         partial.unlink(missing_ok=True)
 

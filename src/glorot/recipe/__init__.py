@@ -59,8 +59,8 @@ def load(name: str | os.PathLike[str]) -> Recipe:
                 "named by its path, such as ./recipe.json."
             )
         preset = resources.files("glorot.recipe") / "presets" / f"{text}.json"
-        return Recipe.from_json(preset.read_text(encoding="utf-8"))
+        return Recipe.from_json(preset.read_bytes())
     try:
-        return Recipe.from_json(Path(text).read_text(encoding="utf-8"))
+        return Recipe.from_json(Path(text).read_bytes())
     except ValueError as error:
         raise ValueError(f"{text}: {error}") from None

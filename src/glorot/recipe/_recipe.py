@@ -13,7 +13,7 @@ from glorot._base import Initializer
 from glorot._dtypes import ALL, dtype_name, parse_dtype
 from glorot._registry import deserialize, serialize
 from glorot.recipe._rule import DEFAULT_BRANCHES, Rule
-from glorot.recipe._shapes import load_json, parse_shapes
+from glorot.recipe._shapes import TensorSpec, load_json, parse_shapes
 
 FORMAT = "glorot-recipe"
 VERSION = 1
@@ -137,23 +137,30 @@ class Recipe:
                 nearest to them; a shape or dtype that the initializer refuses; nothing left.
         """
         specs = parse_shapes(shapes)
-        wanted = None if dtype is None else dtype_name(parse_dtype(dtype))
         found = self.match(specs)
         problems = [*_unmatched(found, self.rules), *_idle(found, list(specs))]
         if problems:
             raise ValueError(" ".join(problems))
-        scaled = {rule: rule.scaled(specs) for rule in set(found.rules.values())}
+        assignments = self._assign(specs, found.rules, dtype)
+        if not assignments:
+            raise ValueError("the recipe leaves out every parameter: nothing is to be written.")
+        return assignments
+
+    def _assign(
+        self, specs: Mapping[str, TensorSpec], rules: Mapping[str, Rule], dtype: Any
+    ) -> list[Assignment]:
+        """What `rules` (for all names of the model) give those of which the shapes are known."""
+        wanted = None if dtype is None else dtype_name(parse_dtype(dtype))
+        scaled = {rule: rule.scaled(rules) for rule in {rules[name] for name in specs}}
         assignments = []
         for name, spec in specs.items():
-            rule = found.rules[name]
+            rule = rules[name]
             initializer = scaled[rule]
             if initializer is None:
                 continue
             own = spec.dtype or initializer.dtype
             chosen = wanted if wanted and ALL[own].kind not in "iub" else own
             assignments.append(_assign(name, spec.shape, chosen, rule, initializer))
-        if not assignments:
-            raise ValueError("the recipe leaves out every parameter: nothing is to be written.")
         return assignments
 
     def to_json(self) -> str:
@@ -185,7 +192,7 @@ class Recipe:
         return json.dumps(content, indent=2, ensure_ascii=False)
 
     @classmethod
-    def from_json(cls, text: str) -> "Recipe":
+    def from_json(cls, text: str | bytes) -> "Recipe":
         """Return the recipe that JSON text holds. It is data: nothing in it is executed.
 
         Raises:

@@ -99,11 +99,21 @@ def shapes_from_json(text: str | bytes) -> dict[str, TensorSpec]:
 
 
 def load_json(text: str | bytes, what: str) -> Any:
-    """Return what JSON text holds, refusing keys written twice, which would hide one another."""
+    """Return what JSON text holds, refusing keys written twice, which would hide one another.
+
+    Bytes must be UTF-8 without a byte order mark: Python's own reader would guess UTF-16 and
+    UTF-32 too, which no reader of safetensors files takes.
+    """
     try:
-        return json.loads(text, object_pairs_hook=_unique)
+        content = text.decode("utf-8") if isinstance(text, bytes) else text
+        if content.startswith("\ufeff"):
+            raise ValueError(
+                f"{what} must begin without a byte order mark. Save it as plain UTF-8."
+            )
     except UnicodeDecodeError:
         raise ValueError(f"{what} must be UTF-8 text, and is not.") from None
+    try:
+        return json.loads(content, object_pairs_hook=_unique)
     except RecursionError:
         raise ValueError(f"{what} is nested too deeply to be one.") from None
     except ValueError as error:
