@@ -30,24 +30,24 @@ static void with_law(const Law& law, Dtype dtype, const Call& call) {
   }
 }
 
-static bool one_by_one(const Law& law, Dtype dtype) {
-  return dtype == Dtype::kFloat64 || (law.kind == Kind::kTfUniform && dtype != Dtype::kFloat32);
+// Laws that vectors of words do not serve; all of stream 1's, and TensorFlow's float32 uniform, do.
+static bool by_blocks(const Law& law, Dtype dtype) {
+  return is_block_law(law.kind) && !(law.kind == Kind::kTfUniform && dtype == Dtype::kFloat32);
 }
 
 static void fill_run_here(const Stream& stream, const Law& law, Dtype dtype, uint64_t start,
                           uint64_t count, void* out) {
   if (dtype == Dtype::kWords) return run_words(stream, start, count, static_cast<uint32_t*>(out));
-  const bool pairs = law.kind == Kind::kTfUniform && dtype == Dtype::kFloat64;
-  const uint64_t first = pairs ? 2 * start : start;
-  buffered(stream, law, dtype, count, out,
+  if (by_blocks(law, dtype)) return run_of_blocks(stream, law, dtype, start, count, out);
+  values64(stream, law, count, out,
            [&](const Stream& lane, uint64_t begin, uint64_t n, uint32_t* words) {
-             run_words(lane, first + begin, n, words);
+             run_words(lane, start + begin, n, words);
            });
 }
 
 static void fill_runs_here(const Stream& stream, const Law& law, Dtype dtype, const Runs& runs,
                            void* out, bool bypass) {
-  if (dtype == Dtype::kWords || one_by_one(law, dtype)) {
+  if (dtype == Dtype::kWords || dtype == Dtype::kFloat64 || by_blocks(law, dtype)) {
     for (uint64_t row = 0; row < runs.rows; ++row)
       fill_run_here(stream, law, dtype, runs.start + row * uint64_t(runs.step), runs.count,
                     static_cast<char*>(out) + int64_t(row) * runs.stride);
@@ -61,19 +61,13 @@ static void fill_runs_here(const Stream& stream, const Law& law, Dtype dtype, co
 static void fill_blocks_here(const Stream& stream, const Law& law, Dtype dtype,
                              const BlockList& list, void* out) {
   if (dtype == Dtype::kWords) return list_words(stream, list, static_cast<uint32_t*>(out));
-  if (one_by_one(law, dtype)) {
-    if (law.kind == Kind::kTfUniform && dtype == Dtype::kFloat64) {
-      // "Block" b means elements 4 b .. 4 b + 3 here too, which are the words of two blocks.
-      for (size_t b = 0; b < list.count; ++b)
-        fill_run_here(stream, law, dtype, 4 * list.blocks[b], 4, static_cast<double*>(out) + 4 * b);
-      return;
-    }
-    return buffered(stream, law, dtype, 4 * list.count, out,
+  if (by_blocks(law, dtype)) return law_blocks(stream, law, dtype, list, out);
+  if (dtype == Dtype::kFloat64)
+    return values64(stream, law, 4 * list.count, out,
                     [&](const Stream& lane, uint64_t begin, uint64_t n, uint32_t* words) {
                       list_words(lane, {list.blocks + begin / 4, n / 4, list.smallest, list.largest},
                                  words);
                     });
-  }
   with_law(law, dtype, [&]<Dtype kDtype, class Value>() {
     list_values<kDtype, Value>(stream, law, list, out);
   });

@@ -23,7 +23,10 @@ static inline int item_size(Dtype dtype) {
   }
 }
 
-enum class Kind : uint32_t { kWords, kUniform, kNormal, kTruncatedNormal, kTfUniform };
+// The laws of stream 1, and from 8 on those of other frameworks' streams (BlockLaw in _kernel.py).
+enum class Kind : uint32_t { kWords, kUniform, kNormal, kTruncatedNormal, kTfUniform = 8 };
+
+static inline bool is_block_law(Kind kind) { return kind >= Kind::kTfUniform; }
 
 // What _kernel._encode packs: constants already rounded to the precision of the dtype.
 struct Law {

@@ -24,6 +24,10 @@ namespace {  // a copy for each target, none of which may stand in for another's
 
 #include "single.inl"
 
+#include "tensorflow.inl"
+
+#include "blocks.inl"
+
 #include "fill.inl"
 
 }  // namespace

@@ -13,6 +13,7 @@ constexpr int kGroupVectors = kGroupWords / Target::kLanes;
 constexpr int kChunk = kGroups * kGroupWords;  // words computed together
 constexpr int kChunkBlocks = kGroups * Target::kBlocks;
 constexpr int kVectors = kGroups * kGroupVectors;
+constexpr size_t kMostBlocks = 128;  // of a law that is computed by blocks, with buffers on the stack
 
 // The chunk loop is worth nothing unless its pieces are inlined and its rare cases are not.
 #if defined(__GNUC__)

@@ -13,7 +13,7 @@ import math
 import os
 import struct
 from collections.abc import Iterator, Sequence
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 
@@ -24,9 +24,30 @@ from glorot._stream import INDEX_BITS, Stream
 _WORDS = np.dtype(np.uint32)
 # The codes that native/laws.h knows; uint32 is the raw words.
 _DTYPE_CODES = {dtype: code for code, dtype in enumerate((*FLOATS.values(), _WORDS))}
-_LAW_CODES = {"words": 0, "uniform": 1, "normal": 2, "truncated_normal": 3, "tf_uniform": 4}
+_LAW_CODES = {"words": 0, "uniform": 1, "normal": 2, "truncated_normal": 3}
 _LAW_STRUCT = struct.Struct("<4I6d5Q")
 _NO_BOUNDS = (-math.inf, math.inf)
+
+Array = np.ndarray[Any, np.dtype[Any]]
+
+
+class BlockLaw(Protocol):
+    """A law of another framework's stream: values come in blocks of four, each computed alone.
+
+    Block b holds the elements 4 b .. 4 b + 3, whatever their dtype.
+    """
+
+    code: int  # its Kind in native/laws.h
+
+    def native(self) -> tuple[Sequence[float], Sequence[int]]:
+        """At most 6 real and 5 unsigned 64-bit constants, in the order of native/laws.h's Law."""
+
+    def blocks(self, dtype: np.dtype[Any], stream: Stream, block: Array) -> Array:
+        """The NumPy reference: the values of n listed blocks (uint64), of shape (n, 4)."""
+
+
+def _is_block_law(law: Any) -> bool:
+    return hasattr(law, "blocks")
 
 
 class _Unusable:
@@ -119,8 +140,13 @@ def _encode(law: Any, dtype: np.dtype[Any]) -> bytes:
     """The law's constants as native/laws.h reads them."""
     if law is None:
         return _LAW_STRUCT.pack(0, 0, 0, 0, *[0.0] * 6, *[0] * 5)
-    if law.kind == "tf_uniform":
-        return _LAW_STRUCT.pack(_LAW_CODES[law.kind], 0, 0, 0, *law.native(), *[0.0] * 4, *[0] * 5)
+    if _is_block_law(law):
+        reals, integers = law.native()
+        return _LAW_STRUCT.pack(
+            *(law.code, 0, 0, 0),
+            *(*reals, *[0.0] * (6 - len(reals))),
+            *(*integers, *[0] * (5 - len(integers))),
+        )
     bits = 64 if dtype == FLOATS["float64"] else 32
     integers = (0, 0, 0, 0, 0)
     if law.kind == "truncated_normal":
@@ -161,7 +187,7 @@ def fill(
     Args:
         out: the memory: any shape, any strides, any alignment, a float dtype of `_dtypes.FLOATS`
             (uint32 when `law` is None).
-        law: a law of `_laws`, or None for the raw words.
+        law: a law of `_laws`, a `BlockLaw`, or None for the raw words.
         stream: of the tensor, from `_stream.stream`.
         start: the index of out[0, 0, ...], 0 <= start < 2**63.
         strides: index step along each axis of `out`, not negative; row-major when None.
@@ -240,15 +266,22 @@ def reference_words(stream: Stream, index: "np.ndarray[Any, Any]") -> "np.ndarra
     return result
 
 
-def _run_words(stream: Stream, start: int, count: int) -> "np.ndarray[Any, Any]":
-    """The words of `count` consecutive indices, a block computed once for its four words."""
-    first, last = start // 4, (start + count - 1) // 4
-    block = np.arange(first, last + 1, dtype=np.uint64)
+def block_words(stream: Stream, block: Array) -> Array:
+    """The words of n blocks (uint64), of shape (n, 4)."""
     lo, hi = block.astype(np.uint32), (block >> np.uint64(32)).astype(np.uint32)
     counter = _stream.add_block(np, _stream.digits(np, stream.counter, 4), lo, hi)
     outputs = _stream.philox4x32(np, counter, _stream.digits(np, stream.key, 2))
-    words = np.stack(outputs, axis=-1).reshape(-1)
-    return words[start - 4 * first :][:count]
+    return np.stack(outputs, axis=-1)
+
+
+def _run_blocks(start: int, count: int) -> Array:
+    return np.arange(start // 4, (start + count - 1) // 4 + 1, dtype=np.uint64)
+
+
+def _run_words(stream: Stream, start: int, count: int) -> Array:
+    """The words of `count` consecutive indices, a block computed once for its four words."""
+    words = block_words(stream, _run_blocks(start, count)).reshape(-1)
+    return words[start % 4 :][:count]
 
 
 def _lane(stream: Stream, lane: int) -> Stream:
@@ -256,49 +289,45 @@ def _lane(stream: Stream, lane: int) -> Stream:
 
 
 def _law_values(law: Any, dtype: np.dtype[Any], stream: Stream, draw: Any) -> Any:
-    """Values from `draw(stream, pack)`, which gives `pack` words for each of some fixed indices."""
+    """Values from `draw(stream)`, which gives the words of some fixed indices."""
     if law is None:
         return draw(stream)
-    if law.kind == "tf_uniform":
-        return law.values(dtype, stream, draw)
     return _laws.values(np, law, dtype, *(draw(_lane(stream, lane)) for lane in _laws.lanes(dtype)))
+
+
+def _run_values(law: Any, dtype: np.dtype[Any], stream: Stream, start: int, count: int) -> Any:
+    if _is_block_law(law):
+        values = law.blocks(dtype, stream, _run_blocks(start, count))
+        return values.reshape(-1)[start % 4 :][:count]
+    return _law_values(law, dtype, stream, functools.partial(_run_words, start=start, count=count))
+
+
+def _values_at(law: Any, dtype: np.dtype[Any], stream: Stream, index: Array) -> Any:
+    if _is_block_law(law):
+        block, place = np.unique(index >> np.uint64(2), return_inverse=True)
+        return law.blocks(dtype, stream, block)[place, index & np.uint64(3)]
+    return _law_values(law, dtype, stream, functools.partial(reference_words, index=index))
 
 
 def _fill_reference(
     out: "np.ndarray[Any, Any]", law: Any, stream: Stream, start: int, steps: Sequence[int]
 ) -> None:
-    runs = out.ndim > 0 and steps[-1] == 1 and out.shape[-1] >= 16
     if out.flags.c_contiguous and tuple(steps) == row_major(out.shape):
-        flat = out.reshape(-1)
-        for begin in range(0, flat.size, _CHUNK):
-            part = flat[begin : begin + _CHUNK]
-            draw = functools.partial(_draw_run, start=start + begin, count=part.size)
-            part[...] = _law_values(law, out.dtype, stream, draw)
-    elif runs:
+        _fill_row(out.reshape(-1), law, stream, start)
+    elif out.ndim > 0 and steps[-1] == 1 and out.shape[-1] >= 16:
         for place in np.ndindex(out.shape[:-1]):
-            row = out[place]
-            index = start + sum(i * step for i, step in zip(place, steps[:-1], strict=True))
-            for begin in range(0, row.size, _CHUNK):
-                part = row[begin : begin + _CHUNK]
-                draw = functools.partial(_draw_run, start=index + begin, count=part.size)
-                part[...] = _law_values(law, out.dtype, stream, draw)
+            first = start + sum(i * step for i, step in zip(place, steps[:-1], strict=True))
+            _fill_row(out[place], law, stream, first)
     else:
         for view, index in _index_chunks(out, start, steps):
-            draw = functools.partial(_draw_index, index=index.reshape(-1))
-            view[...] = _law_values(law, out.dtype, stream, draw).reshape(view.shape)
+            values = _values_at(law, out.dtype, stream, index.reshape(-1))
+            view[...] = values.reshape(view.shape)
 
 
-# `pack` words a value: TensorFlow's float64 takes two neighbours, every other law one.
-
-
-def _draw_run(stream: Stream, pack: int = 1, *, start: int, count: int) -> Any:
-    return _run_words(stream, start * pack, count * pack)
-
-
-def _draw_index(stream: Stream, pack: int = 1, *, index: Any) -> Any:
-    if pack > 1:
-        index = (index[:, None] * np.uint64(pack) + np.arange(pack, dtype=np.uint64)).reshape(-1)
-    return reference_words(stream, index)
+def _fill_row(row: Array, law: Any, stream: Stream, start: int) -> None:
+    for begin in range(0, row.size, _CHUNK):
+        part = row[begin : begin + _CHUNK]
+        part[...] = _run_values(law, row.dtype, stream, start + begin, part.size)
 
 
 def _index_chunks(

@@ -38,7 +38,7 @@ _MANTISSA = {
 
 @dataclass(frozen=True, slots=True, eq=False)
 class UniformLaw:
-    """The law that `_kernel.fill` knows as "tf_uniform": u * range + low, rounded twice.
+    """A `BlockLaw`: u * range + low, rounded twice.
 
     Both numbers are already rounded to the dtype of the values.  `low` is -0.0 where TensorFlow
     adds nothing: adding that changes no number, while adding 0.0 turns -0.0 into 0.0.
@@ -47,11 +47,11 @@ class UniformLaw:
     range: float
     low: float
 
-    kind: ClassVar[str] = "tf_uniform"
+    code: ClassVar[int] = 8
 
-    def native(self) -> tuple[float, float]:
+    def native(self) -> tuple[Sequence[float], Sequence[int]]:
         """The constants as the native kernel takes them."""
-        return self.range, self.low
+        return (self.range, self.low), ()
 
     def _bits(self) -> bytes:
         return struct.pack("<2d", self.range, self.low)
@@ -63,16 +63,18 @@ class UniformLaw:
     def __hash__(self) -> int:
         return hash(self._bits())
 
-    def values(self, dtype: np.dtype[Any], stream: Stream, draw: Any) -> Array:
-        """The NumPy reference; `draw(stream, k)` gives the k words of each value wanted."""
+    def blocks(self, dtype: np.dtype[Any], stream: Stream, block: Array) -> Array:
+        """The NumPy reference; four float64 values take the words of two Philox blocks."""
         if dtype == FLOATS["float64"]:
-            words = draw(stream, 2).astype(np.uint64)
-            high = words[0::2] & np.uint64(0xFFFFF)
-            bits = np.uint64(1023 << 52) | high << np.uint64(32) | words[1::2]
+            pairs = block[:, None] * np.uint64(2) + np.arange(2, dtype=np.uint64)
+            words = _kernel.block_words(stream, pairs.reshape(-1)).astype(np.uint64)
+            high = words[:, 0::2] & np.uint64(0xFFFFF)
+            bits = np.uint64(1023 << 52) | high << np.uint64(32) | words[:, 1::2]
         else:
             unsigned, mask, one = _MANTISSA[dtype]
-            bits = (draw(stream, 1) & np.uint32(mask)).astype(unsigned) | unsigned(one)
-        unit = bits.view(dtype) - dtype.type(1.0)
+            words = _kernel.block_words(stream, block)
+            bits = (words & np.uint32(mask)).astype(unsigned) | unsigned(one)
+        unit = bits.view(dtype).reshape(-1, 4) - dtype.type(1.0)
         product = unit * dtype.type(self.range)
         result: Array = product + dtype.type(self.low)
         return result
