@@ -53,6 +53,7 @@ oracle: oracle-vectors oracle-tf21 oracle-tf24
 
 oracle-vectors: $(VENV)/core
 	$(BIN)/python tests/oracle/make_vectors.py --check
+	$(BIN)/python tests/oracle/make_initializer_vectors.py --check
 
 oracle-tf21: $(VENV)/frameworks
 	tests/oracle/run.sh $(BIN)/python $(BIN)/python $(CASES)

@@ -15,7 +15,7 @@ import json
 import math
 import re
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from fractions import Fraction
 from pathlib import Path
 from typing import NamedTuple
@@ -371,13 +371,13 @@ FILES = {
 }
 
 
-def main() -> int:
-    """Write the files, or with --check compare them."""
-    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
+def write_or_check(files: dict[str, Callable[[], Iterator[str]]]) -> int:
+    """Write the files, or with --check compare them; the process's exit code."""
+    parser = argparse.ArgumentParser()
     parser.add_argument("--check", action="store_true", help="compare with the files, write none")
     check = parser.parse_args().check
     failed = False
-    for name, lines in FILES.items():
+    for name, lines in files.items():
         path = VECTORS / name
         text = "".join(line + "\n" for line in lines())
         old = path.read_text(encoding="utf-8") if path.exists() else ""
@@ -394,4 +394,4 @@ def main() -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(write_or_check(FILES))

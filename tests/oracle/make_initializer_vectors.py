@@ -1,0 +1,163 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Known answers of whole initializers: options and shape -> fans, scale, index order, values.
+
+    python tests/oracle/make_initializer_vectors.py [--check]
+
+Beside make_vectors.py, in the same way: written from docs/stream.md and docs/initializers.md, in
+exact arithmetic, without NumPy or glorot.  Fans and canonical orders are written out by hand for
+each case, so that they do not come from the code they test.
+"""
+
+import json
+import math
+import sys
+from collections.abc import Iterator
+from typing import Any, NamedTuple
+
+from make_vectors import Law, stream_word, value, write_or_check
+
+SEED, NAME = 20101031, "encoder.Schicht-ß.kernel"
+CORRECTION = 0.87962566103423978
+
+
+class Case(NamedTuple):
+    """One initializer on one shape; `canonical` lists the axes in canonical order."""
+
+    initializer: str
+    options: dict[str, Any]
+    shape: tuple[int, ...]
+    law: Law
+    canonical: tuple[int, ...] | None = None
+
+
+def scaled(distribution: str, scale: float, fan: float, gain: float = 1.0) -> Law:
+    """Variance scaling's law, by the formulas of docs/stream.md."""
+    fan = max(1.0, fan)
+    if distribution == "uniform":
+        return Law("uniform", gain * math.sqrt(3.0 * scale / fan))
+    stddev = gain * math.sqrt(scale / fan)
+    if distribution == "normal":
+        return Law("normal", stddev)
+    return Law("truncated_normal", stddev / CORRECTION, lower=-2.0, upper=2.0)
+
+
+CASES = (
+    Case("GlorotUniform", {}, (784, 256), scaled("uniform", 1.0, (784 + 256) / 2.0)),
+    Case("GlorotUniform", {}, (), scaled("uniform", 1.0, 1.0)),
+    Case("GlorotUniform", {}, (7,), scaled("uniform", 1.0, 7.0)),
+    Case("GlorotUniform", {}, (3, 3, 64, 128), scaled("uniform", 1.0, (576 + 1152) / 2.0)),
+    Case("GlorotUniform", {"gain": 1.5}, (5, 9), scaled("uniform", 1.0, 7.0, gain=1.5)),
+    Case("GlorotNormal", {}, (300, 517), scaled("truncated", 1.0, (300 + 517) / 2.0)),
+    Case("HeUniform", {}, (3, 3, 8, 16), scaled("uniform", 2.0, 72.0)),
+    Case("HeNormal", {}, (1001, 3), scaled("truncated", 2.0, 1001.0)),
+    Case("LecunUniform", {}, (11, 5), scaled("uniform", 1.0, 11.0)),
+    Case("LecunNormal", {}, (2, 3, 5), scaled("truncated", 1.0, 6.0)),
+    Case(
+        "VarianceScaling",
+        {"scale": 0.7, "mode": "fan_out", "distribution": "untruncated_normal"},
+        (40, 30),
+        scaled("normal", 0.7, 30.0),
+    ),
+    Case(
+        "VarianceScaling",
+        {"scale": 1.3, "mode": "fan_geo_avg", "distribution": "uniform"},
+        (40, 30),
+        scaled("uniform", 1.3, math.sqrt(40.0 * 30.0)),
+    ),
+    Case("RandomUniform", {}, (6, 6), Law("uniform", 0.05)),
+    Case(
+        "RandomUniform",
+        {"minval": 0.1, "maxval": 1.0},
+        (6, 6),
+        Law("uniform", (1.0 - 0.1) / 2, mean=(1.0 + 0.1) / 2, bounds=(0.1, 1.0)),
+    ),
+    Case("RandomNormal", {"mean": 1.0, "stddev": 0.02}, (6, 7), Law("normal", 0.02, mean=1.0)),
+    Case("TruncatedNormal", {}, (6, 7), Law("truncated_normal", 0.05, lower=-2.0, upper=2.0)),
+    Case(
+        "TruncatedNormal",
+        {"stddev": 0.3, "lower": -1.0, "upper": 3.0},
+        (6, 7),
+        Law("truncated_normal", 0.3, lower=-1.0, upper=3.0),
+    ),
+    # Layouts: the fans of the layer, not of the shape.
+    Case(
+        "GlorotUniform",
+        {"layout": "torch.linear"},
+        (256, 784),
+        scaled("uniform", 1.0, (784 + 256) / 2.0),
+    ),
+    Case(
+        "GlorotUniform",
+        {"layout": "torch.linear", "order": "canonical"},
+        (256, 784),
+        scaled("uniform", 1.0, (784 + 256) / 2.0),
+        canonical=(1, 0),
+    ),
+    Case(
+        "HeNormal",
+        {"layout": "torch.conv", "order": "canonical"},
+        (16, 8, 3, 5),
+        scaled("truncated", 2.0, 8 * 15.0),
+        canonical=(2, 3, 1, 0),
+    ),
+    Case(
+        "GlorotUniform",
+        {"layout": "torch.conv_transpose"},
+        (32, 64, 3, 3),
+        scaled("uniform", 1.0, (288 + 576) / 2.0),
+    ),
+    Case(
+        "GlorotUniform",
+        {"layout": "keras.depthwise_conv"},
+        (3, 3, 4, 2),
+        scaled("uniform", 1.0, (9 + 18) / 2.0),
+    ),
+    Case(
+        "GlorotUniform",
+        {"batch_axes": 0},
+        (8, 200, 100),
+        scaled("uniform", 1.0, (200 + 100) / 2.0),
+    ),
+    Case(
+        "GlorotNormal",
+        {"equation": "btd,dhk->bthk"},
+        (20, 4, 5),
+        scaled("truncated", 1.0, 20.0),
+    ),
+    Case("GlorotUniform", {"fan_out": 64}, (64, 192), scaled("uniform", 1.0, 64.0)),
+)
+DTYPES = "float32", "float64", "bfloat16", "float16", "float8_e4m3fn"
+
+
+def index_of(case: Case, place: tuple[int, ...]) -> int:
+    """The element's index: row-major over the axes in their order."""
+    index = 0
+    for axis in case.canonical or range(len(case.shape)):
+        index = index * case.shape[axis] + place[axis]
+    return index
+
+
+def places(shape: tuple[int, ...]) -> Iterator[tuple[int, ...]]:
+    """The first element, the last, and two between."""
+    for part in (0.0, 0.25, 0.6, 1.0):
+        yield tuple(round(part * (n - 1)) for n in shape)
+
+
+def initializer_lines() -> Iterator[str]:
+    yield "# Whole initializers; append-only.  Results as their bits."
+    yield "# init  CLASS OPTIONS SHAPE          options and shape are JSON"
+    yield f"# value DTYPE PLACE VALUE           seed {SEED}, name {json.dumps(NAME)}"
+    for case in CASES:
+        options = json.dumps(case.options, separators=(",", ":"))
+        shape = json.dumps(case.shape, separators=(",", ":"))
+        yield f"init {case.initializer} {options} {shape}"
+        for dtype in DTYPES:
+            for place in dict.fromkeys(places(case.shape)):
+                index = index_of(case, place)
+                word, low = (stream_word(SEED, NAME, lane, index) for lane in (0, 2))
+                at = json.dumps(place, separators=(",", ":"))
+                yield f"value {dtype} {at} {value(case.law, dtype, word, low)}"
+
+
+if __name__ == "__main__":
+    sys.exit(write_or_check({"initializers-v1.txt": initializer_lines}))
