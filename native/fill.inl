@@ -25,8 +25,10 @@ static void with_law(const Law& law, Dtype dtype, const Call& call) {
     case Kind::kTfUniform:
       return call.template operator()<Dtype::kFloat32, Value<TfUniformUnit, Finish::kTf>>();
     default:
-      if (mean) return with_dtype<Value<UniformInteger, Finish::kMean>>(dtype, call);
-      return with_dtype<Value<UniformInteger, Finish::kScale>>(dtype, call);
+      if (mean) return with_dtype<Value<UniformInteger<true>, Finish::kMean>>(dtype, call);
+      if (law.scale < kLeastUnshifted)
+        return with_dtype<Value<UniformInteger<true>, Finish::kScale>>(dtype, call);
+      return with_dtype<Value<UniformInteger<false>, Finish::kScale>>(dtype, call);
   }
 }
 

@@ -1,19 +1,26 @@
 // SPDX-License-Identifier: Apache-2.0
 // Laws: vectors of words -> vectors of float32.
 
+// (w >> 7 | 1) - 2**24: with kShift, with the subtraction done by the sign that an arithmetic shift
+// spreads.  Without, 2**7 times that, which saves the shift: the scale is 2**7 smaller.
+template <bool kShift>
 struct UniformInteger {
+  static constexpr float kUnit = kShift ? 1.0f : 0x1p-7f;
   UniformInteger(const Law&) {}
   template <int n> GLOROT_INLINE void convert(const Word* words, Real* out) const {
-    // (w >> 7 | 1) - 2**24, with the subtraction done by the sign that an arithmetic shift spreads.
     GLOROT_UNROLL
     for (int v = 0; v < n; ++v)
       out[v] = Target::signed_real(
-          Target::xor_or(Target::sar<7>(words[v]), Target::word(0xff000000u), Target::word(1)));
+          kShift ? Target::xor_or(Target::sar<7>(words[v]), Target::word(0xff000000u), Target::word(1))
+                 : Target::and_xor(words[v], Target::word(0xffffff00u), Target::word(0x80000080u)));
   }
 };
+// The least scale that 2**-7 leaves a normal number.
+constexpr double kLeastUnshifted = 0x1p-119;
 
 template <bool kTruncated>
 struct NormalInteger {
+  static constexpr float kUnit = 1.0f;
   Target::NormalTable table;
   Word first, count, least, below, above;
   const Law* law;
@@ -75,6 +82,7 @@ struct NormalInteger {
 
 // TensorFlow's float32 uniform: its `scale` is the width, its `peak` the low end.
 struct TfUniformUnit {
+  static constexpr float kUnit = 1.0f;
   TfUniformUnit(const Law&) {}
   template <int n> GLOROT_INLINE void convert(const Word* words, Real* out) const {
     GLOROT_UNROLL
@@ -94,7 +102,8 @@ struct Value {
   Real scale, peak, minus_peak, mean, low, high;
 
   Value(const Law& law)
-      : integer(law), scale(Target::real(float(law.scale))), peak(Target::real(float(law.peak))),
+      : integer(law), scale(Target::real(float(law.scale) * Integer::kUnit)),
+        peak(Target::real(float(law.peak))),
         minus_peak(Target::real(-float(law.peak))), mean(Target::real(float(law.mean))),
         low(Target::real(float(law.low))), high(Target::real(float(law.high))) {}
 

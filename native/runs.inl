@@ -1,40 +1,47 @@
 // SPDX-License-Identifier: Apache-2.0
 // Runs and lists: words, laws and stores put together, over consecutive indices or listed blocks.
 
-// Calls write(vectors, out) for whole chunks straight into `out`, and through a buffer at the ends.
+// Calls write<n>(n vectors, out): for whole chunks and groups straight into `out`, and through a
+// buffer where the run begins or ends inside of a group.
 template <class Type, class Write>
 static GLOROT_INLINE void run_chunks(const Stream& stream, const RoundKeys& keys, uint64_t start,
                                      uint64_t count, Type* out, const Write& write) {
-  alignas(64) Type buffer[kChunk];
+  alignas(64) Type buffer[kGroupWords];
   Word vectors[kVectors];
   uint64_t block = start / 4;
   const uint64_t skip = start % 4;
   if (count && skip) {
-    const uint64_t here = count < kChunk - skip ? count : kChunk - skip;
-    single_chunk(stream, keys, block, vectors);
-    write(vectors, buffer);
+    const uint64_t here = count < kGroupWords - skip ? count : kGroupWords - skip;
+    few_groups(stream, keys, block, 1, vectors);
+    write.template operator()<kGroupVectors>(vectors, buffer);
     std::memcpy(out, buffer + skip, here * sizeof(Type));
     out += here;
     count -= here;
-    block += kChunkBlocks;
+    block += Target::kBlocks;
   }
   const uint64_t chunks = count / kChunk;
   each_chunk(stream, keys, block, chunks, [&](const Word* chunk) {
-    write(chunk, out);
+    write.template operator()<kVectors>(chunk, out);
     out += kChunk;
   });
   if (count %= kChunk) {
     block += chunks * kChunkBlocks;
-    single_chunk(stream, keys, block, vectors);
-    write(vectors, buffer);
-    std::memcpy(out, buffer, count * sizeof(Type));
+    few_groups(stream, keys, block, int((count + kGroupWords - 1) / kGroupWords), vectors);
+    const Word* group = vectors;
+    for (; count >= kGroupWords; count -= kGroupWords, group += kGroupVectors, out += kGroupWords)
+      write.template operator()<kGroupVectors>(group, out);
+    if (count) {
+      write.template operator()<kGroupVectors>(group, buffer);
+      std::memcpy(out, buffer, count * sizeof(Type));
+    }
   }
 }
 
 static void run_words(const Stream& stream, uint64_t start, uint64_t count, uint32_t* out) {
-  run_chunks<uint32_t>(stream, RoundKeys(stream.key), start, count, out, [](const Word* vectors, uint32_t* to) {
+  run_chunks<uint32_t>(stream, RoundKeys(stream.key), start, count, out,
+                       []<int n>(const Word* vectors, uint32_t* to) {
     GLOROT_UNROLL
-    for (int v = 0; v < kVectors; ++v) Target::store(to + v * Target::kLanes, vectors[v]);
+    for (int v = 0; v < n; ++v) Target::store(to + v * Target::kLanes, vectors[v]);
   });
 }
 
@@ -45,8 +52,8 @@ static void run_values(const Stream& stream, const Law& law, const Runs& runs, v
   const Value value(law);
   const RoundKeys keys(stream.key);
   Type* to = static_cast<Type*>(out);
-  auto store = [&](const Word* vectors, Type* p) {
-    value.each(vectors, [&](int v, Real x) { Item<kDtype>::store(p + v * Target::kLanes, x); });
+  auto store = [&]<int n>(const Word* vectors, Type* p) {
+    value.template each<n>(vectors, [&](int v, Real x) { Item<kDtype>::store(p + v * Target::kLanes, x); });
   };
   if constexpr (kDtype == Dtype::kFloat32 && Target::kLanes == 16) {
     // Vectors as wide as a cache line can skip the cache, once `out` sits on a line where a block
@@ -58,8 +65,8 @@ static void run_values(const Stream& stream, const Law& law, const Runs& runs, v
       run_chunks<float>(stream, keys, start, to_line, to, store);
       const uint64_t rest = count - to_line, whole = rest / kChunk * kChunk;
       run_chunks<float>(stream, keys, start + to_line, whole, to + to_line,
-                        [&](const Word* vectors, float* p) {
-        value.each(vectors, [&](int v, Real x) { Target::stream(p + v * Target::kLanes, x); });
+                        [&]<int n>(const Word* vectors, float* p) {
+        value.template each<n>(vectors, [&](int v, Real x) { Target::stream(p + v * Target::kLanes, x); });
       });
       Target::fence();
       run_chunks<float>(stream, keys, start + to_line + whole, rest - whole, to + to_line + whole,

@@ -58,6 +58,7 @@ struct Target {
   template <int n> static Word shl(Word a) { return _mm256_slli_epi32(a, n); }
   template <int n> static Word shr(Word a) { return _mm256_srli_epi32(a, n); }
   template <int n> static Word sar(Word a) { return _mm256_srai_epi32(a, n); }
+  static Word and_xor(Word a, Word b, Word c) { return bit_xor(bit_and(a, b), c); }
   static Word xor_or(Word a, Word b, Word c) { return bit_or(bit_xor(a, b), c); }
   static Word min(Word a, Word b) { return _mm256_min_epu32(a, b); }
   static Word max(Word a, Word b) { return _mm256_max_epu32(a, b); }

@@ -13,15 +13,17 @@ struct RoundKeys {
   }
 };
 
-// Rounds 3 to 10.  The last one leaves pairs of outputs, (0, 1) and (2, 3), for `interleave`.
-static GLOROT_INLINE void rounds(const RoundKeys& keys, Digit (&c0)[kGroups], Digit (&c1)[kGroups],
-                                 Digit (&c2)[kGroups], Digit (&c3)[kGroups], Word* out) {
+// Rounds 3 to 10 of some groups.  The last one leaves pairs of outputs, (0, 1) and (2, 3), for
+// `interleave`.
+template <int groups>
+static GLOROT_INLINE void rounds(const RoundKeys& keys, Digit (&c0)[groups], Digit (&c1)[groups],
+                                 Digit (&c2)[groups], Digit (&c3)[groups], Word* out) {
   const Digit m0 = Target::digit(kMultiplier0), m1 = Target::digit(kMultiplier1);
   GLOROT_UNROLL
   for (int round = 2; round < kRounds - 1; ++round) {
     const Digit k0 = Target::digit(keys.k0[round]), k1 = Target::digit(keys.k1[round]);
     GLOROT_UNROLL
-    for (int g = 0; g < kGroups; ++g) {
+    for (int g = 0; g < groups; ++g) {
       const auto p = Target::multiply(c0[g], m0), q = Target::multiply(c2[g], m1);
       c0[g] = Target::xor3(Target::high(q), c1[g], k0);
       c1[g] = Target::low(q);
@@ -31,7 +33,7 @@ static GLOROT_INLINE void rounds(const RoundKeys& keys, Digit (&c0)[kGroups], Di
   }
   const Digit k0 = Target::digit(keys.k0[kRounds - 1]), k1 = Target::digit(keys.k1[kRounds - 1]);
   GLOROT_UNROLL
-  for (int g = 0; g < kGroups; ++g) {
+  for (int g = 0; g < groups; ++g) {
     const auto p = Target::multiply(c0[g], m0), q = Target::multiply(c2[g], m1);
     Target::last_round(p, q, c1[g], c3[g], k0, k1, out + g * kGroupVectors);
   }
@@ -44,6 +46,7 @@ struct Prefix {
   uint32_t c0_xor;      // round 2: c0 = high(M1 * c2) ^ c0_xor
   uint32_t c2_xor_low;  // round 2: c2 = low(M0 * c0 of round 1) ^ c2_xor_low
   uint32_t c3_next;     // round 2: c3, the same for all
+  uint32_t digit1;      // of the counters it serves; those above it carry only with it
 
   Prefix(const RoundKeys& keys, const Counter& counter) {
     const uint32_t c1 = counter.digit[1], c2 = counter.digit[2], c3 = counter.digit[3];
@@ -54,16 +57,19 @@ struct Prefix {
     c0_xor = uint32_t(q) ^ keys.k0[1];
     c2_xor_low = uint32_t(p >> 32) ^ keys.k1[1];
     c3_next = uint32_t(p);
+    digit1 = c1;
   }
+  bool serves(const Counter& counter) const { return counter.digit[1] == digit1; }
 };
 
-// The words of one chunk of blocks, given the products of round 1: M0 times the lowest digits.
-static GLOROT_INLINE void chunk_words(const RoundKeys& keys, const Prefix& prefix,
-                                      const Product (&first)[kGroups], Word* out) {
+// The words of some groups of blocks, given the products of round 1: M0 times the lowest digits.
+template <int groups>
+static GLOROT_INLINE void group_words(const RoundKeys& keys, const Prefix& prefix,
+                                      const Product (&first)[groups], Word* out) {
   const Digit m1 = Target::digit(kMultiplier1);
-  Digit c0[kGroups], c1[kGroups], c2[kGroups], c3[kGroups];
+  Digit c0[groups], c1[groups], c2[groups], c3[groups];
   GLOROT_UNROLL
-  for (int g = 0; g < kGroups; ++g) {
+  for (int g = 0; g < groups; ++g) {
     c2[g] = Target::xor2(Target::high(first[g]), Target::digit(prefix.c2_xor));
     const auto q = Target::multiply(c2[g], m1);
     c0[g] = Target::xor2(Target::high(q), Target::digit(prefix.c0_xor));
@@ -90,26 +96,35 @@ struct Consecutive {
   }
 };
 
-// Blocks one by one: where a counter's lowest digit carries, and vectors would not agree.
-static GLOROT_COLD void scalar_words(const Stream& stream, const uint64_t* blocks, Word* out) {
+// Groups of blocks one by one: where a counter's lowest digit carries, and vectors would not agree.
+static GLOROT_COLD void scalar_words(const Stream& stream, const uint64_t* blocks, int groups,
+                                     Word* out) {
   uint32_t words[kChunk];
-  for (int b = 0; b < kChunkBlocks; ++b) {
+  for (int b = 0; b < groups * Target::kBlocks; ++b) {
     Counter counter = counter_at(stream, blocks[b]);
     philox4x32(counter, stream.key);
     std::memcpy(words + 4 * b, counter.digit, sizeof counter.digit);
   }
-  for (int v = 0; v < kVectors; ++v) out[v] = Target::load(words + v * Target::kLanes);
+  for (int v = 0; v < groups * kGroupVectors; ++v) out[v] = Target::load(words + v * Target::kLanes);
 }
 
-// One chunk of consecutive blocks, wherever it is.
-static GLOROT_COLD void single_chunk(const Stream& stream, const RoundKeys& keys, uint64_t block,
-                                     Word* out) {
-  const Counter counter = counter_at(stream, block);
-  if (counter.digit[0] <= ~uint32_t(kChunkBlocks - 1))
-    return chunk_words(keys, Prefix(keys, counter), Consecutive(counter.digit[0]).product, out);
-  uint64_t blocks[kChunkBlocks];
-  for (int b = 0; b < kChunkBlocks; ++b) blocks[b] = block + uint64_t(b);
-  scalar_words(stream, blocks, out);
+// A few groups of consecutive blocks, wherever they are: the ends of a run.  One after the other,
+// since processors overlap them.
+static GLOROT_COLD void few_groups(const Stream& stream, const RoundKeys& keys, uint64_t block,
+                                   int groups, Word* out) {
+  const Prefix prefix(keys, counter_at(stream, block));
+  for (; groups; --groups, block += Target::kBlocks, out += kGroupVectors) {
+    const Counter counter = counter_at(stream, block);
+    if (counter.digit[0] <= ~uint32_t(Target::kBlocks - 1) && prefix.serves(counter)) {
+      const Product first[1] = {Target::multiply(Target::consecutive(counter.digit[0]),
+                                                 Target::digit(kMultiplier0))};
+      group_words(keys, prefix, first, out);
+      continue;
+    }
+    uint64_t blocks[Target::kBlocks];
+    for (int b = 0; b < Target::kBlocks; ++b) blocks[b] = block + uint64_t(b);
+    scalar_words(stream, blocks, 1, out);
+  }
 }
 
 // Calls write(vectors) for `chunks` chunks of consecutive blocks.
@@ -121,7 +136,7 @@ static GLOROT_INLINE void each_chunk(const Stream& stream, const RoundKeys& keys
     const Counter counter = counter_at(stream, block);
     const uint64_t until_carry = (~uint32_t(0) - counter.digit[0] + uint64_t(1)) / kChunkBlocks;
     if (!until_carry) {
-      single_chunk(stream, keys, block, vectors);
+      few_groups(stream, keys, block, kGroups, vectors);
       write(vectors);
       --chunks;
       block += kChunkBlocks;
@@ -131,7 +146,7 @@ static GLOROT_INLINE void each_chunk(const Stream& stream, const RoundKeys& keys
     const Prefix prefix(keys, counter);
     Consecutive blocks(counter.digit[0]);
     for (uint64_t i = 0; i < here; ++i, blocks.advance()) {
-      chunk_words(keys, prefix, blocks.product, vectors);
+      group_words(keys, prefix, blocks.product, vectors);
       write(vectors);
     }
     chunks -= here;
@@ -152,7 +167,7 @@ class List {
   }
 
   GLOROT_INLINE void chunk(const uint64_t* blocks, Word* out) const {
-    if (!alike_) return scalar_words(stream_, blocks, out);
+    if (!alike_) return scalar_words(stream_, blocks, kGroups, out);
     const Digit base = Target::digit(uint32_t(stream_.counter_lo));
     Product first[kGroups];
     GLOROT_UNROLL
@@ -160,7 +175,7 @@ class List {
       first[g] = Target::multiply(
           Target::add(Target::low_digits(blocks + g * Target::kBlocks), base),
           Target::digit(kMultiplier0));
-    chunk_words(keys_, prefix_, first, out);
+    group_words(keys_, prefix_, first, out);
   }
 
  private:
