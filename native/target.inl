@@ -7,6 +7,7 @@
 // all targets, perhaps the one compiled for instructions that the machine lacks.
 #include <cstring>
 
+#include "compiler.h"
 #include "kernel.h"
 
 namespace glorot::GLOROT_TARGET {

@@ -14,19 +14,3 @@ constexpr int kChunk = kGroups * kGroupWords;  // words computed together
 constexpr int kChunkBlocks = kGroups * Target::kBlocks;
 constexpr int kVectors = kGroups * kGroupVectors;
 constexpr size_t kMostBlocks = 128;  // of a law that is computed by blocks, with buffers on the stack
-
-// The chunk loop is worth nothing unless its pieces are inlined and its rare cases are not.
-#if defined(__GNUC__)
-#define GLOROT_INLINE inline __attribute__((always_inline))
-#define GLOROT_COLD __attribute__((noinline, cold))
-#else
-#define GLOROT_INLINE __forceinline
-#define GLOROT_COLD __declspec(noinline)
-#endif
-#if defined(__GNUC__) && !defined(__clang__)
-#define GLOROT_UNROLL _Pragma("GCC unroll 16")
-#elif defined(__clang__)
-#define GLOROT_UNROLL _Pragma("clang loop unroll(full)")
-#else
-#define GLOROT_UNROLL
-#endif
