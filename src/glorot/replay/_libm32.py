@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from glorot.replay._blocks import in_blocks
 from glorot.replay._libm_tables import table
 
 Float32 = NDArray[np.float32]
@@ -52,7 +53,11 @@ def logf(x: Any) -> Float32:
         >>> float(logf(np.float32(0.5))).hex()
         '-0x1.62e4300000000p-1'
     """
-    x = np.asarray(x, dtype=np.float32)
+    (y,) = in_blocks(lambda part: (_logf(part),), np.asarray(x, dtype=np.float32), 1)
+    return y
+
+
+def _logf(x: Float32) -> Float32:
     bits = x.view(np.uint32)
     place = bits - np.uint32(_OCTAVE_START)
     part = (place >> np.uint32(19)) & np.uint32(15)
@@ -85,7 +90,11 @@ def sincosf(x: Any) -> tuple[Float32, Float32]:
         >>> [float(value).hex() for value in sincosf(np.float32(1.0))]
         ['0x1.aed5480000000p-1', '0x1.14a2800000000p-1']
     """
-    x = np.asarray(x, dtype=np.float32)
+    sine, cosine = in_blocks(_sincosf, np.asarray(x, dtype=np.float32), 2)
+    return sine, cosine
+
+
+def _sincosf(x: Float32) -> tuple[Float32, Float32]:
     angle = x.astype(np.float64)
     # The nearest quarter turn, rounded in fixed point with 24 bits of fraction.
     quarter = ((angle * _QUARTERS).astype(np.int32) + 0x800000) >> 24

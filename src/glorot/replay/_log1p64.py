@@ -46,6 +46,7 @@ def log1p64(x: Any, arithmetic: str = "fma") -> Float64:
         ('-0x1.68db1f70422b7p-2', '-0x1.68db1f70422b6p-2')
     """
     fma = multiply_add(arithmetic)
+    x = np.asarray(x, dtype=np.float64)
     (y,) = in_blocks(lambda part: (_log1p(part, fma),), x, 1)
     return y
 

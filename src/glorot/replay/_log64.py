@@ -53,6 +53,7 @@ def log64(x: Any, arithmetic: str = "fma") -> Float64:
         ('-0x1.7f25a0d0b7274p-4', '-0x1.7f25a0d0b7273p-4')
     """
     fma = multiply_add(arithmetic)
+    x = np.asarray(x, dtype=np.float64)
     (y,) = in_blocks(lambda part: (_log(part, fma, arithmetic == "fma"),), x, 1)
     return y
 
