@@ -39,7 +39,7 @@ def log1p64(x: Any, arithmetic: str = "fma") -> Float64:
     Raises:
         ValueError: another arithmetic.
 
-    Source: glibc, sysdeps/ieee754/dbl-64/s_log1p.c.  Exact: see `_libm64`.
+    Source: glibc, sysdeps/ieee754/dbl-64/s_log1p.c.  Exact: see `_libm`.
 
     Example:
         >>> float(log1p64(-0.297)).hex(), float(log1p64(-0.297, "default")).hex()

@@ -46,7 +46,7 @@ def log64(x: Any, arithmetic: str = "fma") -> Float64:
     Raises:
         ValueError: another arithmetic.
 
-    Source: glibc >= 2.29, sysdeps/ieee754/dbl-64/e_log.c and e_log_data.c.  Exact: see `_libm64`.
+    Source: glibc >= 2.29, sysdeps/ieee754/dbl-64/e_log.c and e_log_data.c.  Exact: see `_libm`.
 
     Example:
         >>> float(log64(0.9107)).hex(), float(log64(0.9107, "default")).hex()

@@ -55,7 +55,7 @@ def sincos64(x: Any, arithmetic: str = "fma") -> tuple[Float64, Float64]:
             reduction that no normal number needs.
 
     Source: glibc >= 2.28, sysdeps/ieee754/dbl-64/s_sincos.c, s_sin.c, sincostab.c.  Exact: see
-    `_libm64`.
+    `_libm`.
 
     Example:
         >>> float(sincos64(0.259)[0]).hex(), float(sincos64(0.259, "default")[0]).hex()
