@@ -148,8 +148,8 @@ def main():
         caught[name] += wrong[0]
         counts = ", ".join(f"{twin} {count}" for twin, count in twins.items())
         print(
-            f"{arithmetic:7} {name:7} {label:17} {tried:>10} tried; differ: {counts}; an eighth of "
-            f"them the other way: {wrong[0]}, by NumPy's own: {wrong[1]}",
+            f"{arithmetic:7} {name:7} {label:17} {tried:>10} tried, differ: {counts}; "
+            f"of an eighth, in the other arithmetic {wrong[0]}, by NumPy's own function {wrong[1]}",
             flush=True,
         )
     unseen = [name for name, count in caught.items() if not count and not name.endswith("f")]

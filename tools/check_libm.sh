@@ -3,8 +3,8 @@
 #   check_libm.sh PYTHON [VALUES]   (a Python in which glorot is installed; 10**8 values of a range)
 # Every float32 argument, VALUES random float64 ones of each range, and the edges; in the arithmetic
 # of processors with FMA and, in a process that hides FMA from the C library, in that of others.
-# Needs x86-64, glibc 2.33 or later and g++; minutes on two cores.  Not a float64 logarithm of glibc 2.28 or
-# older, and what each version fuses: see `arithmetics` in src/glorot/replay/_libm.py.
+# Needs x86-64, g++ and a glibc whose functions all hold both variants: 2.39, or Debian's 2.36.
+# Ten minutes on two cores.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 python=${1:?the Python of an installation}
