@@ -15,7 +15,7 @@ SOURCES = pyproject.toml CMakeLists.txt $(shell find src native -type f -not -na
 CASES ?= 4000
 
 .PHONY: demo test lint test-core test-frameworks test-pure test-oldest hooks clean
-.PHONY: oracle oracle-vectors oracle-tf21 oracle-tf24 check-libm exhaustive bench sanitize neon wheel wheels
+.PHONY: oracle oracle-vectors oracle-tf21 oracle-tf24 oracle-xla check-libm exhaustive bench sanitize neon wheel wheels
 
 demo: $(VENV)/installed
 	$(BIN)/glorot init examples/gpt2-124m.json --recipe gpt2 --seed 42 --out $(DEMO) --force
@@ -49,7 +49,7 @@ hooks: $(VENV)/lint
 	$(BIN)/pre-commit install
 
 # The long comparisons, with programs that share nothing with the library.
-oracle: oracle-vectors oracle-tf21 oracle-tf24 check-libm
+oracle: oracle-vectors oracle-tf21 oracle-tf24 oracle-xla check-libm
 
 oracle-vectors: $(VENV)/core
 	$(BIN)/python tests/oracle/make_vectors.py --check
@@ -60,6 +60,11 @@ oracle-tf21: $(VENV)/frameworks
 
 oracle-tf24: $(VENV)/core $(VENV)-tf24/installed
 	tests/oracle/run.sh $(BIN)/python $(VENV)-tf24/bin/python $(CASES)
+
+# XLA's float64 erf_inv against the jaxlib that is installed.
+oracle-xla: $(VENV)/frameworks
+	$(BIN)/python tests/oracle/make_xla_vectors.py --check
+	$(BIN)/python tests/oracle/make_xla_vectors.py --compare 100000000
 
 # The C library's functions in NumPy and C++ against the one that runs here (x86-64, glibc).
 check-libm: $(VENV)/core
