@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
-// The running C library's functions and their twins of libm32.h and libm64.h, over arrays: a shared
-// library for each target, which tools/check_libm.py calls.  tools/check_libm.sh builds and runs.
+// The running C library's functions, and the twins of libm32.h, libm64.h and xla64.h, over arrays:
+// a shared library for each target, which tools/check_libm.py calls and tools/check_libm.sh builds.
 #include <math.h>
 
 #include "libm32.h"
 #include "libm64.h"
+#include "xla64.h"
 
 using namespace glorot;
 
@@ -34,6 +35,10 @@ template <bool Fused>
 static void sincos64(const double* x, double* s, double* c, size_t n, bool single) {
   both(n, single, [&](size_t i, int count) { glibc_sincos<Fused>(x + i, s + i, c + i, count); },
        [&](size_t i) { glibc_sincos<Fused>(x[i], s + i, c + i); });
+}
+
+template <bool Fused> static void erf_inv(const double* x, double* y, size_t n) {
+  for (size_t i = 0; i < n; i += 64) xla_erf_inv<Fused>(x + i, y + i, int(n - i < 64 ? n - i : 64));
 }
 
 extern "C" {
@@ -74,6 +79,10 @@ void twin_log1p(const double* x, double* y, size_t n, int fused, int) {
 }
 void twin_sincos(const double* x, double* s, double* c, size_t n, int fused, int single) {
   (fused ? sincos64<true> : sincos64<false>)(x, s, c, n, single);
+}
+
+void twin_erf_inv(const double* x, double* y, size_t n, int fused, int) {
+  (fused ? erf_inv<true> : erf_inv<false>)(x, y, n);
 }
 
 }  // extern "C"

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// glibc's float32 log, sine and cosine: the C++ twin of replay/_libm32.py, same order of operations.
+// glibc's float32 log, sine and cosine: the C++ twin of replay/_libm32.py, its operations in order.
 // Plain float64 arithmetic under -ffp-contract=off, and no branch: gcc makes vectors of a loop over
 // an array.  tools/check_libm.sh compares them with the C library, over every argument.
 #pragma once

@@ -3,8 +3,8 @@
 // _sincos64.py, same order of operations; their docstrings tell the method.
 //
 // Template parameter Fused: the arithmetic "fma", as on processors with FMA, or "default".  Without
-// -mfma each fused operation is a call of the C library's: right, and slow.  Under -ffp-contract=off
-// nothing else fuses.  Functions of n <= 64 values keep look-ups and rare cases in loops of their
+// -mfma a fused operation is a call of the C library's: right, and slow.  -ffp-contract=off keeps
+// all else apart.  Functions of n <= 64 values keep look-ups and rare cases in loops of their
 // own, so that gcc makes vectors of the arithmetic.  tools/check_libm.sh compares all with glibc.
 #pragma once
 

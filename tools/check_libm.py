@@ -5,8 +5,10 @@
 
 LIBRARIES: the folder of native/check_libm.cpp's libraries, one for each target.  ARITHMETIC: the
 one that the C library of this process uses.  A line for each function and range: how many arguments
-were tried, in how many of them each twin differs (none may), and in how many the twins of wrong
-answers do: the other arithmetic, NumPy's own function.
+were tried, in how many of them each twin differs (none may), and in how many of every eighth chunk
+wrong answers do: the other arithmetic, NumPy's or SciPy's own function.  XLA's erf_inv is no C
+library's: its twin in C++ is compared with the one in NumPy, which tests/oracle/make_xla_vectors.py
+compares with XLA.
 """
 
 import ctypes
@@ -14,8 +16,10 @@ import sys
 from pathlib import Path
 
 import numpy as np
+import scipy.special
 
 from glorot.replay import _libm
+from glorot.replay._xla64 import erf_inv64
 
 CHUNK = 1 << 18
 OTHER = {"fma": "default", "default": "fma"}
@@ -90,6 +94,10 @@ def ranges(values):
     steps = around(edges, np.float64)
     yield "sincos", "edges", [np.concatenate([steps, -steps, [0.0, -0.0, np.nextafter(LIMIT, 0)]])]
 
+    yield "erf_inv", "-1 to 1", chunks(few, lambda r, n: r.uniform(-1, 1, n))
+    yield "erf_inv", "near 1", chunks(few, lambda r, n: 1 - wide(r, n, -53, -1))
+    yield "erf_inv", "near 0", chunks(few, lambda r, n: -wide(r, n, -1020, 0))
+
 
 NUMPY = {
     "logf": lambda x, _: [_libm.logf(x)],
@@ -97,6 +105,7 @@ NUMPY = {
     "log": lambda x, arithmetic: [_libm.log64(x, arithmetic)],
     "log1p": lambda x, arithmetic: [_libm.log1p64(x, arithmetic)],
     "sincos": lambda x, arithmetic: list(_libm.sincos64(x, arithmetic)),
+    "erf_inv": lambda x, arithmetic: [erf_inv64(x, arithmetic)],
 }
 NUMPYS_OWN = {
     "logf": lambda x: [np.log(x)],
@@ -104,6 +113,7 @@ NUMPYS_OWN = {
     "log": lambda x: [np.log(x)],
     "log1p": lambda x: [np.log1p(x)],
     "sincos": lambda x: [np.sin(x), np.cos(x)],
+    "erf_inv": lambda x: [scipy.special.erfinv(x)],
 }
 
 
@@ -133,15 +143,20 @@ def main():
     libraries = {path.stem: ctypes.CDLL(str(path.resolve())) for path in folder.glob("*.so")}
     good, caught = True, dict.fromkeys(NUMPY, 0)
     for name, label, parts in ranges(values):
-        twins, wrong, tried = dict.fromkeys(["NumPy", *sorted(libraries)], 0), [0, 0], 0
+        twins, tried = dict.fromkeys(["NumPy", *sorted(libraries)], 0), 0
+        wrong, tried_wrong = [0, 0], 0
         for serial, x in enumerate(parts):
-            expected = call(next(iter(libraries.values())), f"libm_{name}", x)
+            if name == "erf_inv":
+                expected = NUMPY[name](x, arithmetic)
+            else:
+                expected = call(next(iter(libraries.values())), f"libm_{name}", x)
             tried += x.size
             twins["NumPy"] += differing(NUMPY[name](x, arithmetic), expected)
             for target, library in libraries.items():
                 options = int(arithmetic == "fma"), serial % 2
                 twins[target] += differing(call(library, f"twin_{name}", x, *options), expected)
             if serial % 8 == 0:  # wrong answers need no more
+                tried_wrong += x.size
                 wrong[0] += differing(NUMPY[name](x, OTHER[arithmetic]), expected)
                 wrong[1] += differing(NUMPYS_OWN[name](x), expected)
         good &= not any(twins.values())
@@ -149,7 +164,7 @@ def main():
         counts = ", ".join(f"{twin} {count}" for twin, count in twins.items())
         print(
             f"{arithmetic:7} {name:7} {label:17} {tried:>10} tried, differ: {counts}; "
-            f"of an eighth, in the other arithmetic {wrong[0]}, by NumPy's own function {wrong[1]}",
+            f"of {tried_wrong}, in the other arithmetic {wrong[0]}, by NumPy or SciPy {wrong[1]}",
             flush=True,
         )
     unseen = [name for name, count in caught.items() if not count and not name.endswith("f")]
