@@ -9,7 +9,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from glorot.replay._fma import fma32, fma64
+from glorot.replay._fma import fma32, fma64, fma64_moderate
 
 EDGES64 = [0.0, -0.0, 5e-324, -5e-324, 2.0**-1022, 2.0**-1074 * 3, 1.7976931348623157e308]
 EDGES32 = [0.0, -0.0, 2.0**-149, -(2.0**-149), 2.0**-126, 3.4028234663852886e38]
@@ -120,6 +120,28 @@ def test_fma32_of_any_finite_numbers(a, b, c):
 def test_fma64_of_any_finite_numbers(a, b, c):
     """Every finite float64, subnormal results and overflow included."""
     check64(*(np.array([x]) for x in (a, b, c)))
+
+
+@pytest.mark.parametrize("scale", [1.0, -1.0, 2.0**300, 2.0**-300])
+@pytest.mark.parametrize("side", [1.0, -1.0])
+@pytest.mark.parametrize("k", [27, 26, 20])
+def test_fma64_where_both_errors_make_a_tie(scale, side, k):
+    """Products half an ulp of c, but for a part so small that the sum of the errors loses it."""
+    a, b, c = 1 + 2.0**-k, side * scale * 2.0**-53 * (1 - 2.0**-k), scale * (1 + 2.0**-52)
+    assert abs(Fraction(a) * Fraction(b)) < Fraction(abs(scale)) / 2**53
+
+    check64(*(np.array([x]) for x in (a, b, c)))
+    assert fma64_moderate(a, b, c) == fma64(a, b, c)
+    twice = a * b + c
+    assert (twice == fma64(a, b, c)) == (k < 27)
+
+
+def test_fma64_moderate_is_fma64():
+    """For moderate numbers the two agree; a result of 0 may have either sign."""
+    for a, b, c in hard_cases(np.float64, 53, 20):
+        found = fma64_moderate(a, b, c)
+        assert np.array_equal(found, fma64(a, b, c))
+    assert fma64_moderate(0.5, np.arange(3.0), 1.0).tolist() == [1.0, 1.5, 2.0]
 
 
 @pytest.mark.parametrize(("fma", "dtype"), [(fma32, np.float32), (fma64, np.float64)])

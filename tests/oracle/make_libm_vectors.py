@@ -28,7 +28,8 @@ HEAD = """\
 HEAD64 = """\
 # float64 functions, NAME-fma as on processors with FMA, NAME-default as on others; sin and cos are
 # the two results of sincos.  Edges, random arguments, then some for which the two differ, then some
-# for which both are one ulp off the correctly rounded value.
+# for which both are one ulp off the correctly rounded value, then some that a single operation
+# fused or not tells apart.
 """
 WITHOUT_FMA = {"GLIBC_TUNABLES": "glibc.cpu.hwcaps=-FMA,-FMA4,-AVX2"}
 FULL_TURN = 2 * np.pi
@@ -77,6 +78,24 @@ RANDOM64 = {
     "sin": lambda rng, n: FULL_TURN * rng.random(n),
 }
 RANDOM64["cos"] = RANDOM64["sin"]
+# Arguments that tell one fused operation from a product and a sum: for each such operation in the
+# twins, up to two for which rounding twice in it alone changes the result, where a few 10**6
+# arguments held any.
+TELLING = {
+    "log": """
+        0x1.509889245977fp-1 0x1.c75a0b47cb034p-1 0x1.eb5948510642cp-2 0x1.e21c15c9676a0p-1
+        0x1.e56b3ebe355f3p-1 0x1.ee7be23e6aac9p-1 0x1.f34dd61b0da05p-1 0x1.f400865e0990ap-1
+    """,
+    "log1p": """
+        -0x1.4d28ccb89fcd6p-2 -0x1.59f5ba805f9c0p-5 -0x1.cea9fc931f76cp-3
+    """,
+    "sin": """
+        0x1.187ee6f7365e0p+0 0x1.344d079c84c27p+2 0x1.34f9776579d5ap+2 0x1.49d21121c17dap+2
+        0x1.5227aad4c6f4dp-1 0x1.638f08c355030p+1 0x1.9994457c9ea73p+1 0x1.9e4ef1d4cf99bp+0
+        0x1.a0c72a2d68257p+0 0x1.bd64bc4e4ef7dp+1 0x1.bf47736ba6118p+1
+    """,
+}
+TELLING["cos"] = TELLING["sin"]
 EXACT = {"log": mpmath.log, "log1p": mpmath.log1p, "sin": mpmath.sin, "cos": mpmath.cos}
 
 
@@ -111,7 +130,8 @@ def function64(name):
 def searched(name):
     """The arguments among which the hard ones are looked for, the same in every process."""
     x = RANDOM64[name](np.random.default_rng(2036), ROWS + SEARCHED)
-    return [float(value) for value in (*EDGES64[name], *x)]
+    telling = map(float.fromhex, TELLING[name].split())
+    return [float(value) for value in (*EDGES64[name], *x, *telling)]
 
 
 def values(name):
@@ -138,15 +158,16 @@ def rows64(name):
     """The lines of a float64 function."""
     x, fused, plain = searched(name), values(name), without_fma(name)
     kept = len(EDGES64[name]) + ROWS
-    differ = [i for i in range(kept, len(x)) if fused[i] != plain[i]][:HARD]
-    rest = (i for i in range(kept, len(x)) if fused[i] == plain[i])
+    drawn = kept + SEARCHED
+    differ = [i for i in range(kept, drawn) if fused[i] != plain[i]][:HARD]
+    rest = (i for i in range(kept, drawn) if fused[i] == plain[i])
     off = list(itertools.islice((i for i in rest if is_off(name, x[i], fused[i])), HARD))
     if len(differ) < HARD or len(off) < HARD:
         raise SystemExit(f"{name}: {len(differ)} differ, {len(off)} are off, of {HARD} wanted")
     return [
         f"{name}-{arithmetic} {x[i].hex()} {y[i].hex()}"
         for arithmetic, y in (("fma", fused), ("default", plain))
-        for i in (*range(kept), *differ, *off)
+        for i in (*range(kept), *differ, *off, *range(drawn, len(x)))
     ]
 
 

@@ -26,8 +26,9 @@ from glorot.replay._xla64 import erf_inv64
 VECTORS = Path(__file__).resolve().parent.parent / "vectors" / "xla-erf-inv64.txt"
 HEAD = """\
 # XLA's float64 erf_inv on an x86-64 CPU with FMA, and without, as jaxlib 0.10.2 gives it:
-# FUNCTION-ARITHMETIC ARGUMENT VALUE, C99 hexadecimal.  Edges, random arguments, then some for which
-# the two differ.  glibc 2.36 gives the logarithms.
+# FUNCTION-ARITHMETIC ARGUMENT VALUE, C99 hexadecimal.  Some that a single operation fused or not
+# tells apart, edges, random arguments, then some for which the two differ.  glibc 2.36 gives the
+# logarithms.
 """
 WITHOUT_FMA = {
     "XLA_FLAGS": "--xla_cpu_max_isa=AVX",
@@ -36,15 +37,33 @@ WITHOUT_FMA = {
 CHUNK = 1 << 20
 LOWEST = np.nextafter(-1.0, 0.0)
 
+# As in make_libm_vectors.py: arguments that tell one fused operation from a product and a sum.
+TELLING = """
+    -0x1.004ad18735c20p-5 -0x1.0d68a5f95f2a0p-3 -0x1.16a9e63eecec2p-1 -0x1.2229e7a670674p-2
+    -0x1.2ad1b6f9bde7ep-1 -0x1.2d2fa98d7ada0p-3 -0x1.2ff13a9befc90p-1 -0x1.3621d2d752300p-1
+    -0x1.39a60c6099f78p-3 -0x1.3e33b01579658p-1 -0x1.47947b36596e2p-1 -0x1.62d2df3ff8c74p-2
+    -0x1.6ad01f92feb8cp-2 -0x1.8c1d542723ee0p-3 -0x1.a291fc9718e08p-3 -0x1.e5d421afd79a4p-2
+    -0x1.f99930cb33ed8p-3 -0x1.fa735d08b500cp-2 0x1.07543d0a90d6ep-1 0x1.096e91f90ba78p-3
+    0x1.0f05978ef80dep-1 0x1.17a4877498600p-6 0x1.298626cc8fd98p-1 0x1.2be7c1a31746cp-1
+    0x1.3065a3261fc08p-1 0x1.36c231607985ap-1 0x1.37e89a38222e0p-4 0x1.39806e07fbfc8p-1
+    0x1.40551ba69020ep-1 0x1.40e96f77da9bep-1 0x1.426e553125668p-1 0x1.43ae14aeb0f7ep-1
+    0x1.449d3265b2d96p-1 0x1.8a405bbfca99ap-1 0x1.8f7b8935039e0p-3 0x1.961ea36ea0958p-2
+    0x1.ccd288bbd7020p-2 0x1.ff9151535418ep-1 0x1.ff9299c7784b9p-1 0x1.ffc98a2568e2ap-1
+    0x1.ffe0db5c9307ep-1 0x1.fff67c7a8d9bfp-1 0x1.ffff9e4014343p-1 0x1.fffff0db3b7fdp-1
+    0x1.fffff8ad54fd7p-1 0x1.fffffadfee3a6p-1 0x1.fffffe00e7ab3p-1 0x1.fffffee51f3f3p-1
+    0x1.fffffff90f147p-1 0x1.ffffffffff9c2p-1
+"""
+
 
 def arguments():
-    """Edges, 60 random arguments as jax.random.normal draws them, and 300 to search."""
+    """TELLING, edges, 60 random arguments as jax.random.normal draws them, and 300 to search."""
     below = np.nextafter(1.0, 0.0)
     limits = [np.sqrt(2**0.5 - 1), np.sqrt(1 - np.exp(-6.25)), np.sqrt(1 - np.exp(-16))]
     edges = [0.0, 5e-324, 2.0**-1022, 2.0**-53, 2.0**-52, 1e-8, 0.25, 0.5, 0.9, below, 1.0]
     edges += [x * (1 + k * 2.0**-50) for x in limits for k in (-1, 0, 1)]
     rng = np.random.default_rng(2010)
-    return np.array([*edges, *(-x for x in edges), *next(uniform(rng, 360))])
+    telling = map(float.fromhex, TELLING.split())
+    return np.array([*telling, *edges, *(-x for x in edges), *next(uniform(rng, 360))])
 
 
 def uniform(rng, count):

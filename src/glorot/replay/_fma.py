@@ -119,13 +119,12 @@ def fma64_moderate(a: Array | float, b: Array | float, c: Array | float) -> Arra
     low = rest + error
     # The sum of the two errors is within half an ulp of `low`, which is far less than this:
     margin = low * 2.0**-51
-    result = high + (low - margin)
-    doubtful = result != high + (low + margin)
+    result = np.asarray(high + (low - margin))
+    doubtful = np.asarray(result != high + (low + margin))
     if doubtful.any():
-        result = np.asarray(result)
         parts = (x[doubtful] for x in np.broadcast_arrays(a, b, c))
         result[doubtful] = _rounded_to_odd(*parts)
-    return np.asarray(result)
+    return result
 
 
 def _rounded_to_odd(a: Array, b: Array, c: Array) -> Array:
