@@ -5,7 +5,7 @@ TensorFlow, and torch without AVX2, turn uniforms to normals with the C library'
 `cosf` or `sincosf`.  Those of glibc 2.28 and later are not correctly rounded: they evaluate a short
 polynomial in float64 and round once.  The same float64 operations, in the same order, give the same
 bits.  glibc has variants with and without fused multiply-add, which differ in float64 and agree
-once rounded, for every float32 argument of the ranges below: tools/check_libm.sh tries them all.
+once rounded, for every float32 argument of the ranges below: see `_libm`.
 """
 
 from typing import Any

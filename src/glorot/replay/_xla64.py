@@ -67,7 +67,9 @@ def erf_inv64(x: Any, arithmetic: str = "fma") -> Float64:
         ValueError: another arithmetic.
 
     Source: jaxlib 0.10.2, read from the LLVM code and the machine code that XLA writes for x86-64
-    (--xla_dump_to), with glibc's `log` as `log64` gives it.
+    (--xla_dump_to), with glibc's `log` as `log64` gives it.  Exact: of 10**8 uniforms as
+    jax.random.normal draws them, 10**7 arguments near 1 and 10**7 of every magnitude none differed,
+    in both arithmetics (tests/oracle/make_xla_vectors.py).
 
     Example:
         >>> float(erf_inv64(0.5)).hex()
