@@ -6,7 +6,8 @@
 static void few_blocks(const Stream& stream, const Law& law, Dtype dtype, const BlockList& list,
                        void* out) {
   switch (law.kind) {
-    case Kind::kTfUniform: return tf_uniform_blocks(stream, law, dtype, list, out);
+    case Kind::kTfNormal:
+    case Kind::kTfTruncatedNormal: return tf_normal_blocks(stream, law, dtype, list, out);
     default: return;
   }
 }

@@ -55,6 +55,10 @@ std::vector<Case> cases(Dtype dtype) {
     Law tf = law(Kind::kTfUniform, 0.625);
     tf.peak = -0.3125;
     all.push_back({"tf_uniform", tf});
+    tf.kind = Kind::kTfNormal;
+    all.push_back({"tf_normal", tf});
+    tf.kind = Kind::kTfTruncatedNormal;
+    all.push_back({"tf_truncated", tf});
   }
   return all;
 }

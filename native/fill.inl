@@ -23,7 +23,11 @@ static void with_law(const Law& law, Dtype dtype, const Call& call) {
       if (mean) return with_dtype<Value<NormalInteger<true>, Finish::kMean>>(dtype, call);
       return with_dtype<Value<NormalInteger<true>, Finish::kScale>>(dtype, call);
     case Kind::kTfUniform:
-      return call.template operator()<Dtype::kFloat32, Value<TfUniformUnit, Finish::kTf>>();
+      if (dtype == Dtype::kFloat16)
+        return call.template operator()<Dtype::kFloat16, Value<TfUniformUnit<10>, Finish::kTfFloat16>>();
+      if (dtype == Dtype::kBfloat16)
+        return call.template operator()<Dtype::kBfloat16, Value<TfUniformUnit<7>, Finish::kTfBfloat16>>();
+      return call.template operator()<Dtype::kFloat32, Value<TfUniformUnit<23>, Finish::kTf>>();
     default:
       if (mean) return with_dtype<Value<UniformInteger<true>, Finish::kMean>>(dtype, call);
       if (law.scale < kLeastUnshifted)
@@ -32,15 +36,17 @@ static void with_law(const Law& law, Dtype dtype, const Call& call) {
   }
 }
 
-// Laws that vectors of words do not serve; all of stream 1's, and TensorFlow's float32 uniform, do.
-static bool by_blocks(const Law& law, Dtype dtype) {
-  return is_block_law(law.kind) && !(law.kind == Kind::kTfUniform && dtype == Dtype::kFloat32);
-}
+// Laws that vectors of words do not serve; all of stream 1's, and TensorFlow's uniform, do.
+static bool by_blocks(const Law& law) { return is_block_law(law.kind) && law.kind != Kind::kTfUniform; }
 
 static void fill_run_here(const Stream& stream, const Law& law, Dtype dtype, uint64_t start,
                           uint64_t count, void* out) {
   if (dtype == Dtype::kWords) return run_words(stream, start, count, static_cast<uint32_t*>(out));
-  if (by_blocks(law, dtype)) return run_of_blocks(stream, law, dtype, start, count, out);
+  if (by_blocks(law)) return run_of_blocks(stream, law, dtype, start, count, out);
+  if (law.kind == Kind::kTfUniform)
+    return tf_uniform64(law, count, out, [&](uint64_t begin, uint64_t n, uint32_t* words) {
+      run_words(stream, 2 * start + begin, n, words);
+    });
   values64(stream, law, count, out,
            [&](const Stream& lane, uint64_t begin, uint64_t n, uint32_t* words) {
              run_words(lane, start + begin, n, words);
@@ -49,7 +55,7 @@ static void fill_run_here(const Stream& stream, const Law& law, Dtype dtype, uin
 
 static void fill_runs_here(const Stream& stream, const Law& law, Dtype dtype, const Runs& runs,
                            void* out, bool bypass) {
-  if (dtype == Dtype::kWords || dtype == Dtype::kFloat64 || by_blocks(law, dtype)) {
+  if (dtype == Dtype::kWords || dtype == Dtype::kFloat64 || by_blocks(law)) {
     for (uint64_t row = 0; row < runs.rows; ++row)
       fill_run_here(stream, law, dtype, runs.start + row * uint64_t(runs.step), runs.count,
                     static_cast<char*>(out) + int64_t(row) * runs.stride);
@@ -63,7 +69,11 @@ static void fill_runs_here(const Stream& stream, const Law& law, Dtype dtype, co
 static void fill_blocks_here(const Stream& stream, const Law& law, Dtype dtype,
                              const BlockList& list, void* out) {
   if (dtype == Dtype::kWords) return list_words(stream, list, static_cast<uint32_t*>(out));
-  if (by_blocks(law, dtype)) return law_blocks(stream, law, dtype, list, out);
+  if (by_blocks(law)) return law_blocks(stream, law, dtype, list, out);
+  if (law.kind == Kind::kTfUniform && dtype == Dtype::kFloat64)
+    return tf_uniform64(law, 4 * list.count, out, [&](uint64_t begin, uint64_t n, uint32_t* words) {
+      list_word_pairs(stream, list, begin / 8, n / 8, words);
+    });
   if (dtype == Dtype::kFloat64)
     return values64(stream, law, 4 * list.count, out,
                     [&](const Stream& lane, uint64_t begin, uint64_t n, uint32_t* words) {

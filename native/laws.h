@@ -24,7 +24,9 @@ static inline int item_size(Dtype dtype) {
 }
 
 // The laws of stream 1, and from 8 on those of other frameworks' streams (BlockLaw in _kernel.py).
-enum class Kind : uint32_t { kWords, kUniform, kNormal, kTruncatedNormal, kTfUniform = 8 };
+enum class Kind : uint32_t {
+  kWords, kUniform, kNormal, kTruncatedNormal, kTfUniform = 8, kTfNormal, kTfTruncatedNormal
+};
 
 static inline bool is_block_law(Kind kind) { return kind >= Kind::kTfUniform; }
 
@@ -32,8 +34,8 @@ static inline bool is_block_law(Kind kind) { return kind >= Kind::kTfUniform; }
 struct Law {
   Kind kind;
   uint32_t has_mean, unused[2];
-  double scale;  // what the law's integer is multiplied by (kTfUniform: the width of the range)
-  double peak;   // the largest product, for the clip before the mean (kTfUniform: its low end)
+  double scale;  // what the law's integer, or TensorFlow's unit law, is multiplied by
+  double peak;   // the largest product, for the clip before the mean (TensorFlow: what is added)
   double mean, low, high, unused_real;
   uint64_t first, count;         // the quantiles inside the cut-offs (32-bit units)
   uint64_t least, below, above;  // magnitudes the cut-offs allow
@@ -201,28 +203,6 @@ static inline float widen_float16(uint32_t bits) {
     return sign ? -value : value;
   }
   return float_from_bits(sign | ((magnitude << 13) + (uint32_t(127 - 15) << 23)));
-}
-
-// TensorFlow's uniform: mantissa bits of the word, [1, 2) minus 1, then one product and one sum,
-// each rounded in the dtype (float16 and bfloat16 compute in float32 and round).
-static inline uint32_t tf_uniform_float16(uint32_t word, const Law& law) {
-  const float unit = widen_float16((word & 0x3ffu) | 0x3c00u) - 1.0f;
-  const float product = widen_float16(round_small<5, 10>(unit * float(law.scale)));
-  return round_small<5, 10>(product + float(law.peak));
-}
-
-static inline uint32_t tf_uniform_bfloat16(uint32_t word, const Law& law) {
-  const float unit = widen_bfloat16((word & 0x7fu) | 0x3f80u) - 1.0f;
-  const float product = widen_bfloat16(round_bfloat16(unit * float(law.scale)));
-  return round_bfloat16(product + float(law.peak));
-}
-
-static inline double tf_uniform_float64(uint32_t word0, uint32_t word1, const Law& law) {
-  const uint64_t bits = uint64_t(1023) << 52 | uint64_t(word0 & 0xfffffu) << 32 | word1;
-  double unit;
-  std::memcpy(&unit, &bits, sizeof unit);
-  const double product = (unit - 1.0) * law.scale;
-  return product + law.peak;
 }
 
 }  // namespace glorot

@@ -80,42 +80,81 @@ struct NormalInteger {
   }
 };
 
-// TensorFlow's float32 uniform: its `scale` is the width, its `peak` the low end.
+// TensorFlow's uniform in [0, 1): the low bits of the word, as the mantissa of a number in [1, 2).
+template <int kMantissa>
 struct TfUniformUnit {
   static constexpr float kUnit = 1.0f;
   TfUniformUnit(const Law&) {}
   template <int n> GLOROT_INLINE void convert(const Word* words, Real* out) const {
     GLOROT_UNROLL
     for (int v = 0; v < n; ++v) {
-      const Word bits = Target::bit_or(Target::bit_and(words[v], Target::word(0x7fffffu)),
+      const Word mantissa = Target::bit_and(words[v], Target::word((1u << kMantissa) - 1));
+      const Word bits = Target::bit_or(Target::shl<23 - kMantissa>(mantissa),
                                        Target::word(0x3f800000u));
       out[v] = Target::sub(Target::from_bits(bits), Target::real(1.0f));
     }
   }
 };
 
-enum class Finish { kScale, kMean, kTf };
+// Rounded to the numbers of a smaller format, and still a float32.
+static GLOROT_INLINE Real round_to_bfloat16(Real value) {
+  const Word bits = Target::bits(value);
+  const Word even = Target::bit_and(Target::shr<16>(bits), Target::word(1));
+  const Word sum = Target::add(Target::add(bits, Target::word(0x7fffu)), even);
+  return Target::from_bits(Target::bit_and(sum, Target::word(0xffff0000u)));
+}
 
-template <class Integer, Finish kFinish>
-struct Value {
-  Integer integer;
+static GLOROT_INLINE Real round_to_float16(Real value) {  // laws are refused before they overflow
+  const Word bits = Target::bits(value);
+  const Word magnitude = Target::bit_and(bits, Target::word(0x7fffffffu));
+  const Word even = Target::bit_and(Target::shr<13>(magnitude), Target::word(1));
+  const Word sum = Target::add(Target::add(magnitude, Target::word(0xfffu)), even);
+  const Word normal = Target::bit_and(sum, Target::word(~0x1fffu));
+  // The last bit of a subnormal is that of a float32 from 0.5 to 1.
+  const Real half = Target::real(0.5f);
+  const Word subnormal =
+      Target::bits(Target::sub(Target::add(Target::from_bits(magnitude), half), half));
+  const Word is_subnormal = Target::less(magnitude, Target::word(uint32_t(127 - 14) << 23));
+  const Word sign = Target::bit_and(bits, Target::word(0x80000000u));
+  return Target::from_bits(
+      Target::bit_or(Target::select(is_subnormal, normal, subnormal), sign));
+}
+
+enum class Finish { kScale, kMean, kTf, kTfFloat16, kTfBfloat16 };
+
+// What a law's value is multiplied by, and what is added.
+template <Finish kFinish>
+struct Scaled {
   Real scale, peak, minus_peak, mean, low, high;
 
-  Value(const Law& law)
-      : integer(law), scale(Target::real(float(law.scale) * Integer::kUnit)),
-        peak(Target::real(float(law.peak))),
+  Scaled(const Law& law, float unit)
+      : scale(Target::real(float(law.scale) * unit)), peak(Target::real(float(law.peak))),
         minus_peak(Target::real(-float(law.peak))), mean(Target::real(float(law.mean))),
         low(Target::real(float(law.low))), high(Target::real(float(law.high))) {}
+
+  static GLOROT_INLINE Real rounded(Real value) {
+    if constexpr (kFinish == Finish::kTfFloat16) return round_to_float16(value);
+    if constexpr (kFinish == Finish::kTfBfloat16) return round_to_bfloat16(value);
+    return value;
+  }
 
   GLOROT_INLINE Real finish(Real value) const {
     value = Target::mul(value, scale);
     if constexpr (kFinish == Finish::kMean) {
       value = Target::add(Target::min(Target::max(value, minus_peak), peak), mean);
       value = Target::min(Target::max(value, low), high);
+    } else if constexpr (kFinish != Finish::kScale) {
+      value = Target::add(rounded(value), peak);
     }
-    if constexpr (kFinish == Finish::kTf) value = Target::add(value, peak);
     return value;
   }
+};
+
+template <class Integer, Finish kFinish>
+struct Value : Scaled<kFinish> {
+  Integer integer;
+
+  Value(const Law& law) : Scaled<kFinish>(law, Integer::kUnit), integer(law) {}
 
   // Calls store(v, values) for each of n vectors of words.
   template <int n = kVectors, class Store>
@@ -123,6 +162,6 @@ struct Value {
     Real values[n];
     integer.template convert<n>(words, values);
     GLOROT_UNROLL
-    for (int v = 0; v < n; ++v) store(v, finish(values[v]));
+    for (int v = 0; v < n; ++v) store(v, this->finish(values[v]));
   }
 };

@@ -2,6 +2,7 @@
 """glorot.compat.v1 without TensorFlow: its recorded numbers, seeds, state, names and errors."""
 
 import doctest
+import functools
 import importlib
 import itertools
 import json
@@ -14,21 +15,27 @@ import sys
 import threading
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from types import SimpleNamespace
+from types import FunctionType, SimpleNamespace
 
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+import glorot
 from glorot import _kernel
 from glorot.compat import v1
 from glorot.replay.tensorflow import _kernels as replay
+from glorot.replay.tensorflow._arguments import FLOAT_DTYPES, INTEGER_DTYPES
 
 ROOT = Path(__file__).resolve().parents[2]
-VECTORS = ROOT / "tests" / "vectors" / "tensorflow-v1-uniform.txt"
 ROWS = [
-    line for line in VECTORS.read_text(encoding="utf-8").splitlines() if not line.startswith("#")
+    line
+    for law in ("uniform", "normal")
+    for line in (ROOT / "tests" / "vectors" / f"tensorflow-v1-{law}.txt")
+    .read_text(encoding="utf-8")
+    .splitlines()
+    if not line.startswith("#")
 ]
 CALLS = [row for row in ROWS if not row.startswith("kernel")]
 KERNELS = [row for row in ROWS if row.startswith("kernel")]
@@ -67,15 +74,19 @@ def test_recorded_calls_are_reproduced(target):
             make = v1
             for part in name.split("."):
                 make = getattr(make, part)
-            init = make(**json.loads(options))
+            options = json.loads(options)
+            if isinstance(make, FunctionType) and not name.startswith("initializers."):
+                init = functools.partial(make, **options)
+            else:
+                init = make(**options)
             sizes = () if shape == "-" else tuple(map(int, shape.split("x")))
             for run, same_run in itertools.groupby(calls, key=lambda cells: int(cells[6])):
                 if mode == "eager":
                     v1.set_random_seed(json.loads(graph_seed))
-                    got = [init(sizes, dtype) for _ in same_run]
+                    got = [init(sizes, dtype=dtype) for _ in same_run]
                 else:
                     with v1.Graph(run, seed=json.loads(graph_seed)).as_default():
-                        got = [init(sizes, dtype) for _ in same_run]
+                        got = [init(sizes, dtype=dtype) for _ in same_run]
                 want = [cells[8:] for cells in calls if int(cells[6]) == run]
                 assert [bits(value.reshape(-1)[:8]) for value in got] == want, calls[0]
 
@@ -85,10 +96,15 @@ def test_kernel_rows_are_reproduced(target):
     """The kernel's counter carries past 32, 64 and 128 bits, from any start, as in plain Python."""
     with _kernel.forced("reference" if target == "reference" else _kernel.target()):
         for row in KERNELS:
-            _, seed, seed2, offset, start, dtype, minval, maxval, *want = row.split(" ")
-            got = replay.random_uniform(
-                (len(want),), json.loads(minval), json.loads(maxval), seed=(int(seed), int(seed2)),
-                dtype=dtype, offset=int(offset), start=int(start),
+            law, *cells = row.removeprefix("kernel ").split(" ")
+            draw = {"normal": replay.random_normal, "truncated": replay.truncated_normal}.get(law)
+            if draw is None:
+                draw, cells = replay.random_uniform, [law, *cells]
+            seed, seed2, offset, start, dtype, first, second, *want = cells
+            got = draw(
+                (int(start) + len(want),), json.loads(first), json.loads(second), dtype,
+                seed=(int(seed), int(seed2)), offset=int(offset),
+                shard=slice(int(start), None),
             )  # fmt: skip
             assert bits(got) == want, row
 
@@ -96,7 +112,8 @@ def test_kernel_rows_are_reproduced(target):
 def test_kernel_rows_are_the_oracles():
     """The recorded kernel rows are what an implementation in plain Python integers gives."""
     oracle = runpy.run_path(str(ROOT / "tests" / "oracle" / "tensorflow_philox.py"))
-    assert list(oracle["rows"]()) == KERNELS
+    uniform = [row for row in KERNELS if not row.startswith(("kernel normal", "kernel truncated"))]
+    assert list(oracle["rows"]()) == uniform
 
 
 def test_wrong_streams_are_rejected():
@@ -104,8 +121,9 @@ def test_wrong_streams_are_rejected():
     want = next(row for row in CALLS if "glorot_uniform" in row).split(" ")[8:]
     bound = math.sqrt(3 / 3.5)
 
-    def uniform(bound=bound, seed=(87654321, 42), **more):
-        return bits(replay.random_uniform((12,), -bound, bound, seed=seed, **more)[:8])
+    def uniform(bound=bound, seed=(87654321, 42), start=0, **more):
+        values = replay.random_uniform((13,), -bound, bound, seed=seed, **more)
+        return bits(values[start : start + 8])
 
     assert uniform() == want
     wrong = {
@@ -116,7 +134,7 @@ def test_wrong_streams_are_rejected():
         "one block on": uniform(offset=1),
         "one element on": uniform(start=1),
         "bound of float64": bits(
-            replay.random_uniform((12,), -bound, bound, seed=(87654321, 42), dtype="float64")
+            replay.random_uniform((12,), -bound, bound, "float64", seed=(87654321, 42))
             .astype(np.float32)[:8]
         ),
     }  # fmt: skip
@@ -124,40 +142,62 @@ def test_wrong_streams_are_rejected():
         assert values != want, mistake
 
 
+DRAWS = [
+    *itertools.product([replay.random_uniform], [*FLOAT_DTYPES, *INTEGER_DTYPES]),
+    *itertools.product([replay.random_normal, replay.truncated_normal], FLOAT_DTYPES),
+]
+
+
 @settings(deadline=None, max_examples=60)
 @given(
     st.integers(0, 2**63 - 1),
     st.integers(1, 2**63 - 1),
     st.integers(0, 2**66),
-    st.sampled_from([*replay.FLOAT_DTYPES, *replay.INTEGER_DTYPES]),
+    st.sampled_from(DRAWS),
     st.lists(st.integers(0, 40), min_size=1, max_size=5),
+    st.integers(1, 5),
+    st.sampled_from([0, 1]),
+    st.randoms(use_true_random=False),
 )
-def test_any_split_gives_the_whole(seed, seed2, offset, dtype, counts):
-    """Runs of values, cut anywhere, are the values of the whole."""
-    draw = replay.random_uniform if dtype in replay.FLOAT_DTYPES else replay.random_uniform_int
-    more = {"seed": (seed, seed2), "dtype": dtype, "offset": offset}
-    whole = draw((sum(counts),), -7, 9, **more)
-    starts = itertools.accumulate(counts, initial=0)
-    parts = [draw((n,), -7, 9, start=at, **more) for n, at in zip(counts, starts, strict=False)]
-    assert np.concatenate(parts).tobytes() == whole.tobytes()
+def test_any_split_gives_the_whole(seed, seed2, offset, draw, counts, width, axis, rng):
+    """Shards cut anywhere along either axis, computed in any order, are the values of the whole."""
+    draw, dtype = draw
+    shape = (sum(counts), width) if axis == 0 else (width, sum(counts))
+    draw = functools.partial(draw, shape, -7, 9, dtype, seed=(seed, seed2), offset=offset)
+    stops = list(itertools.accumulate(counts))
+    pieces = list(zip([0, *stops], stops, strict=False))
+    rng.shuffle(pieces)
+    joined = np.empty(shape, dtype=draw().dtype)
+    for piece in pieces:
+        place = (slice(None),) * axis + (slice(*piece),)
+        joined[place] = draw(shard=place)
+    assert joined.tobytes() == draw().tobytes()
 
 
-@pytest.mark.parametrize("dtype", replay.FLOAT_DTYPES)
+@pytest.mark.parametrize("dtype", FLOAT_DTYPES)
 def test_compiled_kernel_equals_the_reference(dtype):
     """The compiled kernel gives the reference's bytes for counts around its chunks, any start,
-    any strides, limits of either sign, and laws that differ in the sign of a zero alone."""
-    dtype = replay.FLOAT_DTYPES[dtype]
+    any strides, numbers of either sign, subnormal values, and laws that differ in the sign of a
+    zero alone."""
+    dtype = FLOAT_DTYPES[dtype]
     stream = replay.kernel_stream((3, 4), offset=2**64 - 40)
-    limits = [(0, -1), (0.0, -1), (-0.5, 0.5), (0.1, 3), (2, -60.0)]
-    for minval, maxval in limits:
-        law = replay.uniform_law(minval, maxval, dtype)
+    limits = [(0, -1), (0.0, -1), (-0.5, 0.5), (0.1, 3), (2, -60.0), (0.0, 3e-8)]
+    laws = [replay.uniform_law(*pair, dtype) for pair in limits]
+    laws += [
+        replay.normal_law(*pair, dtype, truncated=truncated, graph=graph)
+        for pair in limits[2:]
+        for truncated in (False, True)
+        for graph in (False, True)
+    ]
+    assert len(set(laws)) == len(limits) + 3 * 2 + 2 * 2  # the sign of a zero tells two apart
+    for law in laws:
         for count, start in itertools.product([0, 1, 3, 4, 31, 129, 4000], [0, 1, 6, 2**40 - 9]):
             for strides in (None, (1,), (3,)):
                 out, want = np.empty(count, dtype), np.empty(count, dtype)
                 _kernel.fill(out, law, stream, start, strides)
                 with _kernel.forced("reference"):
                     _kernel.fill(want, law, stream, start, strides)
-                assert out.tobytes() == want.tobytes(), (minval, maxval, count, start, strides)
+                assert out.tobytes() == want.tobytes(), (law, count, start, strides)
 
 
 def test_signed_zeros_are_tensorflows():
@@ -249,7 +289,7 @@ def test_eager_calls_share_a_state():
     assert (glorot_uniform(seed=7)(np.array([3, 2])) == fresh).all()
     assert (glorot_uniform(seed=7)(np.array([3, 2], np.int32)) != fresh).all()
     unit = v1.random_uniform_initializer(seed=7, dtype="float64")((2,))
-    assert (unit == replay.random_uniform((2,), seed=(87654321, 7), dtype="float64")).all()
+    assert (unit == replay.random_uniform((2,), 0, 1, "float64", seed=(87654321, 7))).all()
 
 
 def test_setting_the_seed_starts_again():
@@ -436,6 +476,16 @@ def test_names_are_tensorflows():
     assert k.identity is k.Identity is v1.initializers.identity
     assert (k.he_uniform.__name__, k.lecun_uniform.__name__) == ("HeUniform", "LecunUniform")
     assert type(v1.initializers.he_uniform()) is k.VarianceScaling
+    assert type(v1.initializers.lecun_normal()) is k.VarianceScaling
+    assert k.glorot_normal is v1.glorot_normal_initializer is v1.initializers.glorot_normal
+    assert k.orthogonal is k.Orthogonal is v1.orthogonal_initializer is v1.initializers.orthogonal
+    assert k.RandomNormal is k.random_normal is k.normal
+    assert issubclass(k.RandomNormal, v1.random_normal_initializer)
+    assert issubclass(k.TruncatedNormal, v1.initializers.truncated_normal)
+    assert (k.he_normal.__name__, k.lecun_normal.__name__) == ("HeNormal", "LecunNormal")
+    assert v1.random_normal is v1.random.normal
+    assert v1.random_uniform is v1.random.uniform
+    assert v1.truncated_normal is v1.random.truncated_normal
     init = glorot_uniform(seed=5)
     assert (init.scale, init.mode, init.distribution, init.seed) == (1.0, "fan_avg", "uniform", 5)
 
@@ -460,6 +510,15 @@ CONFIGS = [
     (lambda: k.RandomUniform(-1, 1), {"minval": -1, "maxval": 1, "seed": None, "dtype": "float32"}),
     (lambda: k.VarianceScaling(2, "fan_out", "Uniform", np.int64(7), "double"),
      {"scale": 2, "mode": "fan_out", "distribution": "uniform", "seed": 7, "dtype": "float64"}),
+    (lambda: v1.glorot_normal_initializer(3, "float16"), {"seed": 3, "dtype": "float16"}),
+    (lambda: k.lecun_normal(2), {"seed": 2}),
+    (lambda: k.VarianceScaling(distribution="Normal"),
+     {"scale": 1.0, "mode": "fan_in", "distribution": "normal", "seed": None, "dtype": "float32"}),
+    (lambda: k.normal(np.float32(1)),
+     {"mean": 1.0, "stddev": 0.05, "seed": None, "dtype": "float32"}),
+    (v1.truncated_normal_initializer,
+     {"mean": 0.0, "stddev": 1.0, "seed": None, "dtype": "float32"}),
+    (lambda: k.Orthogonal(2, seed=4), {"gain": 2, "seed": 4, "dtype": "float32"}),
     (lambda: v1.uniform_unit_scaling_initializer(np.float32(0.5)),
      {"factor": 0.5, "seed": None, "dtype": "float32"}),
     (lambda: k.Zeros("int8"), {"dtype": "int8"}),
@@ -477,7 +536,7 @@ def test_configs(make, config):
     again = type(init).from_config(config)
     assert again.get_config() == config
     assert repr(again) == repr(init)
-    shape = (2, 2) if isinstance(init, k.Identity) else (4,)
+    shape = (2, 2) if isinstance(init, k.Identity | k.Orthogonal) else (4,)
     with v1.Graph(seed=1).as_default():
         first = init(shape)
     with v1.Graph(seed=1).as_default():
@@ -495,6 +554,7 @@ def test_serialisation():
     assert k.get(init) is init
     assert type(k.get(glorot_uniform)) is glorot_uniform
     for name in ("glorot_uniform", "GlorotUniform", "he_uniform", "lecun_uniform", "uniform",
+                 "normal", "truncated_normal", "HeNormal", "orthogonal", "VarianceScaling",
                  "zeros", "zero", "one", "constant", "identity"):  # fmt: skip
         assert isinstance(k.get(name), k.Initializer)
 
@@ -530,8 +590,6 @@ REFUSALS = [
     (ValueError, "`scale` must be positive float", lambda: vs(math.nan, **uniform_vs)),
     (ValueError, "Invalid `mode` argument: fan. Use one of", lambda: vs(1, "fan", "uniform")),
     (ValueError, "Invalid `distribution` argument: foo", lambda: vs(distribution="foo")),
-    (ValueError, "'truncated_normal': TensorFlow's normal distributions are not in", vs),
-    (ValueError, "normal distributions are not in", lambda: vs(distribution="Normal")),
     (ValueError, "Expected floating point type, got <dtype: 'int32'>",
      lambda: glorot_uniform(dtype="int32")),
     (ValueError, "Expected floating point type", lambda: k.Identity(dtype="int32")),
@@ -583,17 +641,11 @@ REFUSALS = [
     (ValueError, "leaves the full shape (4, 4)",
      lambda: k.Identity()(
          (3, 3), partition_info=SimpleNamespace(full_shape=(4, 4), var_offset=(2, 0)))),
-    (ValueError, "Unknown initializer: foo. Use one of Constant, GlorotUniform",
+    (ValueError, "Unknown initializer: foo. Use one of Constant, GlorotNormal",
      lambda: k.get("foo")),
-    (ValueError, "Unknown initializer: he_normal. TensorFlow's normal", lambda: k.get("he_normal")),
     (ValueError, "Could not interpret initializer identifier: 5", lambda: k.get(5)),
     (ValueError, "Improper config format: {}", lambda: k.deserialize({})),
     (ValueError, "it has no get_config()", lambda: k.serialize(5)),
-    (AttributeError, "or glorot.GlorotNormal, whose normals are glorot's own",
-     lambda: k.glorot_normal),
-    (AttributeError, "or glorot.RandomNormal", lambda: v1.random_normal_initializer),
-    (AttributeError, "or glorot.Orthogonal", lambda: v1.initializers.orthogonal),
-    (AttributeError, "module 'glorot.compat.v1' has no attribute 'nothing'", lambda: v1.nothing),
     (TypeError, "`seed` must be TensorFlow's pair (seed, seed2), got 5",
      lambda: replay.random_uniform((2,), seed=5)),
     (ValueError, "asks TensorFlow's kernels for entropy",
@@ -602,14 +654,33 @@ REFUSALS = [
      lambda: replay.random_uniform((2,), seed=(2**64, 0))),
     (ValueError, "`offset` must be a number of blocks, 0 or more, got -1",
      lambda: replay.random_uniform((2,), seed=(1, 1), offset=-1)),
-    (ValueError, "leave the stream's range",
-     lambda: replay.random_uniform((2,), seed=(1, 1), start=-1)),
-    (TypeError, "`dtype` must be one of float16, bfloat16, float32, float64, got float8_e5m2",
+    (TypeError, "`dtype` must be one of float16, bfloat16, float32, float64, int32, int64, got",
      lambda: replay.random_uniform((2,), seed=(1, 1), dtype="float8_e5m2")),
-    (TypeError, "`dtype` must be one of int32, int64, got uint8",
-     lambda: replay.random_uniform_int((2,), 0, 1, seed=(1, 1), dtype="uint8")),
-    (ValueError, "`start` must lie in [0, 2**62), got -1",
-     lambda: replay.random_uniform_int((2,), 0, 1, seed=(1, 1), start=-1)),
+    (TypeError, "`dtype` must be one of float16, bfloat16, float32, float64, got int32",
+     lambda: replay.random_normal((2,), seed=(1, 1), dtype="int32")),
+    (ValueError, "Must specify maxval for integer dtype tf.int64",
+     lambda: replay.random_uniform((2,), seed=(1, 1), dtype="int64")),
+    (ValueError, "must hold less than 2**57 elements",
+     lambda: replay.truncated_normal((2**57,), seed=(1, 1), shard=slice(0, 3))),
+    (ValueError, "must hold less than 2**62 elements",
+     lambda: replay.random_normal((2**62,), seed=(1, 1), shard=slice(0, 3))),
+    (ValueError, "`shard` must lie inside of shape (4,)",
+     lambda: replay.random_normal((4,), seed=(1, 1), shard=glorot.Shard((2,), (5,)))),
+    (TypeError, "`stddev` must be one number, got an array of shape (2,)",
+     lambda: replay.random_normal((2,), 0.0, [1.0, 2.0], seed=(1, 1))),
+    (ValueError, "must keep every value finite in float16, got values up to 7.949e+04",
+     lambda: v1.random_normal((2,), 0, 14000, "float16", seed=1)),
+    (ValueError, "must keep every value finite", lambda: v1.random_normal((2,), math.nan)),
+    (ValueError, "Invalid dtype tf.int32. TensorFlow draws normal float16",
+     lambda: v1.truncated_normal((2,), 0, 1, "int32")),
+    (TypeError, "Cannot convert 0.0 to EagerTensor of dtype int32",
+     lambda: v1.random_normal((2,), dtype="int32")),
+    (TypeError, "`seed` must be an integer or None", lambda: v1.random_normal((2,), seed="1")),
+    (ValueError, "The tensor to initialize must be at least two-dimensional. Received shape=(3,)",
+     lambda: v1.orthogonal_initializer()((3,))),
+    (TypeError, "`dtype`=bfloat16: TensorFlow has no QR of bfloat16",
+     lambda: v1.orthogonal_initializer()((3, 3), "bfloat16")),
+    (ValueError, "Expected floating point type", lambda: v1.orthogonal_initializer(dtype="int8")),
 ]  # fmt: skip
 
 
@@ -647,7 +718,8 @@ def test_no_framework_is_imported():
 
 @pytest.mark.parametrize(
     "module",
-    ["replay.tensorflow._kernels", "compat.v1._state", "compat.v1._initializers",
+    ["replay.tensorflow._kernels", "replay.tensorflow._stateless", "compat.v1._state",
+     "compat.v1._draws", "compat.v1._initializers", "compat.v1._orthogonal",
      "compat.v1._constants", "compat.v1.initializers", "compat.v1.keras.initializers"],
 )  # fmt: skip
 def test_examples(module):

@@ -2,6 +2,7 @@
 """The kernel equals the reference to the byte: every target, law, dtype, count, offset, stride."""
 
 import ast
+import itertools
 import math
 import os
 import subprocess
@@ -15,7 +16,7 @@ from hypothesis import strategies as st
 from glorot import _kernel, _laws, _stream
 from glorot._dtypes import FLOATS
 from glorot._stream import Stream
-from glorot.replay.tensorflow._kernels import uniform_law
+from glorot.replay.tensorflow._kernels import normal_law, uniform_law
 
 NATIVE = _kernel._native
 TARGETS = list(NATIVE.targets()) if NATIVE is not None else []
@@ -33,6 +34,7 @@ LAWS = {
     "truncated with mean": _laws.TruncatedNormal(1.0, mean=-1.0, lower=-3.0, upper=0.5),
 }
 CASES = [(name, dtype) for name in LAWS for dtype in FLOATS]
+TF_LAWS = ("tf uniform", "tf normal", "tf truncated")
 TF_DTYPES = ("float32", "float64", "float16", "bfloat16")
 GUARD = 0xA5
 
@@ -41,12 +43,15 @@ def law_and_dtype(name, dtype):
     """The law of a case; TensorFlow's is rounded to its dtype."""
     if name == "words":
         return None, np.dtype(np.uint32)
-    if name == "tf":
+    if name == "tf uniform":
         return uniform_law(-0.3, 0.7, FLOATS[dtype]), FLOATS[dtype]
+    if name in TF_LAWS:
+        law = normal_law(-0.3, 0.7, FLOATS[dtype], truncated=name == "tf truncated")
+        return law, FLOATS[dtype]
     return LAWS[name], FLOATS[dtype]
 
 
-ALL_CASES = [*CASES, *(("tf", dtype) for dtype in TF_DTYPES), ("words", "uint32")]
+ALL_CASES = [*CASES, *itertools.product(TF_LAWS, TF_DTYPES), ("words", "uint32")]
 
 
 def reference(law, dtype, stream, start, shape, strides=None):
@@ -103,9 +108,9 @@ def test_every_count_at_every_offset(target, name, dtype):
 def test_long_runs_and_carries(target, name, dtype):
     """Runs of many chunks equal the reference where the counter's digits carry, up to 2**63."""
     law, dtype = law_and_dtype(name, dtype)
-    starts = [2**34 - 300, 2**62, 2**63 - 700] if name != "tf" else [2**33 - 300]
+    starts = [2**34 - 300, 2**62, 2**63 - 700] if name not in TF_LAWS else [2**33 - 300]
     streams = [_stream.stream(2**64 - 1, "Ünïcode.層.0")]
-    if name == "tf":  # its counters start anywhere: carry through all four digits
+    if name in TF_LAWS:  # its counters start anywhere: carry through all four digits
         streams += [Stream(5, 2**64 - 40), Stream(5, 2**96 - 40), Stream(5, 2**128 - 40)]
         starts.append(0)
     for stream in streams:
@@ -141,7 +146,7 @@ def test_strided_fills_equal_the_reference(target, fill, case):
     """Any index strides into any memory strides: the reference's bytes, and gaps left alone."""
     shape, strides, memory_order, memory_steps, start = fill
     law, dtype = law_and_dtype(*case)
-    if case[0] == "tf":
+    if case[0] in TF_LAWS:
         start %= 2**40
     stream = _stream.stream(3, "strided")
     spans = [shape[axis] * abs(memory_steps[axis]) for axis in memory_order]

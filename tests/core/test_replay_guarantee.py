@@ -54,7 +54,7 @@ def test_a_function_itself_can_be_asked():
     ("function", "dtype", "error", "message"),
     [
         ("tensorflow.random_unifrom", "float32", ValueError, "docs/replay.md lists them"),
-        ("tensorflow.random_uniform", "int32", ValueError, "not of int32"),
+        ("tensorflow.random_uniform", "int8", ValueError, "not of int8"),
         (len, "float32", ValueError, "builtins.len"),
         (7, "float32", TypeError, "got 7"),
     ],

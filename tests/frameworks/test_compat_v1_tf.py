@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """glorot.compat.v1 equals the installed TensorFlow, byte for byte, and stands in for it."""
 
+import inspect
 import json
 import random
 import runpy
@@ -26,6 +27,11 @@ NAMES = [
     ("initializers.lecun_uniform", {}),
     ("keras.initializers.RandomUniform", {"minval": -1, "maxval": 1}),
     ("uniform_unit_scaling_initializer", {}),
+    ("glorot_normal_initializer", {}),
+    ("keras.initializers.he_normal", {}),
+    ("keras.initializers.RandomNormal", {"mean": 0.5}),
+    ("truncated_normal_initializer", {"stddev": 3.0}),
+    ("variance_scaling_initializer", {"distribution": "untruncated_normal"}),
 ]
 
 
@@ -44,8 +50,8 @@ def fresh(tf):
 
 
 def test_random_sequences_of_calls_agree(tf):
-    """400 random sequences (initializer, seeds negative and huge, shape, dtype, partition, eager
-    and graph, repeated and mixed calls) give TensorFlow's bytes."""
+    """400 random sequences (initializer or function, seeds negative and huge, shape, dtype,
+    partition, eager, graph and tf.function, repeated and mixed calls) give TensorFlow's bytes."""
     cases = ORACLE["make_cases"](400, seed=20)
     wrong = [
         json.dumps(case)
@@ -53,15 +59,24 @@ def test_random_sequences_of_calls_agree(tf):
         if ORACLE["glorot_values"](case) != ORACLE["tensorflow_values"](case)
     ]
     assert not wrong, f"{len(wrong)} of {len(cases)} differ, first: {wrong[0]}"
-    assert {case["mode"] for case in cases} == {"eager", "graph"}
+    assert {case["mode"] for case in cases} == {"eager", "graph", "function"}
 
 
 def test_recorded_vectors_are_this_tensorflows(tf):
-    """The vector file's calls are what the installed TensorFlow gives."""
-    file = ROOT / "tests" / "vectors" / "tensorflow-v1-uniform.txt"
-    rows = file.read_text(encoding="utf-8").splitlines()
+    """The vector files' calls are what the installed TensorFlow gives, and the kernel rows of the
+    normals what the C library gives TensorFlow's formulas."""
+    rows = [
+        row
+        for law in ("uniform", "normal")
+        for row in (ROOT / "tests" / "vectors" / f"tensorflow-v1-{law}.txt")
+        .read_text(encoding="utf-8")
+        .splitlines()
+    ]
     recorded = [row for row in rows if row.startswith(("eager", "graph"))]
-    assert list(ORACLE["vector_rows"]()) == recorded
+    assert sorted(ORACLE["vector_rows"]()) == sorted(recorded)
+    kernels = [row for row in rows if row.startswith(("kernel normal", "kernel truncated"))]
+    philox = runpy.run_path(str(ROOT / "tests" / "oracle" / "tensorflow_philox.py"))
+    assert list(philox["normal_rows"]()) == kernels
 
 
 def test_shapes_of_every_kind_select_the_same_kernel(tf):
@@ -101,27 +116,61 @@ def test_configs_are_tensorflows(tf):
         assert type(ours).from_config(theirs.get_config()).get_config() == theirs.get_config()
 
 
-def test_names_present_and_absent(tf):
-    """Every initializer name of TensorFlow is there, or is refused with what to use instead."""
+def test_names_are_all_there(tf):
+    """Every initializer name of TensorFlow's three namespaces is ours too, with the same objects
+    behind the same names, and the same signatures."""
     not_weights = {"global_variables", "local_variables", "tables_initializer", "variables"}
     for path in ("initializers", "keras.initializers"):
         theirs, ours = tf.compat.v1, v1
         for part in path.split("."):
             theirs, ours = getattr(theirs, part), getattr(ours, part)
-        for name in {n for n in dir(theirs) if not n.startswith("_")} - not_weights:
-            if "ormal" in name or name.lower() == "orthogonal":
-                with pytest.raises(AttributeError, match=r"or glorot\.[A-Z]\w+, whose normals"):
-                    getattr(ours, name)
-            else:
-                assert callable(getattr(ours, name))
+        names = {n for n in dir(theirs) if not n.startswith("_")} - not_weights
+        assert names <= set(ours.__all__), names - set(ours.__all__)
+        for name in names - {"serialize", "deserialize", "get", "Initializer"}:
+            parameters = inspect.signature(getattr(ours, name)).parameters.values()
+            plain = [p for p in parameters if p.kind is not p.KEYWORD_ONLY]
+            wanted = inspect.signature(getattr(theirs, name)).parameters.values()
+            assert [p.name for p in plain] == [p.name for p in wanted], name
+            for got, want in zip(plain, wanted, strict=True):
+                assert got.default == getattr(want.default, "name", want.default), name
     names = {name for name in dir(tf.compat.v1) if name.endswith("_initializer")}
-    random_or_constant = {n for n in names if "variables" not in n and "tables" not in n}
-    for name in random_or_constant:
-        if "normal" in name or "orthogonal" in name:
-            with pytest.raises(AttributeError, match="whose normals are glorot's own"):
-                getattr(v1, name)
-        else:
+    for name in names:
+        if "variables" not in name and "tables" not in name:
             assert callable(getattr(v1, name))
+
+
+@pytest.mark.parametrize("name", ["random_uniform", "random_normal", "truncated_normal"])
+def test_functions_have_tensorflows_arguments(tf, name):
+    """So do the functions."""
+    ours, theirs = (inspect.signature(getattr(n, name)) for n in (v1, tf.compat.v1))
+    for got, want in zip(ours.parameters.values(), theirs.parameters.values(), strict=True):
+        assert got.name == want.name
+        assert got.default == getattr(want.default, "name", want.default)
+
+
+@pytest.mark.parametrize(
+    ("dtype", "tolerance"), [("float32", 2e-5), ("float64", 1e-13)], ids=["float32", "float64"]
+)
+def test_orthogonal_is_near(tf, dtype, tolerance):
+    """The same matrix but for rounding; the state of its draw is shared and advances."""
+    rng = random.Random(6)
+    shapes = [(1, 1), (4, 4), (5, 9), (9, 5), (3, 3, 4, 8), (300, 40), (200, 256), (2, 0), (0, 3)]
+    for shape in shapes:
+        for graph_seed in (None, 3):
+            options = {"seed": rng.choice([1, 2**40, -3]), "gain": rng.choice([1.0, -2, 0.3])}
+            for namespace in (tf.compat.v1, v1):
+                namespace.set_random_seed(graph_seed)
+            init = [make(n, "orthogonal_initializer", **options) for n in (tf.compat.v1, v1)]
+            for _ in range(2):
+                theirs, ours = (np.asarray(f(shape, dtype)) for f in init)
+                assert ours.shape == theirs.shape == shape
+                assert ours.dtype == theirs.dtype
+                bound = tolerance * abs(options["gain"])
+                assert np.abs(ours - theirs).max(initial=0) < bound, (shape, options)
+            # the draws before left both states alike
+            drawn = [n.random_normal((3,), dtype=dtype, seed=options["seed"])
+                     for n in (tf.compat.v1, v1)]  # fmt: skip
+            assert np.asarray(drawn[0]).tobytes() == drawn[1].tobytes()
 
 
 def variables(tf, init, parts, graph_seed, dtype):

@@ -7,9 +7,9 @@
 
 `write` runs under Python 3.8 with TensorFlow 2.4 as well as under a new one with `tf_keras`, and
 imports no glorot; `compare` imports no TensorFlow.  A case is a sequence of calls, since state is
-half of what is compared: it sets the graph seed, then calls initializers, eagerly or as the nodes
-of a graph of which one run is looked at.  `vectors` prints the rows of
-tests/vectors/tensorflow-v1-uniform.txt that are TensorFlow's answers.
+half of what is compared: it sets the graph seed, then calls initializers and random functions,
+eagerly or as the nodes of a graph, or of a tf.function, of which one run is looked at.  `vectors`
+prints the rows of tests/vectors/tensorflow-v1-*.txt that are TensorFlow's answers.
 """
 
 import argparse
@@ -53,7 +53,32 @@ SCALED = [
     "keras.initializers.lecun_uniform",
     "initializers.he_uniform",
     "initializers.lecun_uniform",
+    "keras.initializers.glorot_normal",
+    "glorot_normal_initializer",
+    "initializers.glorot_normal",
+    "keras.initializers.he_normal",
+    "keras.initializers.lecun_normal",
+    "initializers.he_normal",
+    "initializers.lecun_normal",
 ]
+UNIFORMS = [
+    "keras.initializers.RandomUniform",
+    "keras.initializers.uniform",
+    "random_uniform_initializer",
+]
+NORMALS = [
+    "keras.initializers.RandomNormal",
+    "keras.initializers.normal",
+    "random_normal_initializer",
+    "initializers.random_normal",
+    "keras.initializers.TruncatedNormal",
+    "keras.initializers.truncated_normal",
+    "truncated_normal_initializer",
+    "initializers.truncated_normal",
+]
+FUNCTIONS = ["random_uniform", "random_normal", "random.truncated_normal", "random.normal"]
+DISTRIBUTIONS = ["uniform", "Uniform", "normal", "truncated_normal", "Untruncated_Normal"]
+STDDEVS = [1.0, 2, -0.5, 0.05, 1.00048828125 + 1e-12, 3e-8, 17.0, 0]  # some give subnormals
 
 
 def random_shape(rng):
@@ -75,34 +100,36 @@ def random_call(rng, seeded):
     if kind < 0.1:
         return dict(call, **random_constant(rng, call["shape"]))
     options["seed"] = seed
-    if kind < 0.5:
+    if kind < 0.4:
         call["name"] = rng.choice(SCALED)
         if "glorot" in call["name"] and rng.random() < 0.3:
             options["dtype"] = rng.choice(FLOATS)
-    elif kind < 0.65:
+    elif kind < 0.55:
         call["name"] = rng.choice(
             ["keras.initializers.VarianceScaling", "initializers.variance_scaling"]
         )
         options["scale"] = rng.choice([0.1, 1.0, 2, 3.7, 1e-3])
         options["mode"] = rng.choice(["fan_in", "fan_out", "fan_avg"])
-        options["distribution"] = rng.choice(["uniform", "Uniform"])
+        options["distribution"] = rng.choice(DISTRIBUTIONS)
         options["dtype"] = rng.choice(FLOATS)
-    elif kind < 0.7:
+    elif kind < 0.6:
         call["name"] = "uniform_unit_scaling_initializer"
         options["factor"] = rng.choice([1.0, 0.3, 2])
-    elif kind < 0.92:
-        call["name"] = rng.choice(
-            [
-                "keras.initializers.RandomUniform",
-                "keras.initializers.uniform",
-                "random_uniform_initializer",
-            ]
-        )
+    elif kind < 0.71:
+        call["name"] = rng.choice(UNIFORMS)
         options["dtype"] = rng.choice(FLOATS)
-        if rng.random() < 0.8:
-            options["minval"], options["maxval"] = rng.choice(LIMITS), rng.choice(LIMITS)
+        random_limits(rng, options)
         if call["name"][0] == "r" and rng.random() < 0.2:
             options["maxval"] = None
+    elif kind < 0.82:
+        call["name"] = rng.choice(NORMALS)
+        options["dtype"] = rng.choice(FLOATS)
+        random_moments(rng, options)
+    elif kind < 0.92:
+        call["name"] = rng.choice(FUNCTIONS)
+        call["dtype"] = call["dtype"] or "float32"
+        (random_limits if "uniform" in call["name"] else random_moments)(rng, options)
+        return call
     else:
         call["name"] = "random_uniform_initializer"
         call["dtype"] = None
@@ -116,6 +143,16 @@ def random_call(rng, seeded):
         rows, columns = call["shape"]
         call["partition"] = [[rows + 3, columns + 2], [1, 2]]
     return call
+
+
+def random_limits(rng, options):
+    if rng.random() < 0.8:
+        options["minval"], options["maxval"] = rng.choice(LIMITS), rng.choice(LIMITS)
+
+
+def random_moments(rng, options):
+    if rng.random() < 0.8:
+        options["mean"], options["stddev"] = rng.choice([0.0, *LIMITS]), rng.choice(STDDEVS)
 
 
 def random_constant(rng, shape):
@@ -155,8 +192,9 @@ def random_case(rng):
         else:
             call = random_call(rng, graph_seed is not None)
         calls.append(call)
-    case = {"mode": rng.choice(["eager", "graph"]), "graph_seed": graph_seed, "calls": calls}
-    if case["mode"] == "graph":
+    mode = rng.choice(["eager", "graph", "function"])
+    case = {"mode": mode, "graph_seed": graph_seed, "calls": calls}
+    if mode != "eager":
         case["run"] = rng.choice([0, 0, 1, 2])
     return case
 
@@ -169,11 +207,15 @@ def make_cases(count, seed):
 # --- running a case ------------------------------------------------------------------------------
 
 
-def build(v1, call, **more):
+def run_call(v1, call, **more):
+    """One call of either side: of a random function, or of an initializer just made."""
     found = v1
     for part in call["name"].split("."):
         found = getattr(found, part)
-    return found(**call["options"], **more)
+    shape, dtype, partition = arguments(call)
+    if call["name"] in FUNCTIONS:
+        return found(shape, dtype=dtype, **call["options"])
+    return found(**call["options"], **more)(shape, dtype, partition)
 
 
 def arguments(call):
@@ -199,13 +241,20 @@ def tensorflow_values(case):
 
     v1 = tf.compat.v1
     v1.logging.set_verbosity(v1.logging.ERROR)
+    calls, seed = case["calls"], case["graph_seed"]
     if case["mode"] == "eager":
-        v1.set_random_seed(case["graph_seed"])
-        return [encode(build(v1, call)(*arguments(call)).numpy()) for call in case["calls"]]
+        v1.set_random_seed(seed)
+        return [encode(run_call(v1, call).numpy()) for call in calls]
+    if case["mode"] == "function":
+        v1.set_random_seed(seed)
+        function = tf.function(lambda: [run_call(v1, call) for call in calls])
+        for _ in range(case["run"]):
+            function()
+        return [encode(value.numpy()) for value in function()]
     with tf.Graph().as_default(), v1.Session() as session:
-        if case["graph_seed"] is not None:
-            v1.set_random_seed(case["graph_seed"])
-        nodes = [build(v1, call)(*arguments(call)) for call in case["calls"]]
+        if seed is not None:
+            v1.set_random_seed(seed)
+        nodes = [run_call(v1, call) for call in calls]
         for _ in range(case["run"]):
             session.run(nodes)
         return [encode(value) for value in session.run(nodes)]
@@ -217,8 +266,7 @@ def glorot_values(case):
 
     def value(call):
         glorot = "glorot" in call["name"]  # TensorFlow drops its dtype; imitate that
-        init = build(v1, call, ignore_dtype=True) if glorot else build(v1, call)
-        return encode(init(*arguments(call)))
+        return encode(run_call(v1, call, **({"ignore_dtype": True} if glorot else {})))
 
     if case["mode"] == "eager":
         v1.set_random_seed(case["graph_seed"])
@@ -250,6 +298,24 @@ VECTORS = [  # (graph seed, initializer, options, shape, dtype, calls)
     (7, "random_uniform_initializer", {"minval": -5, "maxval": 10**6, "seed": 5}, [9], "int32", 2),
     (7, "random_uniform_initializer", {"minval": -5, "maxval": 2**40, "seed": 5}, [9], "int64", 2),
     (8, "uniform_unit_scaling_initializer", {"seed": 9}, [3, 3, 2], "float64", 2),
+    (None, "keras.initializers.glorot_normal", {"seed": 42}, [3, 4], "float32", 2),
+    (None, "keras.initializers.he_normal", {"seed": 7}, [3, 3, 4, 8], "float64", 2),
+    (None, "keras.initializers.RandomNormal", {"seed": 42}, [3, 4], "float32", 2),
+    (None, "keras.initializers.TruncatedNormal", {"seed": 42}, [3, 4], "float32", 2),
+    (1234, "keras.initializers.lecun_normal", {"seed": None}, [3, 4], "bfloat16", 2),
+    (1234, "glorot_normal_initializer", {"seed": -9}, [6, 5], "float16", 2),
+    (M, "initializers.he_normal", {"seed": M}, [7], "float32", 2),
+    (-1, "random_normal_initializer", {"seed": 2**80}, [2, 0, 3], "float32", 1),
+    (-1, "random_normal_initializer", {"seed": 2**80}, [], "float64", 2),
+    (7, "random_normal_initializer", {"stddev": 3e-8, "seed": 5}, [64], "float16", 2),
+    (7, "truncated_normal_initializer", {"mean": -1, "stddev": 2.5, "seed": 5}, [9], "bfloat16", 2),
+    (7, "truncated_normal_initializer", {"mean": 0.1, "seed": 6}, [4099], "float64", 2),
+    (3, "variance_scaling_initializer", {"distribution": "normal", "seed": 1}, [5, 5],
+     "float32", 1),
+    (3, "variance_scaling_initializer", {"distribution": "untruncated_normal", "seed": 1}, [5, 5],
+     "float32", 1),
+    (5, "random_normal", {"seed": 1}, [2, 2], "float32", 2),
+    (5, "random.truncated_normal", {"mean": 3, "seed": None}, [9], "float16", 2),
 ]  # fmt: skip
 
 

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 # ruff: noqa: N813 -- the lowercase names of classes are TensorFlow's
-"""TensorFlow 1's uniform and constant initializers: names, seeds, state and numbers, exactly.
+"""TensorFlow 1's initializers and random functions: names, seeds, state and numbers, exactly.
 
 Where a value comes from, in TensorFlow and here:
 
@@ -16,36 +16,47 @@ Where a value comes from, in TensorFlow and here:
   while TensorFlow itself builds a graph, as in `tf.compat.v1.get_variable(initializer=...)`,
   takes that graph's seeds and gives the value of its first run.
 
-TensorFlow's normal distributions, and Orthogonal, which draws one, are absent.
+`random.uniform`, `random.normal` and `random.truncated_normal` are TensorFlow 2's functions of
+those names too, with `set_random_seed` for its `tf.random.set_seed`.  Of `Orthogonal` the draw is
+exact, and the factorisation is not: see there.
 """
 
 from glorot.compat.v1 import initializers as initializers
 from glorot.compat.v1 import keras as keras
 from glorot.compat.v1 import random as random
-from glorot.compat.v1._absent import module_getattr
 from glorot.compat.v1._constants import Constant as constant_initializer
 from glorot.compat.v1._constants import Ones as ones_initializer
 from glorot.compat.v1._constants import Zeros as zeros_initializer
+from glorot.compat.v1._draws import random_normal, random_uniform, truncated_normal
+from glorot.compat.v1._initializers import GlorotNormal as glorot_normal_initializer
 from glorot.compat.v1._initializers import GlorotUniform as glorot_uniform_initializer
+from glorot.compat.v1._initializers import RandomNormal as random_normal_initializer
 from glorot.compat.v1._initializers import RandomUniform as random_uniform_initializer
+from glorot.compat.v1._initializers import TruncatedNormal as truncated_normal_initializer
 from glorot.compat.v1._initializers import UniformUnitScaling as uniform_unit_scaling_initializer
 from glorot.compat.v1._initializers import VarianceScaling as variance_scaling_initializer
+from glorot.compat.v1._orthogonal import Orthogonal as orthogonal_initializer
 from glorot.compat.v1._state import Graph, get_seed, set_random_seed
 
 __all__ = [
     "Graph",
     "constant_initializer",
     "get_seed",
+    "glorot_normal_initializer",
     "glorot_uniform_initializer",
     "initializers",
     "keras",
     "ones_initializer",
+    "orthogonal_initializer",
     "random",
+    "random_normal",
+    "random_normal_initializer",
+    "random_uniform",
     "random_uniform_initializer",
     "set_random_seed",
+    "truncated_normal",
+    "truncated_normal_initializer",
     "uniform_unit_scaling_initializer",
     "variance_scaling_initializer",
     "zeros_initializer",
 ]
-
-__getattr__ = module_getattr(__name__)

@@ -7,9 +7,8 @@ import numpy as np
 
 from glorot._dtypes import dtype_name
 from glorot.compat.v1 import _state
-from glorot.compat.v1._arguments import as_dtype, as_float_dtype, as_shape
 from glorot.compat.v1._initializers import Array, Initializer
-from glorot.replay.tensorflow._kernels import to_dtype
+from glorot.replay.tensorflow._arguments import as_dtype, as_float_dtype, as_shape, to_dtype
 
 
 def _sizes(shape: Any) -> tuple[int, ...]:

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""TensorFlow 1's random initializers that are uniform: classes, options, scales, values."""
+"""TensorFlow 1's random initializers: classes, options, scales."""
 
 import math
 from collections.abc import Mapping
@@ -7,21 +7,18 @@ from typing import Any, TypeVar
 
 import numpy as np
 
-from glorot import _kernel
 from glorot._dtypes import dtype_name
 from glorot.compat.v1 import _state
-from glorot.compat.v1._arguments import as_dtype, as_float_dtype, as_shape
-from glorot.replay.tensorflow import _kernels as replay
+from glorot.compat.v1._draws import random_normal, random_uniform, truncated_normal
+from glorot.replay.tensorflow._arguments import as_dtype, as_float_dtype, as_shape
 
 Array = np.ndarray[Any, np.dtype[Any]]
 Self = TypeVar("Self", bound="Initializer")
 
 MODES = ("fan_in", "fan_out", "fan_avg")
-NORMALS = ("normal", "truncated_normal", "untruncated_normal")
-NORMALS_ABSENT = (
-    "TensorFlow's normal distributions are not in glorot.compat.v1, which gives TensorFlow's exact "
-    "numbers or none. Use a uniform one here"
-)
+DISTRIBUTIONS = ("normal", "uniform", "truncated_normal", "untruncated_normal")
+# The standard deviation of a standard normal cut off at two.
+TRUNCATED_STDDEV = 0.87962566103423978
 
 
 class Initializer:
@@ -55,42 +52,12 @@ class Initializer:
         return f"{type(self).__name__}({options})"
 
 
-def _number(value: Any) -> Any:
+def number(value: Any) -> Any:
     """A NumPy scalar as a Python number, so that configs are JSON.
 
     np.float64 is a Python float already, and TensorFlow rounds it to float16 in its own way.
     """
     return value.item() if isinstance(value, np.generic) and not isinstance(value, float) else value
-
-
-def draw_uniform(
-    shape: Any, minval: Any, maxval: Any, dtype: np.dtype[Any], seed: int | float | None
-) -> Array:
-    """What `tf.compat.v1.random_uniform` returns where the call stands now."""
-    sizes, shape_dtype = as_shape(shape)
-    where = _state.place()
-    name = dtype_name(dtype)
-    count = math.prod(sizes)
-    if name in replay.INTEGER_DTYPES:
-        low, high = (
-            int(replay.to_dtype(limit, dtype, graph=where.is_graph)) for limit in (minval, maxval)
-        )
-        kernel = _state.Kernel("RandomUniformInt", name, shape_dtype)
-        pair, offset = _state.draw(where, seed, kernel, count)
-        return replay.random_uniform_int(sizes, low, high, seed=pair, dtype=dtype, offset=offset)
-    if name not in replay.FLOAT_DTYPES:
-        raise ValueError(
-            f"Invalid dtype tf.{name}. TensorFlow draws uniform "
-            f"{', '.join(replay.FLOAT_DTYPES | replay.INTEGER_DTYPES)}."
-        )
-    law = replay.uniform_law(minval, maxval, dtype, graph=where.is_graph)
-    out = np.empty(sizes, dtype=dtype)
-    # The seed last: what is refused, or does not fit into memory, uses none up.
-    pair, offset = _state.draw(
-        where, seed, _state.Kernel("RandomUniform", name, shape_dtype), count
-    )
-    _kernel.fill(out, law, replay.kernel_stream(pair, offset))
-    return out
 
 
 class RandomUniform(Initializer):
@@ -118,23 +85,15 @@ class RandomUniform(Initializer):
     def __init__(
         self, minval: Any = 0, maxval: Any = None, seed: int | None = None, dtype: Any = "float32"
     ) -> None:
-        self.minval = _number(minval)
-        self.maxval = _number(maxval)
+        self.minval = number(minval)
+        self.maxval = number(maxval)
         self.seed = _state.check_seed(seed)
         self.dtype = as_dtype(dtype)
 
     def __call__(self, shape: Any, dtype: Any = None, partition_info: Any = None) -> Array:
         """Return values in [minval, maxval); `partition_info` changes nothing, as in TensorFlow."""
         found = self.dtype if dtype is None else as_dtype(dtype)
-        maxval = self.maxval
-        if maxval is None:
-            if dtype_name(found) in replay.INTEGER_DTYPES:
-                raise ValueError(
-                    f"Must specify maxval for integer dtype tf.{found.name}. "
-                    "Pass `maxval`, which the values stay below."
-                )
-            maxval = 1
-        return draw_uniform(shape, self.minval, maxval, found, self.seed)
+        return random_uniform(shape, self.minval, self.maxval, found, self.seed)
 
     def get_config(self) -> dict[str, Any]:
         """Return {"minval", "maxval", "seed", "dtype"}."""
@@ -144,6 +103,74 @@ class RandomUniform(Initializer):
             "seed": self.seed,
             "dtype": dtype_name(self.dtype),
         }
+
+
+class _Normal(Initializer):
+    """A mean and a standard deviation."""
+
+    def __init__(
+        self, mean: Any = 0.0, stddev: Any = 1.0, seed: int | None = None, dtype: Any = "float32"
+    ) -> None:
+        self.mean = number(mean)
+        self.stddev = number(stddev)
+        self.seed = _state.check_seed(seed)
+        self.dtype = as_float_dtype(dtype)
+
+    def get_config(self) -> dict[str, Any]:
+        """Return {"mean", "stddev", "seed", "dtype"}."""
+        return {
+            "mean": self.mean,
+            "stddev": self.stddev,
+            "seed": self.seed,
+            "dtype": dtype_name(self.dtype),
+        }
+
+
+class RandomNormal(_Normal):
+    """Normal, `tf.compat.v1.random_normal_initializer`.
+
+    Args:
+        mean, stddev: Python or NumPy numbers.
+        seed: the operation seed, None or an integer of any sign and size.
+        dtype: default dtype of the values, a float dtype.
+
+    Raises:
+        TypeError: `dtype` names no type; at a call, `mean` or `stddev` is no number.
+        ValueError: `dtype` is no float; at a call, a value would overflow it.
+
+    Source: TensorFlow 2.4.4, python/ops/init_ops.py.
+
+    Example:
+        >>> from glorot.compat import v1
+        >>> v1.set_random_seed(None)  # a fresh start
+        >>> v1.random_normal_initializer(seed=42)((2,))
+        array([-0.28077507, -0.1377521 ], dtype=float32)
+    """
+
+    def __call__(self, shape: Any, dtype: Any = None, partition_info: Any = None) -> Array:
+        """Return the values; `partition_info` changes nothing, as in TensorFlow."""
+        found = self.dtype if dtype is None else as_dtype(dtype)
+        return random_normal(shape, self.mean, self.stddev, found, self.seed)
+
+
+class TruncatedNormal(_Normal):
+    """Normal within two standard deviations, `tf.compat.v1.truncated_normal_initializer`.
+
+    Arguments and errors as for `RandomNormal`.  `stddev` is that of the normal before it is cut.
+
+    Source: TensorFlow 2.4.4, python/ops/init_ops.py.
+
+    Example:
+        >>> from glorot.compat import v1
+        >>> v1.set_random_seed(None)  # a fresh start
+        >>> v1.truncated_normal_initializer(seed=42)((2,))
+        array([-0.28077507, -0.1377521 ], dtype=float32)
+    """
+
+    def __call__(self, shape: Any, dtype: Any = None, partition_info: Any = None) -> Array:
+        """Return the values; `partition_info` changes nothing, as in TensorFlow."""
+        found = self.dtype if dtype is None else as_dtype(dtype)
+        return truncated_normal(shape, self.mean, self.stddev, found, self.seed)
 
 
 class UniformUnitScaling(Initializer):
@@ -170,7 +197,7 @@ class UniformUnitScaling(Initializer):
     def __init__(
         self, factor: float = 1.0, seed: int | None = None, dtype: Any = "float32"
     ) -> None:
-        self.factor = _number(factor)
+        self.factor = number(factor)
         self.seed = _state.check_seed(seed)
         self.dtype = as_float_dtype(dtype)
 
@@ -182,7 +209,7 @@ class UniformUnitScaling(Initializer):
         for size in whole[:-1]:
             inputs *= float(size)
         bound = math.sqrt(3 / max(inputs, 1.0)) * self.factor
-        return draw_uniform(shape, -bound, bound, found, self.seed)
+        return random_uniform(shape, -bound, bound, found, self.seed)
 
     def get_config(self) -> dict[str, Any]:
         """Return {"factor", "seed", "dtype"}."""
@@ -190,18 +217,19 @@ class UniformUnitScaling(Initializer):
 
 
 class VarianceScaling(Initializer):
-    """Uniform of bound sqrt(3 * scale / max(1, fan)), fans from the shape as TensorFlow reads it.
+    """Of variance scale / max(1, fan), with the fans TensorFlow reads from the shape.
 
     Args:
         scale: positive.
         mode: "fan_in", "fan_out" or "fan_avg".
-        distribution: "uniform". TensorFlow's default is a truncated normal, which is not here.
+        distribution: "truncated_normal" (with "normal" as its old name), "untruncated_normal" or
+            "uniform", whose bound is sqrt(3 * scale / max(1, fan)).
         seed: the operation seed, None or an integer.
         dtype: default dtype of the values, a float dtype.
 
     Raises:
-        ValueError: `scale` is not positive; `mode`, `distribution` or `dtype` is unknown, or the
-            distribution is a normal.
+        TypeError: `scale` is no number.
+        ValueError: `scale` is not positive; `mode`, `distribution` or `dtype` is unknown.
 
     Source: TensorFlow 2.4.4, python/ops/init_ops.py.
 
@@ -220,7 +248,7 @@ class VarianceScaling(Initializer):
         seed: int | None = None,
         dtype: Any = "float32",
     ) -> None:
-        scale = _number(scale)
+        scale = number(scale)
         if not isinstance(scale, int | float):
             raise TypeError(f"`scale` must be positive float. Received: scale={scale!r}.")
         if not 0.0 < scale < math.inf:
@@ -228,38 +256,38 @@ class VarianceScaling(Initializer):
         if mode not in MODES:
             raise ValueError(f"Invalid `mode` argument: {mode}. Use one of {', '.join(MODES)}.")
         lowered = distribution.lower() if isinstance(distribution, str) else distribution
-        if lowered in NORMALS:
+        if lowered not in DISTRIBUTIONS:
             raise ValueError(
-                f"`distribution`={distribution!r}: {NORMALS_ABSENT}, or glorot.VarianceScaling, "
-                "whose normals are glorot's own."
-            )
-        if lowered != "uniform":
-            raise ValueError(
-                f"Invalid `distribution` argument: {distribution}. The only one here is uniform."
+                f"Invalid `distribution` argument: {distribution}. "
+                f"Use one of {', '.join(DISTRIBUTIONS)}."
             )
         self.scale = scale
         self.mode = mode
-        self.distribution = "uniform"
+        self.distribution = lowered
         self.seed = _state.check_seed(seed)
         self.dtype = as_float_dtype(dtype)
 
     def __call__(self, shape: Any, dtype: Any = None, partition_info: Any = None) -> Array:
-        """Return values in [-bound, bound).
+        """Return the values.
 
         Args:
             shape: list, tuple, TensorShape, or array of sizes, in TensorFlow's order: all axes but
                 the last two are the receptive field.
             dtype: of the values; the initializer's own when None.
             partition_info: an object with `full_shape`, when `shape` is one part of a partitioned
-                variable. The bound is that of the full shape; the values start as those of every
+                variable. The scale is that of the full shape; the values start as those of every
                 other part do, so parts with one seed repeat each other, as in TensorFlow.
         """
         found = self.dtype if dtype is None else as_dtype(dtype)
         whole, _ = as_shape(shape if partition_info is None else partition_info.full_shape)
-        fan_in, fan_out = compute_fans(whole)
-        fan = {"fan_in": fan_in, "fan_out": fan_out, "fan_avg": (fan_in + fan_out) / 2.0}
-        bound = math.sqrt(3.0 * (self.scale / max(1.0, fan[self.mode])))
-        return draw_uniform(shape, -bound, bound, found, self.seed)
+        variance = self.scale / max(1.0, fan(whole, self.mode))
+        if self.distribution == "uniform":
+            bound = math.sqrt(3.0 * variance)
+            return random_uniform(shape, -bound, bound, found, self.seed)
+        stddev = math.sqrt(variance)
+        if self.distribution == "untruncated_normal":
+            return random_normal(shape, 0.0, stddev, found, self.seed)
+        return truncated_normal(shape, 0.0, stddev / TRUNCATED_STDDEV, found, self.seed)
 
     def get_config(self) -> dict[str, Any]:
         """Return {"scale", "mode", "distribution", "seed", "dtype"}."""
@@ -279,6 +307,12 @@ def compute_fans(shape: tuple[int, ...]) -> tuple[int, int]:
         return fan, fan
     field = math.prod(shape[:-2])
     return shape[-2] * field, shape[-1] * field
+
+
+def fan(shape: tuple[int, ...], mode: str) -> float:
+    """The fan that a scale is divided by."""
+    fan_in, fan_out = compute_fans(shape)
+    return {"fan_in": fan_in, "fan_out": fan_out, "fan_avg": (fan_in + fan_out) / 2.0}[mode]
 
 
 class GlorotUniform(VarianceScaling):
@@ -315,6 +349,31 @@ class GlorotUniform(VarianceScaling):
         super().__init__(
             1.0, "fan_avg", "uniform", seed=seed, dtype="float32" if ignore_dtype else dtype
         )
+
+    def get_config(self) -> dict[str, Any]:
+        """Return {"seed", "dtype"}."""
+        return {"seed": self.seed, "dtype": dtype_name(self.dtype)}
+
+
+class GlorotNormal(VarianceScaling):
+    """Truncated normal of variance 2 / (fan_in + fan_out), TensorFlow 1's `glorot_normal`.
+
+    Arguments, errors and sources as for `GlorotUniform`.
+
+    Example:
+        >>> from glorot.compat import v1
+        >>> v1.set_random_seed(None)  # a fresh start
+        >>> v1.keras.initializers.glorot_normal(seed=42)((3, 4))[0]
+        array([-0.17061871, -0.08370788, -0.4109855 ,  0.01493679], dtype=float32)
+    """
+
+    def __init__(
+        self, seed: int | None = None, dtype: Any = "float32", *, ignore_dtype: bool = False
+    ) -> None:
+        super().__init__(
+            1.0, "fan_avg", "truncated_normal", seed=seed,
+            dtype="float32" if ignore_dtype else dtype,
+        )  # fmt: skip
 
     def get_config(self) -> dict[str, Any]:
         """Return {"seed", "dtype"}."""

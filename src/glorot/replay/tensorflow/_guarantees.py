@@ -9,11 +9,11 @@ ROWS = (
     Guarantee(
         "TensorFlow",
         VERSIONS,
-        ("tensorflow.random_uniform",),
+        ("tensorflow.random_uniform", "tensorflow.random_normal", "tensorflow.truncated_normal"),
         ("float16", "bfloat16", "float32", "float64"),
         cases=4000,
     ),
     Guarantee(
-        "TensorFlow", VERSIONS, ("tensorflow.random_uniform_int",), ("int32", "int64"), cases=400
+        "TensorFlow", VERSIONS, ("tensorflow.random_uniform",), ("int32", "int64"), cases=400
     ),
 )

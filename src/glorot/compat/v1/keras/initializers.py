@@ -6,34 +6,43 @@ from collections.abc import Mapping
 from typing import Any
 
 from glorot.compat.v1 import _initializers
-from glorot.compat.v1._absent import explanation, module_getattr
 from glorot.compat.v1._constants import Constant, Identity, Ones, Zeros
+from glorot.compat.v1._initializers import GlorotNormal as glorot_normal
 from glorot.compat.v1._initializers import GlorotUniform as glorot_uniform
 from glorot.compat.v1._initializers import Initializer, VarianceScaling
+from glorot.compat.v1._orthogonal import Orthogonal
 
 __all__ = [
     "Constant",
     "Identity",
     "Initializer",
     "Ones",
+    "Orthogonal",
+    "RandomNormal",
     "RandomUniform",
+    "TruncatedNormal",
     "VarianceScaling",
     "Zeros",
     "constant",
     "deserialize",
     "get",
+    "glorot_normal",
     "glorot_uniform",
+    "he_normal",
     "he_uniform",
     "identity",
+    "lecun_normal",
     "lecun_uniform",
+    "normal",
     "ones",
+    "orthogonal",
+    "random_normal",
     "random_uniform",
     "serialize",
+    "truncated_normal",
     "uniform",
     "zeros",
 ]
-
-__getattr__ = module_getattr(__name__)
 
 
 class RandomUniform(_initializers.RandomUniform):
@@ -60,6 +69,78 @@ class RandomUniform(_initializers.RandomUniform):
         dtype: Any = "float32",
     ) -> None:
         super().__init__(minval, maxval, seed, dtype)
+
+
+class RandomNormal(_initializers.RandomNormal):
+    """Normal; Keras' standard deviation is 0.05 unless given.
+
+    Arguments, errors and values as in `glorot.compat.v1.random_normal_initializer`.
+
+    Source: TensorFlow 2.4.4, python/keras/initializers/initializers_v1.py.
+
+    Example:
+        >>> RandomNormal(seed=42)
+        RandomNormal(mean=0.0, stddev=0.05, seed=42, dtype='float32')
+    """
+
+    def __init__(
+        self, mean: Any = 0.0, stddev: Any = 0.05, seed: int | None = None, dtype: Any = "float32"
+    ) -> None:
+        super().__init__(mean, stddev, seed, dtype)
+
+
+class TruncatedNormal(_initializers.TruncatedNormal):
+    """Normal within two standard deviations; Keras' is 0.05 unless given.
+
+    Arguments, errors and values as in `glorot.compat.v1.truncated_normal_initializer`.
+
+    Source: TensorFlow 2.4.4, python/keras/initializers/initializers_v1.py.
+
+    Example:
+        >>> TruncatedNormal(seed=42)
+        TruncatedNormal(mean=0.0, stddev=0.05, seed=42, dtype='float32')
+    """
+
+    def __init__(
+        self, mean: Any = 0.0, stddev: Any = 0.05, seed: int | None = None, dtype: Any = "float32"
+    ) -> None:
+        super().__init__(mean, stddev, seed, dtype)
+
+
+class HeNormal(VarianceScaling):
+    """Truncated normal of variance 2 / fan_in.
+
+    Source: He, Zhang, Ren, Sun, "Delving deep into rectifiers", 2015; TensorFlow 2.4.4.
+
+    Example:
+        >>> HeNormal(seed=42).get_config()
+        {'seed': 42}
+    """
+
+    def __init__(self, seed: int | None = None) -> None:
+        super().__init__(2.0, "fan_in", "truncated_normal", seed=seed)
+
+    def get_config(self) -> dict[str, Any]:
+        """Return {"seed"}."""
+        return {"seed": self.seed}
+
+
+class LecunNormal(VarianceScaling):
+    """Truncated normal of variance 1 / fan_in.
+
+    Source: LeCun, Bottou, Orr, Müller, "Efficient backprop", 1998; TensorFlow 2.4.4.
+
+    Example:
+        >>> LecunNormal(seed=42).get_config()
+        {'seed': 42}
+    """
+
+    def __init__(self, seed: int | None = None) -> None:
+        super().__init__(1.0, "fan_in", "truncated_normal", seed=seed)
+
+    def get_config(self) -> dict[str, Any]:
+        """Return {"seed"}."""
+        return {"seed": self.seed}
 
 
 class HeUniform(VarianceScaling):
@@ -99,31 +180,33 @@ class LecunUniform(VarianceScaling):
 
 
 constant, identity, ones, zeros = Constant, Identity, Ones, Zeros
-he_uniform, lecun_uniform = HeUniform, LecunUniform
+he_normal, he_uniform, lecun_normal, lecun_uniform = HeNormal, HeUniform, LecunNormal, LecunUniform
+orthogonal = Orthogonal
+random_normal = normal = RandomNormal
 random_uniform = uniform = RandomUniform
+truncated_normal = TruncatedNormal
 
-_KNOWN: dict[str, type[Initializer]] = {
-    "Constant": Constant,
-    "GlorotUniform": glorot_uniform,
-    "HeUniform": HeUniform,
-    "Identity": Identity,
-    "LecunUniform": LecunUniform,
-    "Ones": Ones,
-    "RandomUniform": RandomUniform,
-    "VarianceScaling": VarianceScaling,
-    "Zeros": Zeros,
+_CLASSES: dict[str, type[Initializer]] = {
     "constant": Constant,
+    "glorot_normal": glorot_normal,
     "glorot_uniform": glorot_uniform,
+    "he_normal": HeNormal,
     "he_uniform": HeUniform,
     "identity": Identity,
+    "lecun_normal": LecunNormal,
     "lecun_uniform": LecunUniform,
-    "one": Ones,
     "ones": Ones,
+    "orthogonal": Orthogonal,
+    "random_normal": RandomNormal,
     "random_uniform": RandomUniform,
-    "uniform": RandomUniform,
+    "truncated_normal": TruncatedNormal,
     "variance_scaling": VarianceScaling,
-    "zero": Zeros,
     "zeros": Zeros,
+}
+_KNOWN = {
+    **_CLASSES,
+    **{found.__name__: found for found in _CLASSES.values()},
+    **{"normal": RandomNormal, "one": Ones, "uniform": RandomUniform, "zero": Zeros},
 }
 
 
@@ -156,7 +239,7 @@ def deserialize(
         custom_objects: more classes, or callables taken as they are, by name.
 
     Raises:
-        ValueError: the name is unknown or that of a normal, or `config` has another form.
+        ValueError: the name is unknown, or `config` has another form.
         TypeError: the class does not know an option.
 
     Example:
@@ -172,8 +255,7 @@ def deserialize(
     name = config["class_name"]
     found = {**_KNOWN, **(custom_objects or {})}.get(name)
     if found is None:
-        why = explanation(name) or f"Use one of {', '.join(sorted(_KNOWN))}."
-        raise ValueError(f"Unknown initializer: {name}. {why}")
+        raise ValueError(f"Unknown initializer: {name}. Use one of {', '.join(sorted(_KNOWN))}.")
     if hasattr(found, "from_config"):
         return found.from_config(config["config"])
     return found
@@ -187,7 +269,7 @@ def get(identifier: Any) -> Any:
             callable, which is returned as it is.
 
     Raises:
-        ValueError: it is something else, or the name is unknown or that of a normal.
+        ValueError: it is something else, or the name is unknown.
 
     Differs from TensorFlow 2, whose function of this name returns the classes of its version 2
     even here, with other numbers; this one does as TensorFlow 1 did.

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Shapes and dtypes as TensorFlow 1 takes them, and refuses them."""
+"""Shapes, dtypes and numbers as TensorFlow takes them, and refuses them."""
 
 import contextlib
 import operator
@@ -7,8 +7,12 @@ from typing import Any
 
 import numpy as np
 
-from glorot._dtypes import ALL, parse_dtype
-from glorot.replay.tensorflow._kernels import FLOAT_DTYPES
+from glorot._dtypes import ALL, FLOATS, dtype_name, parse_dtype
+
+Array = np.ndarray[Any, np.dtype[Any]]
+
+FLOAT_DTYPES = {name: FLOATS[name] for name in ("float16", "bfloat16", "float32", "float64")}
+INTEGER_DTYPES = {name: np.dtype(name) for name in ("int32", "int64")}
 
 _PYTHON_NAMES = {
     "half": "float16",
@@ -82,3 +86,38 @@ def _size(size: Any, shape: Any) -> int:
     if found < 0:
         raise ValueError(f"Dimension {found} must be >= 0: `shape` is {shape!r}.")
     return found
+
+
+def to_dtype(value: Any, dtype: np.dtype[Any], *, graph: bool = False) -> Array:
+    """`value` (a number, nested lists of them, or a NumPy array) as TensorFlow's constant.
+
+    Python floats reach float16 through float32 in eager mode, directly in a graph; NumPy's always
+    directly.  The two roundings of the eager way can differ from one.
+
+    Raises:
+        TypeError: a float for an integer dtype, a number for bool, or no number at all.
+        ValueError: an integer that the integer dtype cannot hold.
+    """
+    array = np.asarray(value)
+    kind = "f" if array.dtype in FLOATS.values() else array.dtype.kind
+    wanted = "f" if dtype in FLOATS.values() else dtype.kind
+    if kind not in {"f": "biuf", "i": "biu", "u": "biu", "b": "b"}[wanted]:
+        name = dtype_name(dtype)
+        said = (
+            f"Expected {name}, got {value!r} of type '{type(value).__name__}' instead."
+            if graph
+            else f"Cannot convert {value!r} to EagerTensor of dtype {name}."
+        )
+        raise TypeError(f"{said} Give numbers that {name} holds, or another dtype.")
+    with np.errstate(over="ignore", invalid="ignore"):
+        if wanted != "f":
+            result = array.astype(dtype)
+            if not np.array_equal(result, array):
+                raise ValueError(f"{value!r} does not fit {dtype_name(dtype)}. Use a wider dtype.")
+            return result
+        python = not isinstance(value, np.ndarray | np.generic)
+        if python:
+            array = array.astype(np.float64)  # Python integers too, so a large one rounds twice
+        if dtype == FLOATS["bfloat16"] or (dtype == FLOATS["float16"] and python and not graph):
+            array = array.astype(np.float32)
+        return array.astype(dtype)
