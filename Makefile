@@ -12,7 +12,7 @@ BIN = $(VENV)/bin
 endif
 PIP = $(BIN)/python -m pip --quiet --disable-pip-version-check
 SOURCES = pyproject.toml CMakeLists.txt $(shell find src native -type f -not -name '*.pyc' -not -name '*.so')
-CASES ?= 4000
+CASES ?= 10000
 
 .PHONY: demo test lint test-core test-frameworks test-pure test-oldest hooks clean
 .PHONY: oracle oracle-vectors oracle-tf21 oracle-tf24 oracle-xla check-libm exhaustive bench sanitize neon wheel wheels

@@ -37,7 +37,8 @@ struct Law {
   double scale;  // what the law's integer, or TensorFlow's unit law, is multiplied by
   double peak;   // the largest product, for the clip before the mean (TensorFlow: what is added)
   double mean, low, high, unused_real;
-  uint64_t first, count;         // the quantiles inside the cut-offs (32-bit units)
+  uint64_t first, count;         // the quantiles inside the cut-offs (32-bit units); TensorFlow's
+                                 // normals of float64: whether the C library's log, sincos fuse
   uint64_t least, below, above;  // magnitudes the cut-offs allow
 };
 

@@ -5,12 +5,12 @@
 // A new body is one more .inl on the list below and one more function in struct Kernel.  Bodies call
 // no inline function of a standard header (std::min, std::fma): the linker keeps one copy of it for
 // all targets, perhaps the one compiled for instructions that the machine lacks.
-#include <cmath>
 #include <cstring>
 
 #include "compiler.h"
 #include "kernel.h"
 #include "libm32.h"
+#include "libm64.h"
 
 namespace glorot::GLOROT_TARGET {
 namespace {  // a copy for each target, none of which may stand in for another's

@@ -39,8 +39,24 @@ static void list_word_pairs(const Stream& stream, const BlockList& list, uint64_
   list_words(stream, {blocks, size_t(2 * count), 2 * list.smallest, 2 * list.largest + 1}, words);
 }
 
+static GLOROT_INLINE float square_root(float x) {
+#if defined(__GNUC__)
+  return __builtin_sqrtf(x);
+#else
+  return ::sqrtf(x);
+#endif
+}
+
+static GLOROT_INLINE double square_root(double x) {
+#if defined(__GNUC__)
+  return __builtin_sqrt(x);
+#else
+  return ::sqrt(x);
+#endif
+}
+
 // Box and Muller's transform: the sine's value of each pair first, then the cosine's.
-static void tf_normals(const uint32_t* words, size_t blocks, float* out) {
+static void tf_normals(const uint32_t* words, const Law&, size_t blocks, float* out) {
   constexpr size_t kMost = 2 * kMostBlocks;
   const size_t pairs = 2 * blocks;
   float logarithm[kMost], angle[kMost];
@@ -52,7 +68,7 @@ static void tf_normals(const uint32_t* words, size_t blocks, float* out) {
   for (size_t i = 0; i < pairs; i += 64)
     glibc_logf(logarithm + i, logarithm + i, int(pairs - i < 64 ? pairs - i : 64));
   for (size_t i = 0; i < pairs; ++i) {
-    const float radius = __builtin_sqrtf(-2.0f * logarithm[i]);
+    const float radius = square_root(-2.0f * logarithm[i]);
     float sine, cosine;
     glibc_sincosf(angle[i], &sine, &cosine);
     out[2 * i] = sine * radius;
@@ -60,15 +76,30 @@ static void tf_normals(const uint32_t* words, size_t blocks, float* out) {
   }
 }
 
-static void tf_normals(const uint32_t* words, size_t blocks, double* out) {
-  for (size_t i = 0; i < blocks; ++i) {
-    uint64_t pair[2];
-    std::memcpy(pair, words + 4 * i, sizeof pair);
-    const double unit = tf_unit64(pair[0]);
-    const double angle = 6.283185307179586 * tf_unit64(pair[1]);
-    const double radius = __builtin_sqrt(-2.0 * log(unit < 1e-7 ? 1e-7 : unit));
-    out[2 * i] = sin(angle) * radius;
-    out[2 * i + 1] = cos(angle) * radius;
+static void tf_normals(const uint32_t* words, const Law& law, size_t blocks, double* out) {
+  while (blocks) {
+    const size_t here = blocks < 64 ? blocks : 64;
+    uint64_t pairs[128];
+    double logarithm[64], angle[64], sine[64], cosine[64];
+    std::memcpy(pairs, words, 16 * here);
+    for (size_t i = 0; i < here; ++i) {
+      const double unit = tf_unit64(pairs[2 * i]);
+      logarithm[i] = unit < 1e-7 ? 1e-7 : unit;
+      angle[i] = 6.283185307179586 * tf_unit64(pairs[2 * i + 1]);
+    }
+    // Which arithmetic the C library had: it is the processor's, and the library's own.
+    if (law.first) glibc_log<true>(logarithm, logarithm, int(here));
+    else glibc_log<false>(logarithm, logarithm, int(here));
+    if (law.count) glibc_sincos<true>(angle, sine, cosine, int(here));
+    else glibc_sincos<false>(angle, sine, cosine, int(here));
+    for (size_t i = 0; i < here; ++i) {
+      const double radius = square_root(-2.0 * logarithm[i]);
+      out[2 * i] = sine[i] * radius;
+      out[2 * i + 1] = cosine[i] * radius;
+    }
+    words += 4 * here;
+    out += 2 * here;
+    blocks -= here;
   }
 }
 
@@ -76,7 +107,8 @@ static void tf_normals(const uint32_t* words, size_t blocks, double* out) {
 template <class Type> constexpr size_t kGroup = 16 / sizeof(Type);
 
 template <class Type>
-static void tf_listed_normals(const Stream& stream, const uint64_t* blocks, size_t count, Type* out) {
+static void tf_listed_normals(const Stream& stream, const Law& law, const uint64_t* blocks,
+                              size_t count, Type* out) {
   uint32_t words[8 * kMostBlocks];
   uint64_t smallest = ~uint64_t(0), largest = 0;
   for (size_t i = 0; i < count; ++i) {
@@ -84,7 +116,7 @@ static void tf_listed_normals(const Stream& stream, const uint64_t* blocks, size
     largest = blocks[i] > largest ? blocks[i] : largest;
   }
   list_words(stream, {blocks, count, smallest, largest}, words);
-  tf_normals(words, count, out);
+  tf_normals(words, law, count, out);
 }
 
 // Moves the candidates within two standard deviations behind the `kept` first values of a group.
@@ -102,13 +134,14 @@ static GLOROT_INLINE size_t tf_keep(const Type* candidates, Type* group, size_t 
 // complete after one block five times in six; the others take one block more, together, until all
 // are.
 template <class Type>
-static void tf_truncated(const Stream& stream, const uint64_t* first, size_t groups, Type* out) {
+static void tf_truncated(const Stream& stream, const Law& law, const uint64_t* first, size_t groups,
+                         Type* out) {
   constexpr size_t kMost = kMostBlocks * 4 / kGroup<Type>;
   constexpr size_t size = kGroup<Type>;
   uint64_t next[kMost];
   size_t open[kMost], kept[kMost], left = 0;
   Type candidates[size * kMost];
-  tf_listed_normals(stream, first, groups, out);
+  tf_listed_normals(stream, law, first, groups, out);
   for (size_t g = 0; g < groups; ++g) {
     bool whole = true;
     for (size_t i = 0; i < size; ++i) whole &= out[size * g + i] < Type(2) && out[size * g + i] > Type(-2);
@@ -119,7 +152,7 @@ static void tf_truncated(const Stream& stream, const uint64_t* first, size_t gro
   }
   while (left) {
     for (size_t i = 0; i < left; ++i) ++next[i];
-    tf_listed_normals(stream, next, left, candidates);
+    tf_listed_normals(stream, law, next, left, candidates);
     size_t still = 0;
     for (size_t i = 0; i < left; ++i) {
       const size_t g = open[i], now = tf_keep(candidates + size * i, out + size * g, kept[i]);
@@ -161,11 +194,11 @@ static void tf_unit_normals(const Stream& stream, const Law& law, const BlockLis
   constexpr size_t each = 4 / kGroup<Type>;  // groups to a block of four elements
   const bool truncated = law.kind == Kind::kTfTruncatedNormal;
   const uint64_t step = truncated ? 256 / each : 1;  // Philox blocks from group to group
-  uint64_t first[each * kMostBlocks];
+  uint64_t first[each * kMostBlocks] = {};
   for (size_t b = 0; b < list.count; ++b)
     for (size_t i = 0; i < each; ++i) first[each * b + i] = (each * list.blocks[b] + i) * step;
-  if (truncated) return tf_truncated(stream, first, each * list.count, out);
-  tf_listed_normals(stream, first, each * list.count, out);
+  if (truncated) return tf_truncated(stream, law, first, each * list.count, out);
+  tf_listed_normals(stream, law, first, each * list.count, out);
 }
 
 static void tf_normal_blocks(const Stream& stream, const Law& law, Dtype dtype,

@@ -48,6 +48,10 @@ def test_a_function_itself_can_be_asked():
     function = glorot.replay.tensorflow.random_uniform
 
     assert glorot.replay.guarantee(function) == glorot.replay.guarantee("tensorflow.random_uniform")
+    init = glorot.compat.v1.keras.initializers.he_normal  # defined in another module, as HeNormal
+    row = glorot.replay.guarantee(init, "float64")
+    assert row == glorot.replay.guarantee("compat.v1.initializers.he_normal", "float64")
+    assert (row.exact, row.arithmetic) == (True, "FMA")
 
 
 @pytest.mark.parametrize(

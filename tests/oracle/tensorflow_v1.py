@@ -240,7 +240,7 @@ def tensorflow_values(case):
     import tensorflow as tf
 
     v1 = tf.compat.v1
-    v1.logging.set_verbosity(v1.logging.ERROR)
+    tf.get_logger().setLevel("ERROR")
     calls, seed = case["calls"], case["graph_seed"]
     if case["mode"] == "eager":
         v1.set_random_seed(seed)
@@ -371,7 +371,7 @@ def main():
     parser = argparse.ArgumentParser(description="glorot.compat.v1 against TensorFlow")
     parser.add_argument("command", choices=["write", "compare", "vectors"])
     parser.add_argument("file", nargs="?")
-    parser.add_argument("--cases", type=int, default=4000)
+    parser.add_argument("--cases", type=int, default=10000)
     parser.add_argument("--seed", type=int, default=1)
     options = parser.parse_args()
     if options.command == "vectors":

@@ -88,12 +88,24 @@ def guarantee(function: str | Callable[..., Any], dtype: Any = "float32") -> Gua
 
 
 def _name(function: Any) -> str:
-    """The public dotted name of a function or class: private modules of the path left out."""
-    module, name = getattr(function, "__module__", None), getattr(function, "__qualname__", None)
-    if not module or not name:
+    """The name a row gives a function or class; where none does, the dotted one it has itself."""
+    for row in rows():
+        for name in row.functions:
+            if _named(name) is function:
+                return name
+    module, own = getattr(function, "__module__", None), getattr(function, "__qualname__", None)
+    if not module or not own:
         raise TypeError(
             f"`function` must be a function or class of glorot.replay, or its name, got "
             f"{show(function)}."
         )
-    path = [part for part in str(module).split(".") if not part.startswith("_")]
-    return ".".join([*path, str(name)])
+    return f"{module}.{own}"
+
+
+def _named(name: str) -> Any:
+    """What a row's name is the name of."""
+    path = name.split(".")
+    found = importlib.import_module("glorot" if path[0] == "compat" else "glorot.replay")
+    for part in path:
+        found = getattr(found, part)
+    return found

@@ -11,14 +11,12 @@ from glorot._dtypes import dtype_name
 from glorot.compat.v1 import _state
 from glorot.compat.v1._draws import random_normal, random_uniform, truncated_normal
 from glorot.replay.tensorflow._arguments import as_dtype, as_float_dtype, as_shape
+from glorot.replay.tensorflow._scale import MODES, spread
 
 Array = np.ndarray[Any, np.dtype[Any]]
 Self = TypeVar("Self", bound="Initializer")
 
-MODES = ("fan_in", "fan_out", "fan_avg")
 DISTRIBUTIONS = ("normal", "uniform", "truncated_normal", "untruncated_normal")
-# The standard deviation of a standard normal cut off at two.
-TRUNCATED_STDDEV = 0.87962566103423978
 
 
 class Initializer:
@@ -280,14 +278,12 @@ class VarianceScaling(Initializer):
         """
         found = self.dtype if dtype is None else as_dtype(dtype)
         whole, _ = as_shape(shape if partition_info is None else partition_info.full_shape)
-        variance = self.scale / max(1.0, fan(whole, self.mode))
+        size = spread(whole, self.scale, self.mode, self.distribution)
         if self.distribution == "uniform":
-            bound = math.sqrt(3.0 * variance)
-            return random_uniform(shape, -bound, bound, found, self.seed)
-        stddev = math.sqrt(variance)
+            return random_uniform(shape, -size, size, found, self.seed)
         if self.distribution == "untruncated_normal":
-            return random_normal(shape, 0.0, stddev, found, self.seed)
-        return truncated_normal(shape, 0.0, stddev / TRUNCATED_STDDEV, found, self.seed)
+            return random_normal(shape, 0.0, size, found, self.seed)
+        return truncated_normal(shape, 0.0, size, found, self.seed)
 
     def get_config(self) -> dict[str, Any]:
         """Return {"scale", "mode", "distribution", "seed", "dtype"}."""
@@ -298,21 +294,6 @@ class VarianceScaling(Initializer):
             "seed": self.seed,
             "dtype": dtype_name(self.dtype),
         }
-
-
-def compute_fans(shape: tuple[int, ...]) -> tuple[int, int]:
-    """(fan_in, fan_out) by TensorFlow's reading of a shape: (receptive field ..., in, out)."""
-    if len(shape) < 2:
-        fan = shape[0] if shape else 1
-        return fan, fan
-    field = math.prod(shape[:-2])
-    return shape[-2] * field, shape[-1] * field
-
-
-def fan(shape: tuple[int, ...], mode: str) -> float:
-    """The fan that a scale is divided by."""
-    fan_in, fan_out = compute_fans(shape)
-    return {"fan_in": fan_in, "fan_out": fan_out, "fan_avg": (fan_in + fan_out) / 2.0}[mode]
 
 
 class GlorotUniform(VarianceScaling):

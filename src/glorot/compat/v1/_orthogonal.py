@@ -10,7 +10,7 @@ from glorot.compat.v1 import _state
 from glorot.compat.v1._draws import random_normal
 from glorot.compat.v1._initializers import Initializer, number
 from glorot.replay.tensorflow._arguments import as_dtype, as_float_dtype, as_shape
-from glorot.replay.tensorflow._orthogonal import check_matrix, orthogonal
+from glorot.replay.tensorflow._orthogonal import check_matrix, orthogonal_matrix
 
 Array = np.ndarray[Any, np.dtype[Any]]
 
@@ -55,7 +55,7 @@ class Orthogonal(Initializer):
         rows, columns = check_matrix(sizes, found)
         graph = _state.place().is_graph
         normal = random_normal((max(rows, columns), min(rows, columns)), 0.0, 1.0, found, self.seed)
-        return orthogonal(normal, sizes, self.gain, graph=graph)
+        return orthogonal_matrix(normal, sizes, self.gain, graph=graph)
 
     def get_config(self) -> dict[str, Any]:
         """Return {"gain", "seed", "dtype"}."""

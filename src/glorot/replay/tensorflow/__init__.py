@@ -7,6 +7,7 @@ that `tf.` replaced by `glorot.replay.tensorflow.` is the whole change.  `random
 functions of those names with TensorFlow's global seed and state are `glorot.compat.v1`'s.
 """
 
+from glorot.replay.tensorflow import keras as keras
 from glorot.replay.tensorflow import random as random
 from glorot.replay.tensorflow._arguments import FLOAT_DTYPES, INTEGER_DTYPES
 from glorot.replay.tensorflow._kernels import random_normal as random_normal
@@ -33,6 +34,7 @@ __all__ = [
     "half",
     "int32",
     "int64",
+    "keras",
     "random",
     "random_normal",
     "random_uniform",

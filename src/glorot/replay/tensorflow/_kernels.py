@@ -27,6 +27,7 @@ from glorot.replay.tensorflow._arguments import (
     to_dtype,
 )
 from glorot.replay.tensorflow._laws import (
+    ARITHMETICS,
     LARGEST_NORMAL,
     NormalLaw,
     ScaledLaw,
@@ -85,7 +86,8 @@ def normal_law(
     truncated: bool = False,
     graph: bool = False,
     stateless: bool = False,
-) -> ScaledLaw:
+    arithmetic: str = "fma",
+) -> NormalLaw:
     """The law N(mean, stddev) in `dtype`, cut off at two standard deviations where `truncated`.
 
     TensorFlow adds the mean even where it is 0, which turns -0.0 into 0.0, but for the stateful
@@ -104,9 +106,14 @@ def normal_law(
             f"{dtype_name(dtype)}, got values up to {largest:.4g}: TensorFlow would give "
             "infinities or NaNs. Use smaller numbers, or a wider dtype."
         )
+    if arithmetic not in ARITHMETICS:
+        raise ValueError(
+            f"`arithmetic` must be one of {', '.join(ARITHMETICS)}, got {show(arithmetic)}: what "
+            "the C library did where TensorFlow ran. It matters to float64 alone."
+        )
     if graph and not stateless and not shift:
         shift = -0.0
-    return (TruncatedNormalLaw if truncated else NormalLaw)(scale, shift)
+    return (TruncatedNormalLaw if truncated else NormalLaw)(scale, shift, arithmetic)
 
 
 def kernel_stream(seed: Sequence[int], offset: int = 0) -> Stream:
@@ -282,6 +289,7 @@ def random_normal(
     offset: int = 0,
     shard: Any = None,
     graph: bool = False,
+    arithmetic: str = "fma",
 ) -> Array:
     """Return what TensorFlow's `RandomStandardNormal` kernel gives, times `stddev`, plus `mean`.
 
@@ -291,13 +299,17 @@ def random_normal(
         dtype: float16, bfloat16, float32 or float64.
         graph: convert the numbers as a graph does, not as eager mode does (float16 alone differs),
             and add no mean of 0.
+        arithmetic: of the C library's float64 functions where TensorFlow ran: "fma", glibc 2.36 or
+            later on a processor with FMA; "fma-2.29", glibc 2.29 to 2.35 on one; "default", a
+            processor without FMA. The other dtypes do not depend on it.
 
     Returns:
         A new array: the tensor, or its shard.  float32 reaches 5.68 standard deviations.
 
     Raises:
         TypeError: `dtype` is none of the four; `seed` is no pair; `mean` or `stddev` is no number.
-        ValueError: `seed` is (0, 0); a value would overflow `dtype`; `offset` is negative.
+        ValueError: `seed` is (0, 0); a value would overflow `dtype`; `offset` is negative;
+            `arithmetic` is another.
 
     Source: tensorflow/core/kernels/random_op.cc and python/ops/random_ops.py, 2.4.4 and 2.21.0, on
     Linux with glibc 2.28 or later.  Exact; seekable.
@@ -306,7 +318,9 @@ def random_normal(
         >>> random_normal((3,), seed=(87654321, 45))
         array([2.519193  , 0.4765281 , 0.03804416], dtype=float32)
     """
-    return _normal(shape, mean, stddev, dtype, seed, offset, shard, graph, truncated=False)
+    return _normal(
+        shape, mean, stddev, dtype, seed, offset, shard, graph, arithmetic, truncated=False
+    )
 
 
 def truncated_normal(
@@ -319,6 +333,7 @@ def truncated_normal(
     offset: int = 0,
     shard: Any = None,
     graph: bool = False,
+    arithmetic: str = "fma",
 ) -> Array:
     """Return what TensorFlow's `TruncatedNormal` kernel gives, times `stddev`, plus `mean`.
 
@@ -335,14 +350,16 @@ def truncated_normal(
         >>> truncated_normal((3,), seed=(87654321, 45))
         array([0.4765281 , 0.03804416, 0.19188654], dtype=float32)
     """
-    return _normal(shape, mean, stddev, dtype, seed, offset, shard, graph, truncated=True)
+    return _normal(
+        shape, mean, stddev, dtype, seed, offset, shard, graph, arithmetic, truncated=True
+    )
 
 
 def _normal(
     shape: Any, mean: Any, stddev: Any, dtype: Any, seed: Sequence[int], offset: int, shard: Any,
-    graph: bool, *, truncated: bool,
+    graph: bool, arithmetic: str, *, truncated: bool,
 ) -> Array:  # fmt: skip
     sizes, _ = as_shape(shape)
     found = float_dtype(dtype, "TruncatedNormal" if truncated else "RandomStandardNormal")
-    law = normal_law(mean, stddev, found, truncated=truncated, graph=graph)
+    law = normal_law(mean, stddev, found, truncated=truncated, graph=graph, arithmetic=arithmetic)
     return filled(sizes, found, law, kernel_stream(seed, offset), shard)

@@ -11,9 +11,10 @@ truncated   the same, in groups of four (float64: two).  Group g starts anew 256
             (float64: 128 g), and keeps the first values strictly within two standard deviations.
 """
 
+import functools
 import math
 import struct
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
@@ -22,7 +23,7 @@ import numpy as np
 from glorot import _kernel
 from glorot._dtypes import FLOATS
 from glorot._stream import Stream
-from glorot.replay._libm import logf, sincosf
+from glorot.replay._libm import log64, logf, sincos64, sincosf
 
 Array = np.ndarray[Any, np.dtype[Any]]
 
@@ -57,7 +58,8 @@ class ScaledLaw:
         return (self.scale, self.shift), ()
 
     def _bits(self) -> bytes:
-        return struct.pack("<2d", self.scale, self.shift)
+        reals, integers = self.native()
+        return struct.pack(f"<2d{len(integers)}Q", *reals, *integers)
 
     def __eq__(self, other: object) -> bool:
         # Not by value: laws that differ in the sign of a zero give different bytes.
@@ -96,20 +98,36 @@ class UniformLaw(ScaledLaw):
         return result
 
 
+# How the C library of TensorFlow's machine computes float64 logarithms, and sines and cosines.
+ARITHMETICS = {
+    "fma": ("fma", "fma"),  # glibc 2.36 or later, on a processor with FMA
+    "fma-2.29": ("fma", "default"),  # glibc 2.29 to 2.35, on a processor with FMA
+    "default": ("default", "default"),  # a processor without FMA
+}
+
+
+@dataclass(frozen=True, slots=True, eq=False)
 class NormalLaw(ScaledLaw):
     """Normal, of mean 0 and standard deviation 1."""
 
-    __slots__ = ()
-    code = 9
+    arithmetic: str = "fma"  # one of ARITHMETICS; matters to float64 alone
+
+    code: ClassVar[int] = 9
+
+    def native(self) -> tuple[Sequence[float], Sequence[int]]:
+        """The constants as the native kernel takes them."""
+        fused = [int(part == "fma") for part in ARITHMETICS[self.arithmetic]]
+        return (self.scale, self.shift), fused
 
     def unit(self, dtype: np.dtype[Any], stream: Stream, block: Array) -> Array:
         """Four values a block."""
         if dtype == _FLOAT64:
-            return _normals64(_kernel.block_words(stream, _pairs(block))).reshape(-1, 4)
+            words = _kernel.block_words(stream, _pairs(block))
+            return _normals64(words, self.arithmetic).reshape(-1, 4)
         return _normals32(_kernel.block_words(stream, block)).astype(dtype)
 
 
-class TruncatedNormalLaw(ScaledLaw):
+class TruncatedNormalLaw(NormalLaw):
     """Normal, drawn again where it is not strictly within two standard deviations."""
 
     __slots__ = ()
@@ -117,7 +135,11 @@ class TruncatedNormalLaw(ScaledLaw):
 
     def unit(self, dtype: np.dtype[Any], stream: Stream, block: Array) -> Array:
         """Four values a block: one group, or two of float64."""
-        groups, normals = (_pairs(block), _normals64) if dtype == _FLOAT64 else (block, _normals32)
+        groups: Array = block
+        normals: Callable[[Array], Array] = _normals32
+        if dtype == _FLOAT64:
+            groups = _pairs(block)
+            normals = functools.partial(_normals64, arithmetic=self.arithmetic)
         first = groups * np.uint64(RESERVED_BLOCKS * block.size // groups.size if block.size else 1)
         candidates = normals(_kernel.block_words(stream, first))
         size = candidates.shape[1]
@@ -161,13 +183,10 @@ def _normals32(words: Array) -> Array:
     return np.stack([wave * radius for wave in sincosf(angle)], axis=-1).reshape(-1, 4)
 
 
-_log, _sin, _cos = (np.vectorize(f, [np.float64]) for f in (math.log, math.sin, math.cos))
-
-
-def _normals64(words: Array) -> Array:
+def _normals64(words: Array, arithmetic: str) -> Array:
     """Normals of float64, two a Philox block."""
+    log, sincos = ARITHMETICS[arithmetic]
     uniform = _unit64(words)
-    radius = np.sqrt(-2.0 * _log(np.maximum(uniform[:, 0], _LEAST)))
-    angle = 2.0 * math.pi * uniform[:, 1]
-    waves = (_sin(angle), _cos(angle))
+    radius = np.sqrt(-2.0 * log64(np.maximum(uniform[:, 0], _LEAST), log))
+    waves = sincos64(2.0 * math.pi * uniform[:, 1], sincos)
     return np.stack([wave * radius for wave in waves], axis=-1)

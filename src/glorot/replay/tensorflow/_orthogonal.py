@@ -29,7 +29,9 @@ def check_matrix(shape: tuple[int, ...], dtype: np.dtype[Any]) -> tuple[int, int
     return math.prod(shape[:-1]), shape[-1]
 
 
-def orthogonal(normal: Array, shape: tuple[int, ...], gain: Any, *, graph: bool = False) -> Array:
+def orthogonal_matrix(
+    normal: Array, shape: tuple[int, ...], gain: Any, *, graph: bool = False
+) -> Array:
     """`gain` times the Q of a (max, min) matrix of normals, signs from R's diagonal, in `shape`."""
     rows, columns = math.prod(shape[:-1]), shape[-1]
     q, r = np.linalg.qr(normal.astype(np.float64))

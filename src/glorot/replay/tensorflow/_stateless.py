@@ -190,12 +190,14 @@ def stateless_normal(
     *,
     shard: Any = None,
     graph: bool = False,
+    arithmetic: str = "fma",
 ) -> Array:
     """Return what `tf.random.stateless_normal` gives on CPU.
 
     Args:
         mean, stddev: Python or NumPy numbers.
         dtype: float16, bfloat16, float32 or float64.
+        arithmetic: of the C library, for float64: as for `random_normal`.
         shape, seed, name, alg, shard, graph: as for `stateless_uniform`.
 
     Raises:
@@ -209,7 +211,7 @@ def stateless_normal(
         >>> stateless_normal((2,), seed=(1, 2))
         array([0.5441101 , 0.20738031], dtype=float32)
     """
-    return _normal(shape, seed, mean, stddev, dtype, alg, shard, graph, truncated=False)
+    return _normal(shape, seed, mean, stddev, dtype, alg, shard, graph, arithmetic, truncated=False)
 
 
 def stateless_truncated_normal(
@@ -223,6 +225,7 @@ def stateless_truncated_normal(
     *,
     shard: Any = None,
     graph: bool = False,
+    arithmetic: str = "fma",
 ) -> Array:
     """Return what `tf.random.stateless_truncated_normal` gives on CPU.
 
@@ -238,18 +241,20 @@ def stateless_truncated_normal(
         >>> stateless_truncated_normal((2,), seed=(1, 2))
         array([0.5441101 , 0.20738031], dtype=float32)
     """
-    return _normal(shape, seed, mean, stddev, dtype, alg, shard, graph, truncated=True)
+    return _normal(shape, seed, mean, stddev, dtype, alg, shard, graph, arithmetic, truncated=True)
 
 
 def _normal(
     shape: Any, seed: Any, mean: Any, stddev: Any, dtype: Any, alg: Any, shard: Any, graph: bool,
-    *, truncated: bool,
+    arithmetic: str, *, truncated: bool,
 ) -> Array:  # fmt: skip
     pair, _ = seed_pair(seed)
     sizes, _ = as_shape(shape)
     _check_algorithm(alg)
     found = float_dtype(dtype, "stateless_truncated_normal" if truncated else "stateless_normal")
-    law = normal_law(mean, stddev, found, truncated=truncated, graph=graph, stateless=True)
+    law = normal_law(
+        mean, stddev, found, truncated=truncated, graph=graph, stateless=True, arithmetic=arithmetic
+    )
     return filled(sizes, found, law, stateless_stream(pair), shard)
 
 
@@ -286,7 +291,9 @@ def fold_in(seed: Any, data: Any, alg: Any = "auto_select") -> Array:
     """
     number = data.numpy() if hasattr(data, "numpy") else data
     (value, _), dtype = seed_pair(
-        np.array([number, 0]) if isinstance(number, np.generic | np.ndarray) else (number, 0),
+        np.array([number, 0], number.dtype)
+        if isinstance(number, np.generic | np.ndarray)
+        else (number, 0),
         "data",
     )
     first = stateless_uniform([], seed, None, None, dtype, alg=alg)

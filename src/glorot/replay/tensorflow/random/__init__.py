@@ -8,8 +8,10 @@ from glorot.replay.tensorflow._stateless import (
     stateless_truncated_normal,
     stateless_uniform,
 )
+from glorot.replay.tensorflow.random import experimental as experimental
 
 __all__ = [
+    "experimental",
     "fold_in",
     "split",
     "stateless_normal",

@@ -1,0 +1,167 @@
+# SPDX-License-Identifier: Apache-2.0
+"""glorot.replay.tensorflow equals the installed TensorFlow and tf_keras, byte for byte."""
+
+import doctest
+import importlib
+import inspect
+import json
+import random
+import runpy
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from glorot.replay import tensorflow as replay
+
+ROOT = Path(__file__).resolve().parents[2]
+ORACLE = runpy.run_path(str(ROOT / "tests" / "oracle" / "tensorflow_stateless.py"))
+
+pytestmark = pytest.mark.frameworks
+
+FUNCTIONS = ["stateless_uniform", "stateless_normal", "stateless_truncated_normal"]
+
+
+def test_random_calls_agree(tf):
+    """600 random calls of stateless functions and Keras 2 initializers (pairs of seeds of 64 bits,
+    shapes, every dtype, limits, partitions; eager and in a tf.function) give TensorFlow's bytes."""
+    cases = [case for case in ORACLE["make_cases"](600, seed=5) if not ORACLE["told_apart"](case)]
+    assert len(cases) > 550
+    wrong = [
+        json.dumps(case)
+        for case in cases
+        if ORACLE["glorot_value"](case) != ORACLE["tensorflow_value"](case)
+    ]
+    assert not wrong, f"{len(wrong)} of {len(cases)} differ, first: {wrong[0]}"
+    names = {case["name"] for case in cases}
+    assert {f"random.{name}" for name in FUNCTIONS} < names
+
+
+def test_recorded_vectors_are_this_tensorflows(tf):
+    """The vector file's rows are what the installed TensorFlow gives."""
+    file = ROOT / "tests" / "vectors" / "tensorflow-stateless.txt"
+    rows = [row for row in file.read_text(encoding="utf-8").splitlines() if row[0] != "#"]
+    assert list(ORACLE["vector_rows"]()) == rows
+
+
+@pytest.mark.parametrize("dtype", ["float16", "bfloat16", "float32", "float64"])
+@pytest.mark.parametrize("name", FUNCTIONS)
+def test_large_tensors_agree(tf, name, dtype):
+    """A million values and three, which TensorFlow computes on several threads."""
+    ours, theirs = (getattr(n.random, name) for n in (replay, tf))
+    shape, seed, numbers = (1_000_003,), (3, -4), (0.25, 1.5)
+    assert (
+        ours(shape, seed, *numbers, dtype).tobytes()
+        == theirs(shape, seed, *numbers, dtype).numpy().tobytes()
+    )
+
+
+@pytest.mark.parametrize("name", FUNCTIONS)
+def test_functions_have_tensorflows_arguments(tf, name):
+    """Names, order and defaults are TensorFlow's; what is added comes by keyword alone."""
+    ours, theirs = (inspect.signature(getattr(n.random, name)) for n in (replay, tf))
+    plain = [p for p in ours.parameters.values() if p.kind is not p.KEYWORD_ONLY]
+    for got, want in zip(plain, theirs.parameters.values(), strict=True):
+        assert got.name == want.name
+        assert got.default == getattr(want.default, "name", want.default)
+
+
+def test_tensorflows_own_objects_are_taken(tf):
+    """Tensors and TensorShapes as shapes, tensors as seeds, dtypes, and tf.random.Algorithm."""
+    for shape in (tf.TensorShape([3]), tf.constant([3]), np.array([3]), [3]):
+        for seed in (tf.constant([5, 6]), tf.constant([5, 6], tf.int64), [5, 6], np.array([5, 6])):
+            got = replay.random.stateless_normal(
+                shape, seed, dtype=tf.float64, alg=tf.random.Algorithm.PHILOX
+            )
+            assert (
+                got.tobytes()
+                == tf.random.stateless_normal([3], [5, 6], dtype="float64").numpy().tobytes()
+            )
+    for alg in ("auto_select", "philox", "Philox", 1, 3, None):
+        theirs = tf.random.stateless_uniform([3], [5, 6], alg=alg).numpy()
+        assert (replay.random.stateless_uniform([3], [5, 6], alg=alg) == theirs).all()
+    for seed in ([1, 2], np.array([1, 2]), tf.constant([1, 2], tf.int64), [2**40, 1]):
+        ours, theirs = replay.random.split(seed, 3), tf.random.split(seed, 3).numpy()
+        assert ours.dtype == theirs.dtype
+        assert (ours == theirs).all()
+        for data in (7, 2**40, np.int64(7), tf.constant(7)):
+            ours, theirs = replay.random.fold_in(seed, data), tf.random.fold_in(seed, data).numpy()
+            assert ours.dtype == theirs.dtype
+            assert (ours == theirs).all()
+
+
+def test_keras_names_configs_and_dicts_are_tf_keras(tf):
+    """The 15 classes under both spellings: arguments, configs, and the saved dicts both ways."""
+    theirs, ours = tf.keras.initializers, replay.keras.initializers
+    names = {name for name in dir(theirs) if not name.startswith("_")}
+    assert names == set(ours.__all__)
+    classes = {name for name in names if isinstance(getattr(theirs, name), type)} - {"Initializer"}
+    assert len({getattr(ours, name) for name in classes}) == 15
+    for name in classes:
+        mine, keras = getattr(ours, name), getattr(theirs, name)
+        assert mine.__name__ == keras.__name__
+        defaults = [
+            [(p.name, p.default) for p in inspect.signature(c).parameters.values()]
+            for c in (mine, keras)
+            if "__init__" in vars(c) or c.__init__ is not object.__init__
+        ]
+        assert all(d == defaults[0] for d in defaults)
+        assert mine().get_config() == keras().get_config()
+        for legacy in (False, True):
+            saved = theirs.serialize(keras(), use_legacy_format=legacy)
+            assert ours.serialize(mine(), use_legacy_format=legacy) == saved
+            assert type(ours.deserialize(saved)) is mine
+            assert type(theirs.deserialize(saved, use_legacy_format=legacy)) is keras
+        assert type(ours.get(name)) is mine
+        assert ours.get(saved).get_config() == keras().get_config()
+
+
+def test_unseeded_initializers_follow_the_global_seed(tf):
+    """After keras.utils.set_random_seed, unseeded initializers take Keras' seeds in turn, when
+    first called, and keep them."""
+    for seed in (0, 42, 2**31 - 1):
+        values = []
+        for namespace in (tf.keras, replay.keras):
+            namespace.utils.set_random_seed(seed)
+            made = [namespace.initializers.get(n) for n in ("he_normal", "uniform", "orthogonal")]
+            order = [made[1], made[0], made[2]]
+            values.append([np.asarray(init((3, 2))) for init in order])
+            with pytest.warns(UserWarning, match="is unseeded and being called multiple times"):
+                values[-1].append(np.asarray(made[0]((3, 2))))
+        for theirs, ours in zip(*values, strict=True):
+            assert np.allclose(theirs, ours, rtol=0, atol=1e-6)
+        assert all(values[0][i].tobytes() == values[1][i].tobytes() for i in (0, 1, 3))
+        assert values[1][1].tobytes() == values[1][3].tobytes()
+    replay.keras.utils.set_random_seed(None)
+
+
+@pytest.mark.parametrize(("dtype", "tolerance"), [("float32", 2e-5), ("float64", 1e-13)])
+def test_orthogonal_is_near(tf, dtype, tolerance):
+    """Keras' orthogonal matrices but for rounding."""
+    rng = random.Random(2)
+    for shape in [(1, 1), (4, 4), (5, 9), (9, 5), (3, 3, 4, 8), (200, 256), (2, 0)]:
+        seed, gain = rng.randrange(2**40), rng.choice([1.0, -2, 0.3])
+        theirs, ours = (
+            np.asarray(n.keras.initializers.Orthogonal(gain, seed)(shape, dtype))
+            for n in (tf, replay)
+        )
+        assert ours.shape == theirs.shape == shape
+        assert np.abs(theirs - ours).max(initial=0) < tolerance * abs(gain)
+
+
+def test_layers_get_our_numbers(tf):
+    """A layer whose initializer is ours has the weights that Keras' own would give it."""
+    kernels = []
+    for namespace in (tf, replay):
+        init = namespace.keras.initializers.GlorotUniform(seed=9)
+        layer = tf.keras.layers.Dense(5, kernel_initializer=init)
+        layer.build((None, 7))
+        kernels.append(layer.kernel.numpy())
+    assert kernels[0].tobytes() == kernels[1].tobytes()
+
+
+@pytest.mark.parametrize("module", ["random", "keras.initializers", "keras.utils"])
+def test_examples_hold_with_tensorflow_loaded(tf, module):
+    """The examples in the documentation are true here too."""
+    result = doctest.testmod(importlib.import_module(f"glorot.replay.tensorflow.{module}"))
+    assert result.failed == 0
