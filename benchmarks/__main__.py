@@ -15,7 +15,7 @@ from rich.console import Console
 
 from benchmarks import _machine, _needs, _report
 
-TOPICS = ("fill", "small", "canonical", "shard", "import", "checkpoint")
+TOPICS = ("fill", "small", "canonical", "shard", "import", "checkpoint", "replay_tensorflow")
 ONCE = ("import", "checkpoint")  # of no interest on one core: run on the last thread setting alone
 
 

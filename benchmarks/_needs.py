@@ -151,12 +151,23 @@ def _checkpoint(records: Records) -> Iterator[Row]:
         )
 
 
+def _replays(records: Records) -> Iterator[Row]:
+    """A replay is no slower than the framework itself, on one core."""
+    for theirs in records.where(kind="peer", threads=1):
+        topic, _, framework = theirs["topic"].partition("_")
+        if topic == "replay":
+            same = {k: theirs[k] for k in ("topic", "threads", "law", "dtype", "shape")}
+            for ours in records.where(kind="glorot", **same):
+                what = f"replay of {framework}, {same['law']} {same['dtype']}, {ours['who']}"
+                yield _times(what, ours, theirs, 1.0)
+
+
 def rows(records: list[Record], judge: bool) -> list[Row]:
     """The design's rows that these records say something about, judged or only measured."""
     known = Records(records)
     found: list[Row] = []
     if known.where(topic="fill"):
         found += _fills(known)
-    for part in (_small, _canonical, _shards, _import, _checkpoint):
+    for part in (_small, _canonical, _shards, _import, _checkpoint, _replays):
         found += part(known)
     return found if judge else [replace(row, holds=None) for row in found]

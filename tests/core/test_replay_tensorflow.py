@@ -300,7 +300,18 @@ def test_refusals(kind, text, call):
         call()
 
 
-@pytest.mark.parametrize("module", ["_kernels", "_stateless", "keras.initializers", "keras.utils"])
+@pytest.mark.parametrize(
+    "module",
+    [
+        "_kernels",
+        "_stateless",
+        "keras._base",
+        "keras._constants",
+        "keras._random",
+        "keras.initializers",
+        "keras.utils",
+    ],
+)
 def test_examples(module):
     """The examples in the documentation are true."""
     result = doctest.testmod(importlib.import_module(f"glorot.replay.tensorflow.{module}"))

@@ -160,7 +160,7 @@ def test_layers_get_our_numbers(tf):
     assert kernels[0].tobytes() == kernels[1].tobytes()
 
 
-@pytest.mark.parametrize("module", ["random", "keras.initializers", "keras.utils"])
+@pytest.mark.parametrize("module", ["keras._random", "keras.initializers", "keras.utils"])
 def test_examples_hold_with_tensorflow_loaded(tf, module):
     """The examples in the documentation are true here too."""
     result = doctest.testmod(importlib.import_module(f"glorot.replay.tensorflow.{module}"))

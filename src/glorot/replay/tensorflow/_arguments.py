@@ -37,13 +37,16 @@ def as_dtype(dtype: Any) -> np.dtype[Any]:
 
 def as_float_dtype(dtype: Any) -> np.dtype[Any]:
     """The same, for the dtypes of which TensorFlow has random floats."""
-    found = as_dtype(dtype)
-    if found not in FLOAT_DTYPES.values():
-        raise ValueError(
-            f"Expected floating point type, got <dtype: '{found.name}'>. "
-            f"Use one of {', '.join(FLOAT_DTYPES)}."
-        )
-    return found
+    name = getattr(dtype, "name", dtype)
+    if name not in ("string", "complex64", "complex128"):  # types, but none that we have
+        found = as_dtype(dtype)
+        if found in FLOAT_DTYPES.values():
+            return found
+        name = dtype_name(found)
+    raise ValueError(
+        f"Expected floating point type, got <dtype: '{name}'>. "
+        f"Use one of {', '.join(FLOAT_DTYPES)}."
+    )
 
 
 def as_shape(shape: Any) -> tuple[tuple[int, ...], str]:

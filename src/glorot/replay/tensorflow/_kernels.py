@@ -91,7 +91,8 @@ def normal_law(
     """The law N(mean, stddev) in `dtype`, cut off at two standard deviations where `truncated`.
 
     TensorFlow adds the mean even where it is 0, which turns -0.0 into 0.0, but for the stateful
-    functions its graph optimizer drops that addition.
+    functions its graph optimizer drops that addition.  (Where `stddev` is 0 too, that of 2.4 also
+    drops the product, so that its zeros have no sign; here they have one, as in 2.21.)
     """
     shift, scale = (
         float(_scalar(value, argument, dtype, graph))
