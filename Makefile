@@ -15,7 +15,8 @@ SOURCES = pyproject.toml CMakeLists.txt $(shell find src native -type f -not -na
 CASES ?= 10000
 
 .PHONY: demo test lint test-core test-frameworks test-pure test-oldest hooks clean
-.PHONY: oracle oracle-vectors oracle-tf21 oracle-tf24 oracle-xla check-libm exhaustive bench sanitize neon wheel wheels
+.PHONY: oracle oracle-vectors oracle-tf21 oracle-tf24 oracle-xla
+.PHONY: check-libm exhaustive exhaustive-tensorflow bench sanitize neon wheel wheels
 
 demo: $(VENV)/installed
 	$(BIN)/glorot init examples/gpt2-124m.json --recipe gpt2 --seed 42 --out $(DEMO) --force
@@ -74,6 +75,10 @@ check-libm: $(VENV)/core
 # The normal law on all 2**32 words.
 exhaustive: $(VENV)/core
 	$(BIN)/python tools/check_normal_exhaustively.py
+
+# Every radius and every angle of TensorFlow's float32 normal, from TensorFlow itself.
+exhaustive-tensorflow: $(VENV)/frameworks
+	$(BIN)/python tests/oracle/tensorflow_exhaustive.py
 
 bench: $(VENV)/frameworks
 	$(BIN)/python -m benchmarks

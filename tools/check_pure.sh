@@ -30,6 +30,10 @@ for init, dtype in itertools.product(inits, dtypes):
     part = init((2**20, 2**14), dtype, seed=2**64 - 1, shard=shard)
     for values in (array, part):
         print(init, dtype, hashlib.sha256(values.tobytes()).hexdigest())
+for law, dtype in itertools.product(["uniform", "normal", "truncated_normal"], dtypes[:4]):
+    draw = getattr(glorot.replay.tensorflow.random, f"stateless_{law}")
+    values = draw((2001,), (1, 2), dtype=dtype)
+    print("tensorflow", law, dtype, hashlib.sha256(values.tobytes()).hexdigest())
 END
 
 # An old compiler: good enough for CMake's questions, not for our files.

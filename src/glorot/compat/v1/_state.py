@@ -28,7 +28,7 @@ SeedPair = tuple[int, int] | tuple[None, None]
 class Kernel(NamedTuple):
     """What tells two eager kernels apart, besides their seeds."""
 
-    operation: str  # "RandomUniform", "RandomUniformInt"
+    operation: str  # "RandomUniform", "TruncatedNormal", ...
     dtype: str
     shape_dtype: str
 
