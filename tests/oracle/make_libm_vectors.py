@@ -28,8 +28,8 @@ HEAD = """\
 HEAD64 = """\
 # float64 functions, NAME-fma as on processors with FMA, NAME-default as on others; sin and cos are
 # the two results of sincos.  Edges, random arguments, then some for which the two differ, then some
-# for which both are one ulp off the correctly rounded value, then some that a single operation
-# fused or not tells apart.
+# for which both are one ulp off the correctly rounded value.
+# Last, some that a single operation fused or not tells apart.
 """
 WITHOUT_FMA = {"GLIBC_TUNABLES": "glibc.cpu.hwcaps=-FMA,-FMA4,-AVX2"}
 FULL_TURN = 2 * np.pi
