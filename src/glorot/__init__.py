@@ -5,6 +5,7 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 from glorot._base import Initializer
+from glorot._blocks import Blocks
 from glorot._constants import Constant, Dirac, Identity, Ones, Zeros
 from glorot._orthogonal import DeltaOrthogonal, Orthogonal
 from glorot._random import (
@@ -29,6 +30,7 @@ if TYPE_CHECKING:  # what __getattr__ below loads
     from glorot.recipe import Recipe, Rule
 
 __all__ = [
+    "Blocks",
     "Constant",
     "DeltaOrthogonal",
     "Dirac",

@@ -19,7 +19,7 @@ from glorot._dtypes import ALL, dtype_name, parse_dtype
 from glorot._fans import Axes
 from glorot._laws import Law
 from glorot._stream import STREAM_VERSION, check_name, check_seed
-from glorot._writers import Array, LawWriter, Writer
+from glorot._writers import Array, LawWriter, Place, Writer
 
 Self = TypeVar("Self", bound="Initializer")
 
@@ -64,7 +64,9 @@ class Initializer:
 
     seed: int | None = None
     dtype: str
-    random: ClassVar[bool] = True  # draws numbers: needs a seed, and gives floats only
+    random: bool = True  # draws numbers: needs a seed, and gives floats only
+    needs_matrix: ClassVar[bool] = False  # no element can be drawn without all others
+    axes_options: ClassVar[tuple[str, ...]] = ()  # which of the axes options the class takes
     _key: tuple[Any, ...]
     _hash: int
     _config: dict[str, Any]
@@ -195,8 +197,27 @@ class Initializer:
         law = self.law(shape)
         return 0.0 if law is None else law.stddev
 
-    def _writer(self, shape: tuple[int, ...], dtype: np.dtype[Any]) -> Writer:
-        """Check that a weight of this shape and dtype can be had, and return what writes it."""
+    def expected_mean(self, shape: Any) -> float:
+        """Return the mean of a law, or the value of a constant; else 0.0.
+
+        Examples:
+            >>> import glorot
+            >>> glorot.RandomNormal(mean=1.0).expected_mean((3, 4)), glorot.Ones().expected_mean(())
+            (1.0, 1.0)
+        """
+        law = self.law(shape)
+        return 0.0 if law is None else law.mean
+
+    def _narrower(self, shape: tuple[int, ...], inputs: float, outputs: float) -> float:
+        """How many times its variance a weight of so many times fewer inputs and outputs has."""
+        del shape, inputs, outputs
+        return 1.0
+
+    def _writer(
+        self, shape: tuple[int, ...], dtype: np.dtype[Any], place: Place | None = None
+    ) -> Writer:
+        """Check that a weight of this shape and dtype can be had, and return what writes it;
+        with `place`, as that block of a larger weight."""
         raise NotImplementedError
 
     def _seed(self, seed: Any) -> int:
@@ -351,9 +372,13 @@ class LawInitializer(Initializer):
         """Return the law of each element of a whole weight of this shape."""
         raise NotImplementedError
 
-    def _writer(self, shape: tuple[int, ...], dtype: np.dtype[Any]) -> Writer:
+    def _writer(
+        self, shape: tuple[int, ...], dtype: np.dtype[Any], place: Place | None = None
+    ) -> Writer:
         law = self.law(shape)
         law.check_range(dtype)
+        if place is not None:
+            return LawWriter(place.shape, law, place.strides, place.first)
         return LawWriter(shape, law, self._axes.strides(shape))
 
 

@@ -13,7 +13,7 @@ from glorot._base import Initializer
 from glorot._dtypes import ALL, dtype_name
 from glorot._fans import Axes, permutation
 from glorot._layouts import INPUT, OUTPUT, SPATIAL
-from glorot._writers import Array, Writer
+from glorot._writers import Array, Place, Writer
 
 
 def _check_held(argument: str, value: float, dtype: np.dtype[Any]) -> None:
@@ -37,9 +37,15 @@ class _Constant(Initializer):
     value: float
     random = False
 
-    def _writer(self, shape: tuple[int, ...], dtype: np.dtype[Any]) -> Writer:
+    def expected_mean(self, shape: Any) -> float:
+        """Return the value."""
+        return float(self.value)
+
+    def _writer(
+        self, shape: tuple[int, ...], dtype: np.dtype[Any], place: Place | None = None
+    ) -> Writer:
         _check_held("value", self.value, dtype)
-        return _ValueWriter(shape, self.value)
+        return _ValueWriter(shape if place is None else place.shape, self.value)
 
 
 class _ValueWriter(Writer):
@@ -136,7 +142,9 @@ class Identity(Initializer):
         """Return the identity with its gain times `factor`."""
         return self.replace(gain=_check.scaled(self.gain, factor))
 
-    def _writer(self, shape: tuple[int, ...], dtype: np.dtype[Any]) -> Writer:
+    def _writer(
+        self, shape: tuple[int, ...], dtype: np.dtype[Any], place: Place | None = None
+    ) -> Writer:
         if len(shape) != 2:
             raise ValueError(
                 f"Identity needs a shape of two axes, got {shape}. For a convolution use Dirac."
@@ -170,6 +178,7 @@ class Dirac(Initializer):
     groups: int
     layout: str | None = None
     random = False
+    axes_options = ("layout",)
 
     def __init__(
         self, groups: int = 1, dtype: Any = "float32", *, layout: str | None = None
@@ -178,7 +187,9 @@ class Dirac(Initializer):
         extra = {} if layout is None else {"layout": layout}
         self._freeze(dtype, {"groups": _check.count("groups", groups)}, extra, axes)
 
-    def _writer(self, shape: tuple[int, ...], dtype: np.dtype[Any]) -> Writer:
+    def _writer(
+        self, shape: tuple[int, ...], dtype: np.dtype[Any], place: Place | None = None
+    ) -> Writer:
         roles = self._axes.roles(shape)
         if roles.count(INPUT) != 1 or roles.count(OUTPUT) != 1 or set(roles) - set("BSIO"):
             raise ValueError(

@@ -51,6 +51,10 @@ class FanOptions(MatrixOptions, total=False):
     stream: int
 
 
+MATRIX_OPTIONS = tuple(MatrixOptions.__annotations__)
+FAN_OPTIONS = tuple(name for name in FanOptions.__annotations__ if name != "stream")
+
+
 def page_fans(shape: Sequence[int]) -> tuple[float, float]:
     """(fan_in, fan_out) by the rule of TensorFlow and Keras, which knows the shape alone.
 

@@ -10,11 +10,11 @@ import numpy as np
 from glorot import _check, _kernel, _laws
 from glorot._base import Initializer, check_stream, read_axes
 from glorot._dtypes import FLOATS
-from glorot._fans import MatrixOptions
+from glorot._fans import MATRIX_OPTIONS, MatrixOptions
 from glorot._layouts import SPATIAL
 from glorot._stream import STREAM_VERSION, Stream
 from glorot._stream import stream as tensor_stream
-from glorot._writers import Array, WholeWriter, Writer
+from glorot._writers import Array, Place, WholeWriter, Writer
 
 if TYPE_CHECKING:
     from typing_extensions import Unpack
@@ -40,6 +40,8 @@ class _Orthogonal(Initializer):
     """What both share: a gain, and the axes that make matrices of a weight."""
 
     gain: float
+    needs_matrix = True
+    axes_options = MATRIX_OPTIONS
 
     def __init__(
         self,
@@ -58,15 +60,20 @@ class _Orthogonal(Initializer):
         """Return the initializer with its gain times `factor`."""
         return self.replace(gain=_check.scaled(self.gain, factor))
 
-    def _writer(self, shape: tuple[int, ...], dtype: np.dtype[Any]) -> Writer:
+    def _writer(
+        self, shape: tuple[int, ...], dtype: np.dtype[Any], place: Place | None = None
+    ) -> Writer:
         self._check(shape)
         _laws.Uniform(self.gain).check_range(dtype)
-        return WholeWriter(shape, functools.partial(self._whole, shape, dtype))
+        start = 0 if place is None else place.draws
+        return WholeWriter(shape, functools.partial(self._whole, shape, dtype, start))
 
     def _check(self, shape: tuple[int, ...]) -> None:
         raise NotImplementedError
 
-    def _whole(self, shape: tuple[int, ...], dtype: np.dtype[Any], seed: int, name: str) -> Array:
+    def _whole(
+        self, shape: tuple[int, ...], dtype: np.dtype[Any], start: int, seed: int, name: str
+    ) -> Array:
         raise NotImplementedError
 
 
@@ -101,12 +108,19 @@ class Orthogonal(_Orthogonal):
     def _check(self, shape: tuple[int, ...]) -> None:
         self._axes.matrices(shape)
 
-    def _whole(self, shape: tuple[int, ...], dtype: np.dtype[Any], seed: int, name: str) -> Array:
+    def _narrower(self, shape: tuple[int, ...], inputs: float, outputs: float) -> float:
+        _, (_, rows, columns) = self._axes.matrices(shape)
+        return max(rows, columns, 1) / max(rows / inputs, columns / outputs, 1.0)
+
+    def _whole(
+        self, shape: tuple[int, ...], dtype: np.dtype[Any], start: int, seed: int, name: str
+    ) -> Array:
         axes, (number, rows, columns) = self._axes.matrices(shape)
         words = tensor_stream(seed, name)
         whole = np.empty(tuple(shape[axis] for axis in axes), FLOATS["float64"])
         for index, matrix in enumerate(whole.reshape(number, rows, columns)):
-            matrix[...] = orthogonal_matrix(words, index * rows * columns, rows, columns)
+            first = start + index * rows * columns
+            matrix[...] = orthogonal_matrix(words, first, rows, columns)
         whole *= self.gain
         return rounded(whole.transpose(np.argsort(axes)), dtype)
 
@@ -155,7 +169,13 @@ class DeltaOrthogonal(_Orthogonal):
     def _check(self, shape: tuple[int, ...]) -> None:
         self._sizes(shape)
 
-    def _whole(self, shape: tuple[int, ...], dtype: np.dtype[Any], seed: int, name: str) -> Array:
+    def _narrower(self, shape: tuple[int, ...], inputs: float, outputs: float) -> float:
+        field, _, columns = self._sizes(shape)
+        return max(field * columns, 1) / max(field * columns / outputs, 1.0)
+
+    def _whole(
+        self, shape: tuple[int, ...], dtype: np.dtype[Any], start: int, seed: int, name: str
+    ) -> Array:
         axes, (number, _, _) = self._axes.matrices(shape)
         field, rows, columns = self._sizes(shape)
         roles = self._axes.roles(shape)
@@ -164,7 +184,8 @@ class DeltaOrthogonal(_Orthogonal):
         centre = int(np.ravel_multi_index([(n - 1) // 2 for n in sizes], sizes))
         whole = np.zeros((number, field, rows, columns))
         for index, taps in enumerate(whole):
-            taps[centre] = orthogonal_matrix(words, index * rows * columns, rows, columns)
+            first = start + index * rows * columns
+            taps[centre] = orthogonal_matrix(words, first, rows, columns)
         whole *= self.gain
         permuted = whole.reshape([shape[axis] for axis in axes])
         return rounded(permuted.transpose(np.argsort(axes)), dtype)

@@ -5,10 +5,9 @@ import math
 from typing import TYPE_CHECKING, Any
 
 from glorot import _check, _laws
-from glorot._base import LawInitializer, check_stream, read_axes
-from glorot._fans import FanOptions
+from glorot._base import LawInitializer, read_axes
+from glorot._fans import FAN_OPTIONS, FanOptions
 from glorot._laws import Law
-from glorot._stream import STREAM_VERSION
 
 if TYPE_CHECKING:
     from typing_extensions import Unpack
@@ -23,6 +22,8 @@ TRUNCATED_STDDEV = 0.87962566103423978
 class RandomUniform(LawInitializer):
     """U(minval, maxval); no value leaves [minval, maxval].
 
+    The axes options of `VarianceScaling` change `fans` and, with `order`, the index; not the law.
+
     Source: Keras 3, `RandomUniform`.
 
     Examples:
@@ -34,6 +35,7 @@ class RandomUniform(LawInitializer):
 
     minval: float
     maxval: float
+    axes_options = FAN_OPTIONS
 
     def __init__(
         self,
@@ -41,16 +43,15 @@ class RandomUniform(LawInitializer):
         maxval: float = 0.05,
         seed: int | None = None,
         dtype: Any = "float32",
-        *,
-        stream: int = STREAM_VERSION,
+        **options: "Unpack[FanOptions]",
     ) -> None:
-        check_stream(stream)
+        axes, extra = read_axes(type(self), options, FanOptions)
         low, high = _check.real("minval", minval), _check.real("maxval", maxval)
         if not low < high:
             raise ValueError(
                 f"`minval` must be below `maxval`, got minval={minval!r}, maxval={maxval!r}."
             )
-        self._freeze(dtype, {"minval": low, "maxval": high, "seed": seed})
+        self._freeze(dtype, {"minval": low, "maxval": high, "seed": seed}, extra, axes)
         self.law(())
 
     def law(self, shape: Any) -> Law:
@@ -68,6 +69,8 @@ class RandomUniform(LawInitializer):
 class RandomNormal(LawInitializer):
     """N(mean, stddev**2), untruncated; values reach 6.3 stddevs.
 
+    The axes options of `VarianceScaling` change `fans` and, with `order`, the index; not the law.
+
     Source: Keras 3, `RandomNormal`.
 
     Examples:
@@ -79,6 +82,7 @@ class RandomNormal(LawInitializer):
 
     mean: float
     stddev: float
+    axes_options = FAN_OPTIONS
 
     def __init__(
         self,
@@ -86,12 +90,11 @@ class RandomNormal(LawInitializer):
         stddev: float = 0.05,
         seed: int | None = None,
         dtype: Any = "float32",
-        *,
-        stream: int = STREAM_VERSION,
+        **options: "Unpack[FanOptions]",
     ) -> None:
-        check_stream(stream)
-        options = {"mean": _check.real("mean", mean), "stddev": _check.real("stddev", stddev)}
-        self._freeze(dtype, options | {"seed": seed})
+        axes, extra = read_axes(type(self), options, FanOptions)
+        shown = {"mean": _check.real("mean", mean), "stddev": _check.real("stddev", stddev)}
+        self._freeze(dtype, shown | {"seed": seed}, extra, axes)
         self.law(())
 
     def law(self, shape: Any) -> Law:
@@ -110,6 +113,8 @@ class TruncatedNormal(LawInitializer):
     own is `expected_stddev`, 0.88 of it for the default cut.  A side is left open by an infinite
     cut-off, which configs write as "-inf" or "inf".
 
+    The axes options of `VarianceScaling` change `fans` and, with `order`, the index; not the law.
+
     Source: Keras 3, `TruncatedNormal`; `lower` and `upper` are in stddevs, as JAX's are.
 
     Examples:
@@ -123,6 +128,7 @@ class TruncatedNormal(LawInitializer):
     stddev: float
     lower: float = -2.0
     upper: float = 2.0
+    axes_options = FAN_OPTIONS
 
     def __init__(
         self,
@@ -133,17 +139,17 @@ class TruncatedNormal(LawInitializer):
         *,
         lower: float | str = -2.0,
         upper: float | str = 2.0,
-        stream: int = STREAM_VERSION,
+        **options: "Unpack[FanOptions]",
     ) -> None:
-        check_stream(stream)
-        options = {"mean": _check.real("mean", mean), "stddev": _check.real("stddev", stddev)}
+        axes, changed = read_axes(type(self), options, FanOptions)
+        shown = {"mean": _check.real("mean", mean), "stddev": _check.real("stddev", stddev)}
         cuts = {"lower": _check.cut("lower", lower), "upper": _check.cut("upper", upper)}
         extra = {
             side: cut if math.isfinite(cut) else str(cut)  # JSON has no infinities
             for side, cut in cuts.items()
             if cut != getattr(type(self), side)
         }
-        self._freeze(dtype, options | {"seed": seed}, extra)
+        self._freeze(dtype, shown | {"seed": seed}, extra | changed, axes)
         self.__dict__.update(cuts)
         self.law(())
 
@@ -191,6 +197,7 @@ class VarianceScaling(LawInitializer):
     mode: str
     distribution: str
     gain: float = 1.0
+    axes_options = FAN_OPTIONS
 
     def __init__(
         self,
@@ -219,12 +226,7 @@ class VarianceScaling(LawInitializer):
     def law(self, shape: Any) -> Law:
         """Return the law for a whole weight of this shape; its scale is computed in float64."""
         fan_in, fan_out = self.fans(shape)
-        fan = {
-            "fan_in": fan_in,
-            "fan_out": fan_out,
-            "fan_avg": (fan_in + fan_out) / 2.0,
-            "fan_geo_avg": math.sqrt(fan_in * fan_out),
-        }[self.mode]
+        fan = self._fan(fan_in, fan_out)
         uniform = self.distribution == "uniform"
         variance = (3.0 * self.scale if uniform else self.scale) / max(1.0, fan)
         stddev = self.gain * math.sqrt(variance)  # of a uniform law, its bound
@@ -239,6 +241,19 @@ class VarianceScaling(LawInitializer):
         if self.distribution == "untruncated_normal":
             return _laws.Normal(stddev)
         return _laws.TruncatedNormal(stddev / TRUNCATED_STDDEV)
+
+    def _fan(self, fan_in: float, fan_out: float) -> float:
+        return {
+            "fan_in": fan_in,
+            "fan_out": fan_out,
+            "fan_avg": (fan_in + fan_out) / 2.0,
+            "fan_geo_avg": math.sqrt(fan_in * fan_out),
+        }[self.mode]
+
+    def _narrower(self, shape: tuple[int, ...], inputs: float, outputs: float) -> float:
+        fan_in, fan_out = self.fans(shape)
+        fan, base = self._fan(fan_in, fan_out), self._fan(fan_in / inputs, fan_out / outputs)
+        return max(1.0, fan) / max(1.0, base)
 
     def scaled(self, factor: float) -> "VarianceScaling":
         """Return the law with its gain times `factor`."""

@@ -5,7 +5,7 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-from glorot import _check, _constants, _orthogonal, _random, _sparse
+from glorot import _blocks, _check, _constants, _orthogonal, _random, _sparse
 from glorot._base import Initializer
 
 _CLASSES: dict[str, type[Initializer]] = {
@@ -29,6 +29,7 @@ _CLASSES: dict[str, type[Initializer]] = {
         _orthogonal.Orthogonal,
         _orthogonal.DeltaOrthogonal,
         _sparse.Sparse,
+        _blocks.Blocks,
     )
 }
 
@@ -101,6 +102,16 @@ def _find(identifier: str) -> tuple[str, dict[str, Any]]:
         near = _check.near(snake_case(identifier), tuple(_NAMES))
         raise ValueError(f"no initializer is called {identifier!r}. {near}")
     return found
+
+
+def option_names(cls: type[Initializer]) -> tuple[str, ...]:
+    """Return the names of a class's options, `seed` among them."""
+    import inspect  # slow to load
+
+    parameters = inspect.signature(cls).parameters.values()
+    named = [p.name for p in parameters if p.kind is not inspect.Parameter.VAR_KEYWORD]
+    stream = ("stream",) if cls.random else ()
+    return tuple(dict.fromkeys((*named, *cls.axes_options, *stream)))
 
 
 def serialize(initializer: Initializer) -> dict[str, Any]:

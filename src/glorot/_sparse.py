@@ -9,10 +9,10 @@ import numpy as np
 
 from glorot import _check, _kernel, _laws
 from glorot._base import Initializer, check_stream, read_axes
-from glorot._fans import MatrixOptions
+from glorot._fans import MATRIX_OPTIONS, MatrixOptions
 from glorot._stream import LANE_SECOND, STREAM_VERSION
 from glorot._stream import stream as tensor_stream
-from glorot._writers import Array, WholeWriter, Writer
+from glorot._writers import Array, Place, WholeWriter, Writer
 
 if TYPE_CHECKING:
     from typing_extensions import Unpack
@@ -51,6 +51,7 @@ class Sparse(Initializer):
 
     sparsity: float
     stddev: float
+    axes_options = (*MATRIX_OPTIONS, "order")
 
     def __init__(
         self,
@@ -80,18 +81,30 @@ class Sparse(Initializer):
         _, (_, rows, _) = self._axes.matrices(_check.parse_shape(shape))
         return self.stddev * math.sqrt(1 - math.ceil(self.sparsity * rows) / max(rows, 1))
 
-    def _writer(self, shape: tuple[int, ...], dtype: np.dtype[Any]) -> Writer:
+    def _writer(
+        self, shape: tuple[int, ...], dtype: np.dtype[Any], place: Place | None = None
+    ) -> Writer:
         self._axes.matrices(shape)
         _laws.Normal(self.stddev).check_range(dtype)
-        return WholeWriter(shape, functools.partial(self._whole, shape, dtype))
+        return WholeWriter(shape, functools.partial(self._whole, shape, dtype, place))
 
-    def _whole(self, shape: tuple[int, ...], dtype: np.dtype[Any], seed: int, name: str) -> Array:
+    def _whole(
+        self,
+        shape: tuple[int, ...],
+        dtype: np.dtype[Any],
+        place: Place | None,
+        seed: int,
+        name: str,
+    ) -> Array:
         axes, matrices = self._axes.matrices(shape)
-        strides = self._axes.strides(shape)
+        split, strides, first = shape, self._axes.strides(shape), 0
+        if place is not None:
+            split, strides, first, _ = place
         whole, draw = np.empty(shape, dtype), np.empty(shape, np.uint32)
         law = _laws.Normal(self.stddev)
-        _kernel.fill(whole, law, tensor_stream(seed, name), 0, strides)
-        _kernel.fill(draw, None, tensor_stream(seed, name, LANE_SECOND), 0, strides)
+        _kernel.fill(whole.reshape(split), law, tensor_stream(seed, name), first, strides)
+        words = tensor_stream(seed, name, LANE_SECOND)
+        _kernel.fill(draw.reshape(split), None, words, first, strides)
         # A stable sort puts the earlier of two equal draws first.
         ranked = np.argsort(draw.transpose(axes).reshape(matrices), axis=1, kind="stable")
         zeros = ranked[:, : math.ceil(self.sparsity * matrices[1])]

@@ -4,7 +4,7 @@
 import math
 import operator
 from collections.abc import Callable
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -16,10 +16,24 @@ from glorot._stream import INDEX_BITS, stream
 Array = np.ndarray[Any, np.dtype[Any]]
 
 
+class Place(NamedTuple):
+    """Where a block stands in the weight that it is a part of.
+
+    The axis that is split has two axes here, (repeats, size of the block), so that a block whose
+    rows alternate with others' is one rectangle too.
+    """
+
+    shape: tuple[int, ...]
+    strides: tuple[int, ...]  # of the index, which is that of the whole weight
+    first: int  # the index of the block's first element
+    draws: int  # the first index for what needs a matrix of its own
+
+
 class Writer:
     """Writes parts of a whole weight of shape `shape`."""
 
     __slots__ = ("shape",)
+    at_once = False  # any part costs the whole
 
     def __init__(self, shape: tuple[int, ...]) -> None:
         if math.prod(shape) > 1 << INDEX_BITS:
@@ -41,28 +55,31 @@ class Writer:
 
 class LawWriter(Writer):
     """Each element follows `law` on its own; `order` holds the index strides where they are not
-    row-major as stored."""
+    row-major as stored, `first` the index of the first element."""
 
-    __slots__ = ("law", "order", "strides")
+    __slots__ = ("first", "law", "order", "strides")
 
-    def __init__(self, shape: tuple[int, ...], law: Law, order: tuple[int, ...] | None) -> None:
+    def __init__(
+        self, shape: tuple[int, ...], law: Law, order: tuple[int, ...] | None, first: int = 0
+    ) -> None:
         super().__init__(shape)
         self.law = law
         self.order = order
         self.strides = order or _kernel.row_major(shape)
+        self.first = first
 
     def part(self, out: Array, start: tuple[int, ...] | None, seed: int, name: str) -> None:
         """Fill by the kernel, strided where it is a shard."""
         if start is None:
-            _kernel.fill(out, self.law, stream(seed, name), 0, self.order)
+            _kernel.fill(out, self.law, stream(seed, name), self.first, self.order)
         else:
-            first = sum(map(operator.mul, start, self.strides))
+            first = self.first + sum(map(operator.mul, start, self.strides))
             _kernel.fill(out, self.law, stream(seed, name), first, self.strides)
 
     def run(self, out: Array, first: int, seed: int, name: str) -> None:
         """Fill by the kernel, in one go where the index is row-major as stored."""
         if self.order is None:
-            _kernel.fill(out, self.law, stream(seed, name), first)
+            _kernel.fill(out, self.law, stream(seed, name), self.first + first)
         else:
             super().run(out, first, seed, name)
 
@@ -71,6 +88,7 @@ class WholeWriter(Writer):
     """`whole(seed, name)` must be computed for any part of it."""
 
     __slots__ = ("whole",)
+    at_once = True
 
     def __init__(self, shape: tuple[int, ...], whole: Callable[[int, str], Array]) -> None:
         super().__init__(shape)

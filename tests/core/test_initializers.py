@@ -35,12 +35,13 @@ EXAMPLES = [
     glorot.Orthogonal(2.0, seed=3, layout="torch.linear"),
     glorot.DeltaOrthogonal(seed=3, layout="torch.conv"),
     glorot.Sparse(0.5, seed=3, order="canonical", layout="OI"),
+    glorot.Blocks(["zeros", glorot.HeNormal(layout="torch.linear")], [1, 3], repeat=2, seed=4),
 ]
 
 
 def shape_for(init):
     """A shape that the example's axes options fit."""
-    dense = (glorot.GlorotNormal, glorot.Orthogonal, glorot.Sparse, glorot.Identity)
+    dense = (glorot.GlorotNormal, glorot.Orthogonal, glorot.Sparse, glorot.Identity, glorot.Blocks)
     return (8, 4) if isinstance(init, dense) else (8, 4, 3, 3)
 
 
@@ -416,7 +417,7 @@ def test_config_of_the_installation():
 
 def test_public_names_exist_and_are_sorted():
     """`__all__` is sorted and all of its names in this file's part of the library exist."""
-    lazy = {"checkpoint", "compat", "recipe", "replay", "Recipe", "Rule"}
+    lazy = {"checkpoint", "compat", "recipe", "replay", "Recipe", "Rule", "gain"}
 
     assert glorot.__all__ == sorted(glorot.__all__)
     assert all(hasattr(glorot, name) for name in glorot.__all__ if name not in lazy)

@@ -14,7 +14,6 @@ import numpy as np
 
 from glorot import _kernel
 from glorot._dtypes import ALL, FLOATS
-from glorot._writers import WholeWriter
 from glorot.checkpoint._header import Entry
 from glorot.recipe import Assignment
 
@@ -51,7 +50,7 @@ def blocks(assignment: Assignment, entry: Entry, block_bytes: int) -> Iterator[B
     """
     dtype = ALL[entry.dtype]
     total = math.prod(entry.shape)
-    whole = isinstance(assignment.initializer._writer(entry.shape, dtype), WholeWriter)
+    whole = assignment.initializer._writer(entry.shape, dtype).at_once
     start = 0
     while start < total:
         offset = entry.offset + start * dtype.itemsize
