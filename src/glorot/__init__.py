@@ -27,6 +27,7 @@ from glorot._sparse import Sparse
 
 if TYPE_CHECKING:  # what __getattr__ below loads
     from glorot import compat, recipe, replay
+    from glorot._gain import gain
     from glorot.recipe import Recipe, Rule
 
 __all__ = [
@@ -58,6 +59,7 @@ __all__ = [
     "compat",
     "config",
     "deserialize",
+    "gain",
     "get",
     "recipe",
     "replay",
@@ -66,7 +68,7 @@ __all__ = [
 
 # Loaded at first use, so that `import glorot` stays light.
 _LAZY_MODULES = {"checkpoint", "compat", "recipe", "replay"}
-_LAZY_NAMES = {"Recipe": "recipe", "Rule": "recipe"}
+_LAZY_NAMES = {"Recipe": "recipe", "Rule": "recipe", "gain": "_gain"}
 
 
 def __getattr__(name: str) -> Any:
