@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 import glorot
 from glorot import Recipe, Rule, _kernel
 from glorot.checkpoint import _blocks, _layout, read_shapes, verify, write
+from glorot.recipe import TensorSpec
 
 RECIPE = Recipe(
     [
@@ -113,7 +114,7 @@ def test_shards(tmp_path):
     assert index["weight_map"] == {"a": one, "b": one, "c": two, "d": three, "e": three}
     assert index["metadata"]["total_size"] == 4 * 140
     assert sorted(contents(tmp_path)) == [*names, INDEX]
-    assert read_shapes(tmp_path) == {n: (s, "float32") for n, s in shapes.items()}
+    assert read_shapes(tmp_path) == {n: TensorSpec(s, "float32") for n, s in shapes.items()}
     assert verify(tmp_path, PLAIN, 1, shapes=shapes).equal
     with safetensors.safe_open(tmp_path / one, "np") as file:
         assert file.metadata()["format"] == "pt"
@@ -194,7 +195,7 @@ def test_report(tmp_path):
 def test_dtype_override(tmp_path):
     """`dtype` rounds every floating tensor and leaves integers."""
     write(SHAPES, RECIPE, tmp_path, seed=42, dtype="bfloat16")
-    dtypes = {name: dtype for name, (_, dtype) in read_shapes(tmp_path).items()}
+    dtypes = {name: spec.dtype for name, spec in read_shapes(tmp_path).items()}
     assert dtypes.pop("norm.steps") == "int64"
     assert set(dtypes.values()) == {"bfloat16"}
     assert verify(tmp_path, RECIPE, 42).equal

@@ -120,7 +120,10 @@ def test_init_options(shapes, tmp_path):
         (("sample", "glorot_unifrom", "3", "--seed", "0"), "glorot_uniform"),
         (("sample", "ones", "3", "--seed", "-1"), "seed"),
         (("sample", "ones", "3", "--seed", "0", "--set", "x"), "`--set` must be NAME=VALUE"),
-        (("sample", "normal", "3", "--seed", "0", "--set", "sd=1"), "no option 'sd'. It has dtype"),
+        (
+            ("sample", "normal", "3", "--seed", "0", "--set", "sd=1"),
+            "no option 'sd'. It has batch_axes, dtype",
+        ),
         (("sample", "normal", "3", "--seed", "0", "--set", "mean=a"), "`mean` must be a number"),
         (("sample", "normal", "3", "--seed", "0", "--dtype", "int8"), "Only floating point"),
         (("sample", "normal", "3", "--seed", "0", "--out", "x.npz"), "must end in .npy"),

@@ -245,8 +245,8 @@ def recipe_json(**changes):
     [
         ("[]", r'"format": "glorot-recipe"'),
         (recipe_json(format="x"), r'"format": "glorot-recipe"'),
-        (recipe_json(version=2), r"`version` must be 1, .* got 2"),
-        (recipe_json(version=True), r"`version` must be 1"),
+        (recipe_json(version=3), r"`version` must be 1 or 2, got 3. A later one needs a later"),
+        (recipe_json(version=True), r"`version` must be 1 or 2, got True"),
         (recipe_json(extra=1), r"unknown key 'extra'. Known are format, rules, source, version"),
         (recipe_json(rules=None), r"lacks the key 'rules'"),
         (recipe_json(rules=3), r"`rules` must be a list, got 3"),

@@ -73,7 +73,7 @@ def encode(
     relative = {}
     offset = 0
     for name in names:
-        shape, dtype = tensors[name]
+        shape, dtype = tensors[name].shape, tensors[name].dtype
         entry = Entry(shape, dtype or "", offset)
         if len(shape) > MOST_AXES:
             raise ValueError(f"{name!r} has {len(shape)} axes; at most {MOST_AXES} are allowed.")

@@ -105,7 +105,10 @@ def plan(
 
 def shapes_text(tensors: Mapping[str, TensorSpec]) -> str:
     """Return a shapes file of these tensors, as short as it can be."""
-    content = {name: {"shape": spec.shape, "dtype": spec.dtype} for name, spec in tensors.items()}
+    content = {
+        name: {"shape": spec.shape, "dtype": spec.dtype, **spec.extras()}
+        for name, spec in tensors.items()
+    }
     return json.dumps(content, ensure_ascii=False, separators=(",", ":"))
 
 
@@ -194,6 +197,17 @@ def find(path: Path) -> Source:
     return Source([path], None)
 
 
+def _said(metadata: Mapping[str, str]) -> dict[str, dict[str, Any]]:
+    """The types, tags and layouts that `write` kept in a file, by parameter."""
+    if SHAPES_KEY not in metadata:
+        return {}
+    try:
+        specs = shapes_from_json(metadata[SHAPES_KEY])
+    except (TypeError, ValueError):
+        return {}  # the tensors themselves say their shapes
+    return {name: spec.extras() for name, spec in specs.items()}
+
+
 def read_shapes(path: str | os.PathLike[str]) -> dict[str, TensorSpec]:
     """Return the shapes and dtypes in a shapes file or, from its headers alone, in a checkpoint.
 
@@ -225,10 +239,12 @@ def read_shapes(path: str | os.PathLike[str]) -> dict[str, TensorSpec]:
     places: dict[str, str] = {}
     source = find(path)
     for file in source.files:
-        for name, entry in _header.read(file).tensors.items():
+        header = _header.read(file)
+        said = _said(header.metadata)
+        for name, entry in header.tensors.items():
             if name in shapes:
                 raise ValueError(f"{file} holds {name!r}, which an earlier file holds too.")
-            shapes[name] = TensorSpec(entry.shape, entry.dtype)
+            shapes[name] = TensorSpec(entry.shape, entry.dtype, **said.get(name, {}))
             places[name] = file.name
     for name, where in (source.weight_map or {}).items():
         if places.get(name) != where:

@@ -170,10 +170,11 @@ def _compare_fingerprints(
             "missing"
         )
     there = {name: TensorSpec(f.entry.shape, f.entry.dtype) for name, f in found.items()}
+    recorded = {name: TensorSpec(s.shape, s.dtype) for name, s in records.shapes.items()}
     if _is_plan(records.plans, there):
         return True, ""
     written = ", ".join(sorted({plan[1] for plan in records.plans if plan is not None}))
-    if alone and there == records.shapes and len(records.plans) == 1:
+    if alone and there == recorded and len(records.plans) == 1:
         return True, (
             f"this file is one of several and holds {len(found)} of the {written} tensors that "
             "were written; give the folder to check them all"
@@ -229,7 +230,9 @@ def _plan_of_files(
             checks[name] = TensorCheck(name, "extra", "the file does not say that it was written")
     specs |= {name: spec for name, spec in records.shapes.items() if name in found}
     # Depth scaling counts the layers of all names, those that are lost among them.
-    matches = recipe.match({*specs, *checks})
+    known = {**records.shapes, **specs}
+    everything: dict[str, TensorSpec | None] = {name: known.get(name) for name in (*specs, *checks)}
+    matches = recipe._match(everything, dtype)
     for rule in matches.idle:
         note = "the rule with this pattern finds no tensor"
         checks[rule.pattern] = TensorCheck(rule.pattern, "missing", note)
@@ -239,7 +242,7 @@ def _plan_of_files(
         elif matches.rules[name].initializer is None:
             checks[name] = TensorCheck(name, "extra", "the recipe leaves it out")
     specs = {name: spec for name, spec in specs.items() if name not in checks}
-    resolved = {a.name: a for a in recipe._assign(specs, matches.rules, dtype)}
+    resolved = {a.name: a for a in recipe._assign(specs, matches.rules, dtype, known)}
     return _comparable(resolved, specs, dtype, found, checks)
 
 

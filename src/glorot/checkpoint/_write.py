@@ -99,7 +99,9 @@ def write(
     check_progress(progress)
     recipe = read_recipe(recipe)
     assignments = {a.name: a for a in recipe.resolve(read_shapes(shapes), dtype=dtype)}
-    specs = {name: TensorSpec(a.shape, a.dtype) for name, a in assignments.items()}
+    specs = {
+        name: TensorSpec(a.shape, a.dtype, **a.spec.extras()) for name, a in assignments.items()
+    }
     files = _layout.plan(specs, metadata(recipe, number) | _layout.plan_metadata(specs), limit)
 
     if folder.exists() and not folder.is_dir():

@@ -19,6 +19,16 @@ app = typer.Typer(
 
 Recipe = Annotated[str, typer.Option(help="A built-in recipe (gpt2) or the path of a recipe file.")]
 Seed = Annotated[int, typer.Option(help="A whole number, 0 <= seed < 2**64.")]
+Shapes = Annotated[
+    str,
+    typer.Argument(
+        metavar="SHAPES", help="A shapes file (JSON), a .safetensors file or a checkpoint's folder."
+    ),
+]
+Set = Annotated[
+    list[str] | None,
+    typer.Option("--set", help="A variable of the recipe: n_layer=12, or a formula."),
+]
 Json = Annotated[bool, typer.Option("--json", help="Print the report as JSON.")]
 Full = Annotated[bool, typer.Option("--full", help="One line a tensor, not one a group.")]
 Debug = Annotated[bool, typer.Option("--debug", help="Show the traceback of an error.")]
@@ -69,13 +79,7 @@ def _top(
 
 @app.command()
 def init(
-    shapes: Annotated[
-        str,
-        typer.Argument(
-            metavar="SHAPES",
-            help="A shapes file (JSON), a .safetensors file or a checkpoint's folder.",
-        ),
-    ],
+    shapes: Shapes,
     recipe: Recipe,
     seed: Seed,
     out: Annotated[str, typer.Option(help="The folder to write.")],
@@ -91,6 +95,7 @@ def init(
     force: Annotated[
         bool, typer.Option("--force", help="Replace a checkpoint that is there.")
     ] = False,
+    variables: Set = None,
     as_json: Json = False,
     full: Full = False,
     debug: Debug = False,
@@ -109,7 +114,8 @@ def init(
 
         with _show.progress("writing") as progress:
             report = checkpoint.write(
-                shapes, recipe, out, seed=seed, dtype=dtype, max_shard_size=max_shard_size,
+                shapes, _load(recipe, variables), out, seed=seed, dtype=dtype,
+                max_shard_size=max_shard_size,
                 force=force, resume=resume, progress=progress,
             )  # fmt: skip
         if as_json:
@@ -131,6 +137,7 @@ def verify(
     dtype: Annotated[
         str | None, typer.Option(help="Of all floating tensors, as it was given to `init`.")
     ] = None,
+    variables: Set = None,
     as_json: Json = False,
     full: Full = False,
     debug: Debug = False,
@@ -149,7 +156,7 @@ def verify(
 
         with _show.progress("verifying") as progress:
             report = checkpoint.verify(
-                path, recipe, seed, shapes=shapes, dtype=dtype, progress=progress
+                path, _load(recipe, variables), seed, shapes=shapes, dtype=dtype, progress=progress
             )
         if as_json:
             typer.echo(json.dumps(report.as_dict()))
@@ -157,6 +164,40 @@ def verify(
             _show.verified(report, full=full)
     if not report.equal:
         raise typer.Exit(1)
+
+
+@app.command()
+def explain(
+    shapes: Shapes,
+    recipe: Recipe,
+    pattern: Annotated[
+        str, typer.Argument(metavar="[PATTERN]", help="Over the names to explain, each by itself.")
+    ] = "",
+    dtype: Annotated[
+        str | None, typer.Option(help="Of all floating tensors, in place of their own.")
+    ] = None,
+    variables: Set = None,
+    as_json: Json = False,
+    full: Full = False,
+    debug: Debug = False,
+) -> None:
+    """Show what a recipe gives each parameter, and why; nothing is written.
+
+    \b
+    Example:
+      glorot explain examples/gpt2-124m.json --recipe gpt2
+      glorot explain examples/gpt2-124m.json --recipe gpt2 "h.0.*"
+    """
+    with _mendable(debug):
+        from glorot import checkpoint
+        from glorot.cli import _explain
+
+        loaded = _load(recipe, variables)
+        found = loaded.explain(checkpoint.read_shapes(shapes), pattern or "*", dtype=dtype)
+        if as_json:
+            typer.echo(json.dumps([explanation.as_dict() for explanation in found]))
+        else:
+            _explain.show(loaded, found, full=full or bool(pattern))
 
 
 @app.command()
@@ -191,22 +232,18 @@ def sample(
     """
     with _mendable(debug):
         import glorot
+        from glorot._registry import option_names
         from glorot.cli import _sample
 
         options = dict(_parse_option(text) for text in option or [])
         if layout is not None:
             options["layout"] = layout
         init = glorot.get(initializer)
-        try:
-            init = init.replace(dtype=dtype, **options)
-        except TypeError as error:
-            if "unexpected keyword" not in str(error):
-                raise
-            known = ", ".join(sorted(init.get_config()))
-            wrong = str(error).partition("keyword argument ")[2]
-            raise ValueError(
-                f"{initializer} has no option {wrong or error}. It has {known}."
-            ) from None
+        wrong = sorted(set(options) - set(option_names(type(init))))
+        if wrong:
+            known = ", ".join(sorted(option_names(type(init))))
+            raise ValueError(f"{initializer} has no option {wrong[0]!r}. It has {known}.")
+        init = init.replace(dtype=dtype, **options)
         values = init(tuple(shape), seed=seed, name=name)
         if out is not None:
             _sample.save(Path(out), values, force=force)
@@ -215,6 +252,13 @@ def sample(
             typer.echo(json.dumps(facts))
         else:
             _sample.show(init, values, facts, out)
+
+
+def _load(recipe: str, variables: list[str] | None) -> Any:
+    """The recipe of a name or path, with its variables set."""
+    from glorot import recipe as recipes
+
+    return recipes.load(recipe).set(**dict(_parse_option(text) for text in variables or []))
 
 
 def _parse_option(text: str) -> tuple[str, Any]:

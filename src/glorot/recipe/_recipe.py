@@ -1,73 +1,37 @@
 # SPDX-License-Identifier: Apache-2.0
 """Recipes: ordered rules that give every parameter of a model its initializer, or say why not."""
 
-import difflib
 import hashlib
 import json
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any, NamedTuple
+from collections.abc import Iterable, Mapping
+from typing import Any
 
 from glorot import _check
-from glorot._base import Initializer
-from glorot._dtypes import ALL, dtype_name, parse_dtype
-from glorot._registry import deserialize, serialize
-from glorot.recipe._rule import DEFAULT_BRANCHES, Rule
+from glorot._dtypes import dtype_name, parse_dtype
+from glorot._stream import STREAM_VERSION, check_seed
+from glorot.recipe import _coverage, _schema, _toml
+from glorot.recipe._coverage import Matches
+from glorot.recipe._explain import Explanation, explain
+from glorot.recipe._resolve import Assignment, Resolver, activation
+from glorot.recipe._rule import Rule
 from glorot.recipe._shapes import TensorSpec, load_json, parse_shapes
-
-FORMAT = "glorot-recipe"
-VERSION = 1
-
-_RULE_KEYS = {"pattern", "initializer", "layers", "branches"}
-_RECIPE_KEYS = {"format", "version", "source", "rules"}
-_NAMES_SEARCHED = 10_000  # for near names in errors: difflib is slow
+from glorot.recipe._variables import FANS, Values, Variable, parse_variable, parse_variables
 
 
-@dataclass(frozen=True, slots=True)
-class Assignment:
-    """What a recipe gives one parameter.
-
-    Attributes:
-        name, shape, dtype: of the parameter; `dtype` is a name such as "float32".
-        rule: the rule that matched first.
-        initializer: the rule's, depth scaling included.
-        fans: (fan_in, fan_out) as the initializer counts them.
-        stddev: what the values' standard deviation should be, before rounding to the dtype.
-    """
-
-    name: str
-    shape: tuple[int, ...]
-    dtype: str
-    rule: Rule
-    initializer: Initializer
-    fans: tuple[float, float]
-    stddev: float
-
-    @property
-    def law(self) -> str:
-        """The law in a few characters: "N(0, 0.02)", "U(-0.1, 0.1)", "Zeros"."""
-        return describe_law(self.initializer, self.shape)
-
-
-class Matches(NamedTuple):
-    """Names to the rules that match them first, and what is left over on both sides."""
-
-    rules: dict[str, Rule]
-    unmatched: list[str]  # names that no rule matches
-    idle: list[Rule]  # rules that are first for no name, those that leave out excepted
-
-
-@dataclass(frozen=True, slots=True)
 class Recipe:
-    """Ordered rules; the first whose pattern matches a parameter's name gives its initializer.
+    """Ordered rules; the first that matches a parameter gives its initializer.
 
     Args:
-        rules: at least one, no pattern twice.
+        rules: at least one, none twice.
         source: where the recipe was published, for people.
+        variables: names to numbers, to formulas, or to dicts that say how the number follows from
+            the model: {"count": "h.*."}, {"size": "*wte.weight", "axis": 1}; see
+            `glorot.recipe.Variable`.
 
     Raises:
         TypeError: something in `rules` that is no `Rule`.
-        ValueError: no rules; a pattern twice.
+        ValueError: no rules; a rule's pattern and conditions twice; formulas that ask for what
+            there is not, or for each other in a circle.
 
     Examples:
         >>> import glorot
@@ -81,30 +45,92 @@ class Recipe:
         True
     """
 
+    __slots__ = ("rules", "source", "variables")
     rules: tuple[Rule, ...]
-    source: str = ""
+    source: str
+    variables: Mapping[str, Variable]
 
-    def __init__(self, rules: Iterable[Rule], *, source: str = "") -> None:
+    def __init__(
+        self,
+        rules: Iterable[Rule],
+        *,
+        source: str = "",
+        variables: Mapping[str, Any] | None = None,
+    ) -> None:
         kept = tuple(rules)
         for rule in kept:
             if not isinstance(rule, Rule):
-                raise TypeError(f"`rules` must hold glorot.Rule, got {rule!r}.")
+                raise TypeError(f"`rules` must hold glorot.Rule, got {_check.show(rule)}.")
         if not kept:
             raise ValueError("`rules` must hold at least one rule, got none.")
-        patterns = [rule.pattern for rule in kept]
-        for number, pattern in enumerate(patterns):
-            if pattern in patterns[:number]:
+        seen = set()
+        for rule in kept:
+            if (rule.pattern, rule.where) in seen:
                 raise ValueError(
-                    f"`rules` has the pattern {pattern!r} twice; the second would never be used. "
+                    f"`rules` has the pattern {rule} twice; the second would never be used. "
                     "Remove one."
                 )
+            seen.add((rule.pattern, rule.where))
         if not isinstance(source, str):
-            raise TypeError(f"`source` must be a string, got {source!r}.")
-        object.__setattr__(self, "rules", kept)
-        object.__setattr__(self, "source", source)
+            raise TypeError(f"`source` must be a string, got {_check.show(source)}.")
+        found = parse_variables({} if variables is None else variables)
+        for rule in kept:
+            _check_formulas(rule, found)
+        for name, value in (("rules", kept), ("source", source), ("variables", found)):
+            object.__setattr__(self, name, value)
 
-    def match(self, names: Iterable[str]) -> Matches:
+    def __setattr__(self, name: str, value: object) -> None:
+        raise AttributeError("a Recipe cannot be changed; make another, or use .set(...).")
+
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, Recipe):
+            return NotImplemented
+        return self._key() == other._key()
+
+    def __hash__(self) -> int:
+        return hash(self._key())
+
+    def _key(self) -> tuple[Any, ...]:
+        return self.rules, self.source, tuple(self.variables.items())
+
+    def __repr__(self) -> str:
+        variables = f", variables={dict(self.variables)!r}" if self.variables else ""
+        return f"Recipe({list(self.rules)!r}, source={self.source!r}{variables})"
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return _again, (self.rules, self.source, dict(self.variables))
+
+    def set(self, **values: float | str) -> "Recipe":
+        """Return the recipe with some of its variables set to numbers or formulas.
+
+        Raises:
+            ValueError: a variable that the recipe does not have.
+
+        Examples:
+            >>> import glorot
+            >>> rule = glorot.Rule("*", "random_normal", stddev="0.1 / n_layer")
+            >>> recipe = glorot.Recipe([rule], variables={"n_layer": {"count": "h.*."}})
+            >>> recipe.set(n_layer=4).resolve({"w": (2, 2)})[0].stddev
+            0.025
+        """
+        for name in values:
+            if name not in self.variables:
+                there = _check.near(name, tuple(self.variables)) if self.variables else ""
+                raise ValueError(f"the recipe has no variable {name!r}. {there}".rstrip())
+        changed = {}
+        for name, value in values.items():
+            try:
+                made = parse_variable(value)
+            except (TypeError, ValueError) as error:
+                raise type(error)(f"variable {name!r}: {error}") from None
+            changed[name] = Variable(made.value, about=self.variables[name].about)
+        return Recipe(self.rules, source=self.source, variables={**self.variables, **changed})
+
+    def match(self, names: Iterable[str] | Mapping[str, Any]) -> Matches:
         """Return which rule each name gets, the names without a rule and the rules without a name.
+
+        Args:
+            names: names or, where rules have conditions, names to shapes.
 
         Examples:
             >>> import glorot
@@ -112,17 +138,15 @@ class Recipe:
             >>> found.rules["wte.weight"].pattern, found.unmatched
             ('*wte.weight', ['head.kernel'])
         """
-        rules: dict[str, Rule] = {}
-        unmatched = []
-        for name in names:
-            rule = next((rule for rule in self.rules if rule.matches(name)), None)
-            if rule is None:
-                unmatched.append(name)
-            else:
-                rules[name] = rule
-        used = {rule.pattern for rule in rules.values()}
-        idle = [r for r in self.rules if r.pattern not in used and r.initializer is not None]
-        return Matches(rules, unmatched, idle)
+        if isinstance(names, Mapping):
+            return _coverage.match(self.rules, parse_shapes(names))
+        conditional = next((rule for rule in self.rules if rule.where is not None), None)
+        if conditional is not None:
+            raise ValueError(
+                f"`names` must be a dict of names to shapes: the rule for {conditional} asks for "
+                "more than the name."
+            )
+        return _coverage.match(self.rules, dict.fromkeys(names))
 
     def resolve(self, shapes: Mapping[str, Any], *, dtype: Any = None) -> list[Assignment]:
         """Return one `Assignment` a parameter, in the order of `shapes`, left out ones excepted.
@@ -134,37 +158,74 @@ class Recipe:
 
         Raises:
             ValueError: a parameter that no rule matches, a rule that matches none, with the names
-                nearest to them; a shape or dtype that the initializer refuses; nothing left.
+                nearest to them; a variable without value; a shape or dtype that the initializer
+                refuses; nothing left.
         """
         specs = parse_shapes(shapes)
-        found = self.match(specs)
-        problems = [*_unmatched(found, self.rules), *_idle(found, list(specs))]
-        if problems:
-            raise ValueError(" ".join(problems))
+        found = self._covered(specs, dtype)
         assignments = self._assign(specs, found.rules, dtype)
         if not assignments:
             raise ValueError("the recipe leaves out every parameter: nothing is to be written.")
         return assignments
 
-    def _assign(
-        self, specs: Mapping[str, TensorSpec], rules: Mapping[str, Rule], dtype: Any
-    ) -> list[Assignment]:
-        """What `rules` (for all names of the model) give those of which the shapes are known."""
+    def explain(
+        self, shapes: Mapping[str, Any], pattern: str = "*", *, dtype: Any = None
+    ) -> list[Explanation]:
+        """Return what each parameter gets and why, in the order of `shapes`.
+
+        Args:
+            shapes, dtype: as for `resolve`.
+            pattern: over the names of the parameters wanted; all count layers and the like.
+
+        Raises:
+            ValueError: as `resolve`; a pattern that matches no parameter.
+
+        Examples:
+            >>> import glorot
+            >>> recipe = glorot.Recipe([glorot.Rule("*.weight", "he_normal", gain="gelu")])
+            >>> found = recipe.explain({"up.weight": (8, 2)})[0]
+            >>> found.rule, found.roles, found.fans, found.law
+            (0, ('in', 'out'), (8.0, 2.0), 'TN(0, 0.8717, ±2)')
+            >>> found.why
+            'axes: nobody says, (..., in, out) is taken; gain 1.53353 = gelu'
+        """
+        specs = parse_shapes(shapes)
+        rules = self._covered(specs, dtype).rules
+        return explain(self.rules, specs, rules, self._assign(specs, rules, dtype), pattern)
+
+    def _match(self, specs: Mapping[str, TensorSpec | None], dtype: Any = None) -> Matches:
         wanted = None if dtype is None else dtype_name(parse_dtype(dtype))
-        scaled = {rule: rule.scaled(rules) for rule in {rules[name] for name in specs}}
-        assignments = []
-        for name, spec in specs.items():
-            rule = rules[name]
-            initializer = scaled[rule]
-            if initializer is None:
-                continue
-            own = spec.dtype or initializer.dtype
-            chosen = wanted if wanted and ALL[own].kind not in "iub" else own
-            assignments.append(_assign(name, spec.shape, chosen, rule, initializer))
-        return assignments
+        return _coverage.match(self.rules, specs, wanted)
+
+    def _covered(self, specs: Mapping[str, TensorSpec], dtype: Any) -> Matches:
+        found = self._match(specs, dtype)
+        problems = _coverage.problems(found, self.rules, specs)
+        if problems:
+            raise ValueError(" ".join(problems))
+        return found
+
+    def _assign(
+        self,
+        specs: Mapping[str, TensorSpec],
+        rules: Mapping[str, Rule],
+        dtype: Any,
+        known: Mapping[str, TensorSpec] | None = None,
+    ) -> list[Assignment]:
+        """What `rules` (for all names of the model) give `specs`; `known` are those of which the
+        shape is known, where these are more."""
+        wanted = None if dtype is None else dtype_name(parse_dtype(dtype))
+        everything: dict[str, TensorSpec | None] = dict.fromkeys(rules)
+        everything |= known or {}
+        everything |= specs
+        values = Values(self.variables, everything)
+        resolver = Resolver(values, rules, {**(known or {}), **specs})
+        found = (resolver.assign(name, spec, wanted) for name, spec in specs.items())
+        return [assignment for assignment in found if assignment is not None]
 
     def to_json(self) -> str:
         """Return the recipe as JSON text that `from_json` reads back to an equal recipe.
+
+        It is of the first version of the schema that can hold it.
 
         Examples:
             >>> import glorot
@@ -185,11 +246,25 @@ class Recipe:
               ]
             }
         """
-        content: dict[str, Any] = {"format": FORMAT, "version": VERSION}
-        if self.source:
-            content["source"] = self.source
-        content["rules"] = [_rule_config(rule) for rule in self.rules]
+        version = _schema.version_of(self.rules, self.variables)
+        content = _schema.dump(self.rules, self.source, self.variables, version)
         return json.dumps(content, indent=2, ensure_ascii=False)
+
+    def to_toml(self) -> str:
+        """Return the recipe as TOML text, a line a rule, that `from_toml` reads back to an equal
+        recipe.
+
+        Examples:
+            >>> import glorot
+            >>> print(glorot.Recipe([glorot.Rule("*", "normal", stddev=0.02)]).to_toml())
+            format = "glorot-recipe"
+            version = 2
+            rules = [
+              { pattern = "*", initializer = "random_normal", stddev = 0.02 },
+            ]
+            <BLANKLINE>
+        """
+        return _toml.write(_schema.dump(self.rules, self.source, self.variables, 2))
 
     @classmethod
     def from_json(cls, text: str | bytes) -> "Recipe":
@@ -199,137 +274,85 @@ class Recipe:
             ValueError: not JSON; another format or version; an unknown or missing key, anywhere;
                 options that an initializer or a rule refuses, with the number of the rule.
         """
-        content = load_json(text, "the recipe")
-        if not isinstance(content, dict) or content.get("format") != FORMAT:
-            raise ValueError(
-                f'a recipe must be a JSON object with "format": "{FORMAT}", "version": {VERSION} '
-                'and "rules".'
-            )
-        if content.get("version") != VERSION or isinstance(content["version"], bool):
-            raise ValueError(
-                f"the recipe's `version` must be {VERSION}, the only one so far, got "
-                f"{content.get('version')!r}. A later one needs a later glorot."
-            )
-        _check_keys("the recipe", content, _RECIPE_KEYS, {"rules"})
-        if not isinstance(content["rules"], list):
-            raise ValueError(f"the recipe's `rules` must be a list, got {content['rules']!r}.")
-        rules = [_parse_rule(number, rule) for number, rule in enumerate(content["rules"])]
-        return cls(rules, source=content.get("source", ""))
+        return cls._from(load_json(text, "the recipe"))
+
+    @classmethod
+    def from_toml(cls, text: str | bytes) -> "Recipe":
+        """Return the recipe that TOML text holds. It is data: nothing in it is executed.
+
+        Raises:
+            ValueError: as `from_json`.
+
+        Examples:
+            >>> import glorot
+            >>> recipe = glorot.Recipe.from_toml('''
+            ... format = "glorot-recipe"
+            ... version = 2
+            ... variables.n_layer = { count = "h.*." }
+            ... rules = [
+            ...   { pattern = "*.b", initializer = "zeros" },
+            ...   { pattern = "*", initializer = "normal", stddev = "0.02 / sqrt(n_layer)" },
+            ... ]
+            ... ''')
+            >>> found = recipe.resolve({f"h.{i}.{kind}": (4,) for i in range(4) for kind in "bw"})
+            >>> [assignment.law for assignment in found[:2]]
+            ['Zeros', 'N(0, 0.01)']
+        """
+        return cls._from(_toml.read(text, "the recipe"))
+
+    @classmethod
+    def _from(cls, content: Any) -> "Recipe":
+        rules, source, variables = _schema.parse(content)
+        try:
+            return cls(rules, source=source, variables=variables)
+        except TypeError as error:
+            raise ValueError(f"the recipe: {error}") from None
 
     @property
     def fingerprint(self) -> str:
-        """32 hexadecimal digits that are equal for equal rules; `source` does not count."""
-        rules = [_rule_config(rule) for rule in self.rules]
-        text = json.dumps(rules, sort_keys=True, separators=(",", ":"))
-        return hashlib.blake2b(text.encode(), digest_size=16, person=b"glorot.recipe").hexdigest()
+        """32 hexadecimal digits that are equal for equal rules and variables; `source` and what
+        variables are `about` do not count."""
+        rules: Any = [_schema.full(rule) for rule in self.rules]
+        variables = {name: variable.config() for name, variable in self.variables.items()}
+        for variable in variables.values():
+            if isinstance(variable, dict):
+                variable.pop("about", None)
+        content = {"rules": rules, "variables": variables} if variables else rules
+        text = json.dumps(content, sort_keys=True, separators=(",", ":"))
+        return _digest(text)
+
+    def fingerprint_of(self, seed: int) -> str:
+        """Return 32 hexadecimal digits of (recipe, seed, stream version): equal ones mean equal
+        values for equal names, shapes and dtypes.
+
+        Examples:
+            >>> import glorot
+            >>> recipe = glorot.recipe.load("gpt2")
+            >>> recipe.fingerprint_of(42) == recipe.fingerprint_of(43)
+            False
+        """
+        return _digest(f"{self.fingerprint} {check_seed(seed)} {STREAM_VERSION}")
 
 
-def describe_law(initializer: Initializer, shape: tuple[int, ...]) -> str:
-    """The law of a weight in a few characters.
-
-    Examples:
-        >>> import glorot
-        >>> describe_law(glorot.GlorotUniform(), (300, 300)), describe_law(glorot.Ones(), (3,))
-        ('U(-0.1, 0.1)', 'Ones')
-    """
-    law = initializer.law(shape)
-    if law is None:
-        return repr(initializer.replace(dtype="float32")).removesuffix("()")
-    if law.kind == "uniform":
-        return f"U({law.mean - law.scale:.4g}, {law.mean + law.scale:.4g})"
-    if law.kind == "normal":
-        return f"N({law.mean:.4g}, {law.scale:.4g})"
-    lower, upper = getattr(law, "lower", -2.0), getattr(law, "upper", 2.0)
-    cuts = f"±{upper:g}" if lower == -upper else f"{lower:g}, {upper:g}"
-    return f"TN({law.mean:.4g}, {law.scale:.4g}, {cuts})"
+def _digest(text: str) -> str:
+    return hashlib.blake2b(text.encode(), digest_size=16, person=b"glorot.recipe").hexdigest()
 
 
-def _assign(
-    name: str, shape: tuple[int, ...], dtype: str, rule: Rule, initializer: Initializer
-) -> Assignment:
-    try:
-        initializer._writer(shape, parse_dtype(dtype, floating=initializer.random))
-        fans, stddev = initializer.fans(shape), initializer.expected_stddev(shape)
-    except (TypeError, ValueError) as error:
-        raise type(error)(
-            f"{name!r} of shape {shape} cannot be initialised by the rule for {rule.pattern!r}: "
-            f"{error}"
-        ) from None
-    return Assignment(name, shape, dtype, rule, initializer, fans, stddev)
+def _again(rules: tuple[Rule, ...], source: str, variables: dict[str, Any]) -> Recipe:
+    return Recipe(rules, source=source, variables=variables)
 
 
-def _unmatched(found: Matches, rules: Sequence[Rule]) -> list[str]:
-    if not found.unmatched:
-        return []
-    shown = ", ".join(map(repr, found.unmatched[:5]))
-    more = len(found.unmatched) - 5
-    near = _check.near(found.unmatched[0], [rule.pattern for rule in rules])
-    return [
-        f"no rule matches {shown}{f' and {more} more' if more > 0 else ''}. Add a rule, or "
-        f"Rule({found.unmatched[0]!r}, None) to leave it out. Patterns: {near}"
-    ]
-
-
-def _idle(found: Matches, names: list[str]) -> list[str]:
-    problems = []
-    lost = []
-    for rule in found.idle:
-        taken = next((name for name in found.rules if rule.matches(name)), None)
-        near = difflib.get_close_matches(rule.pattern, names[:_NAMES_SEARCHED], n=3, cutoff=0.5)
-        if taken is not None:
-            problems.append(
-                f"the rule for {rule.pattern!r} is never used: earlier rules take all that it "
-                f"matches, {found.rules[taken].pattern!r} takes {taken!r}. Put the narrower first."
-            )
-        elif near:
-            problems.append(
-                f"the rule for {rule.pattern!r} matches no parameter. Near: {', '.join(near)}."
-            )
-        else:
-            lost.append(repr(rule.pattern))
-    if lost:
-        shown = ", ".join(map(repr, names[:5])) + (", ..." if len(names) > 5 else "")
-        problems.append(
-            f"no parameter is matched by the {'rule' if len(lost) == 1 else 'rules'} for "
-            f"{', '.join(lost)}; the names are {shown}. Mend the patterns or remove the rules."
-        )
-    return problems
-
-
-def _rule_config(rule: Rule) -> dict[str, Any]:
-    content: dict[str, Any] = {"pattern": rule.pattern, "initializer": None}
-    if rule.initializer is not None:
-        content["initializer"] = serialize(rule.initializer)
-        content["initializer"]["config"].pop("seed", None)  # a rule has none
-    if rule.layers is not None:
-        content["layers"] = rule.layers
-        if rule.branches != DEFAULT_BRANCHES:
-            content["branches"] = rule.branches
-    return content
-
-
-def _parse_rule(number: int, content: Any) -> Rule:
-    if not isinstance(content, dict):
-        raise ValueError(f"rule {number} of the recipe must be an object, got {content!r}.")
-    _check_keys(f"rule {number} of the recipe", content, _RULE_KEYS, {"pattern", "initializer"})
-    options = {key: content[key] for key in ("layers", "branches") if key in content}
-    try:
-        initializer = content["initializer"]
-        if isinstance(initializer, dict):
-            allowed = {"class_name", "config"}
-            _check_keys("`initializer`", initializer, allowed, {"class_name"})
-            initializer = deserialize(initializer)
-        return Rule(content["pattern"], initializer, **options)
-    except (TypeError, ValueError) as error:
-        raise ValueError(f"rule {number} of the recipe: {error}") from None
-
-
-def _check_keys(what: str, content: dict[str, Any], known: set[str], needed: set[str]) -> None:
-    unknown = sorted(set(content) - known)
-    if unknown:
-        raise ValueError(
-            f"{what} has the unknown key {unknown[0]!r}. Known are {', '.join(sorted(known))}."
-        )
-    missing = sorted(needed - set(content))
-    if missing:
-        raise ValueError(f"{what} lacks the key {missing[0]!r}.")
+def _check_formulas(rule: Rule, variables: Mapping[str, Variable]) -> None:
+    """Refuse a rule's formula that asks for what nobody will know."""
+    for where, formula in rule.formulas.items():
+        calls = ((name, 1.0) for name in formula.calls)
+        names = ((name, None) for name in formula.names if name not in (*FANS, *variables))
+        for name, param in (*names, *calls):
+            try:
+                activation(name, param)
+            except ValueError as error:
+                there = f"variables are {', '.join(variables)}" if variables else "no variables"
+                raise ValueError(
+                    f"rule for {rule}: `{where}`={formula.text!r} asks for {name!r}, which is no "
+                    f"variable ({there}) and no activation: {error}"
+                ) from None

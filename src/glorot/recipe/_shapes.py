@@ -1,36 +1,66 @@
 # SPDX-License-Identifier: Apache-2.0
 """What a model's parameters are called and how large they are, before they have values."""
 
+import dataclasses
 import json
-from collections.abc import Mapping
-from typing import Any, NamedTuple
+from collections.abc import Iterable, Mapping
+from typing import Any
 
+from glorot import _check
 from glorot._check import parse_shape
 from glorot._dtypes import dtype_name, parse_dtype
+from glorot._layouts import parse_layout
 from glorot._stream import check_name
 
 METADATA_KEY = "__metadata__"  # what a safetensors header keeps for itself
+_FIELDS = {"shape", "dtype", "type", "tags", "layout", "groups"}
 
 
-class TensorSpec(NamedTuple):
-    """The shape of a whole parameter and the name of its dtype, or None where none is said.
+@dataclasses.dataclass(frozen=True, slots=True, repr=False)
+class TensorSpec:
+    """What is known of a parameter before it has values.
+
+    Args:
+        shape: of the whole parameter.
+        dtype: its name, or None where none is said.
+        type: of the module or layer that the parameter is in, such as "Linear"; rules can ask for
+            it, and for `tags`, any words.
+        tags: any words.
+        layout, groups: what the axes are, for initializers whose rule does not say it.
 
     Examples:
         >>> TensorSpec((768, 2304), "bfloat16")
         TensorSpec(shape=(768, 2304), dtype='bfloat16')
+        >>> TensorSpec((8, 4, 3), type="Conv1d", layout="torch.conv")
+        TensorSpec(shape=(8, 4, 3), dtype=None, type='Conv1d', layout='torch.conv')
     """
 
     shape: tuple[int, ...]
     dtype: str | None = None
+    type: str = ""
+    tags: tuple[str, ...] = ()
+    layout: str | None = None
+    groups: int = 1
+
+    def __repr__(self) -> str:
+        said = (f", {key}={value!r}" for key, value in self.extras().items())
+        return f"TensorSpec(shape={self.shape}, dtype={self.dtype!r}{''.join(said)})"
+
+    def extras(self) -> dict[str, Any]:
+        """What is said besides shape and dtype."""
+        names = ("type", "tags", "layout", "groups")
+        found = {name: getattr(self, name) for name in names}
+        return {name: value for name, value in found.items() if value not in ("", (), None, 1)}
 
 
 def parse_shapes(shapes: Mapping[str, Any]) -> dict[str, TensorSpec]:
     """Return a `TensorSpec` for each name, in the order given.
 
     Args:
-        shapes: from a name to a shape, to a `TensorSpec`, to {"shape": [...], "dtype": "..."}, or
-            to anything with `shape` and `dtype`: arrays of every framework, meta tensors,
-            `jax.ShapeDtypeStruct`. Nothing but these two is read from it.
+        shapes: from a name to a shape, to a `TensorSpec`, to a dict of its fields such as
+            {"shape": [...], "dtype": "..."}, or to anything with `shape` and `dtype`: arrays of
+            every framework, meta tensors, `jax.ShapeDtypeStruct`. Nothing but these two is read
+            from it.
 
     Raises:
         TypeError: not a mapping from strings; a shape or dtype that is none.
@@ -60,27 +90,48 @@ def check_parameter_name(name: object) -> str:
 
 def _parse_spec(name: str, spec: Any) -> TensorSpec:
     dtype: Any = None
-    if isinstance(spec, Mapping):
-        unknown = sorted(map(repr, set(spec) - {"shape", "dtype"}))
+    extras: dict[str, Any] = {}
+    if isinstance(spec, TensorSpec):
+        shape, dtype, extras = spec.shape, spec.dtype, spec.extras()
+    elif isinstance(spec, Mapping):
+        unknown = sorted(map(repr, set(spec) - _FIELDS))
         if unknown or "shape" not in spec:
             raise ValueError(
-                f"{name!r} in `shapes` must have 'shape' and may have 'dtype'; "
+                f"{name!r} in `shapes` must have 'shape' and may have 'dtype', 'type', 'tags', "
+                "'layout' and 'groups'; "
                 + (f"got also {', '.join(unknown)}." if unknown else "'shape' is missing.")
             )
         shape, dtype = spec["shape"], spec.get("dtype")
+        extras = {key: spec[key] for key in spec if key not in ("shape", "dtype")}
     elif hasattr(spec, "shape"):
         shape, dtype = spec.shape, getattr(spec, "dtype", None)
     else:
         shape = spec
     try:
         known = None if dtype is None else dtype_name(parse_dtype(dtype, floating=False))
-        return TensorSpec(parse_shape(shape), known)
+        return TensorSpec(parse_shape(shape), known, **_parse_extras(**extras))
     except (TypeError, ValueError) as error:
         raise type(error)(f"{name!r} in `shapes`: {error}") from None
 
 
+def _parse_extras(
+    type: Any = "", tags: Any = (), layout: Any = None, groups: Any = 1
+) -> dict[str, Any]:
+    if not isinstance(type, str):
+        raise TypeError(f"`type` must be a string, got {_check.show(type)}.")
+    words = [tags] if isinstance(tags, str) or not isinstance(tags, Iterable) else list(tags)
+    if not all(isinstance(word, str) for word in words):
+        raise TypeError(f"`tags` must be strings, got {_check.show(tags)}.")
+    if layout is not None:
+        parse_layout(layout)
+    groups = _check.count("groups", groups)
+    return {"type": type, "tags": tuple(words), "layout": layout, "groups": groups}
+
+
 def shapes_from_json(text: str | bytes) -> dict[str, TensorSpec]:
     """Return the parameters that a shapes file holds: {name: {"shape": [...], "dtype": "..."}}.
+
+    Each may also have "type", "tags", "layout" and "groups", the fields of `TensorSpec`.
 
     Raises:
         ValueError: not JSON, not that form, or a name written twice.
@@ -104,20 +155,24 @@ def load_json(text: str | bytes, what: str) -> Any:
     Bytes must be UTF-8 without a byte order mark: Python's own reader would guess UTF-16 and
     UTF-32 too, which no reader of safetensors files takes.
     """
-    try:
-        content = text.decode("utf-8") if isinstance(text, bytes) else text
-        if content.startswith("\ufeff"):
-            raise ValueError(
-                f"{what} must begin without a byte order mark. Save it as plain UTF-8."
-            )
-    except UnicodeDecodeError:
-        raise ValueError(f"{what} must be UTF-8 text, and is not.") from None
+    content = decode(text, what)
     try:
         return json.loads(content, object_pairs_hook=_unique)
     except RecursionError:
         raise ValueError(f"{what} is nested too deeply to be one.") from None
     except ValueError as error:
         raise ValueError(f"{what} cannot be read as JSON: {error}.") from None
+
+
+def decode(text: str | bytes, what: str) -> str:
+    """Return text that is, or is written in, UTF-8 without a byte order mark."""
+    try:
+        content = text.decode("utf-8") if isinstance(text, bytes) else text
+    except UnicodeDecodeError:
+        raise ValueError(f"{what} must be UTF-8 text, and is not.") from None
+    if content.startswith("\ufeff"):
+        raise ValueError(f"{what} must begin without a byte order mark. Save it as plain UTF-8.")
+    return content
 
 
 def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:

@@ -1,0 +1,113 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What a recipe and a model's names leave over on either side, told with the names nearest."""
+
+import dataclasses
+import difflib
+from collections.abc import Mapping, Sequence
+from typing import NamedTuple
+
+from glorot import _check
+from glorot._dtypes import ALL
+from glorot.recipe._pattern import matcher
+from glorot.recipe._rule import Rule
+from glorot.recipe._shapes import TensorSpec
+
+_KEPT = tuple(name for name, dtype in ALL.items() if dtype.kind in "iub")
+_NAMES_SEARCHED = 10_000  # for near names in errors: difflib is slow
+
+
+class Matches(NamedTuple):
+    """Names to the rules that match them first, and what is left over on both sides."""
+
+    rules: dict[str, Rule]
+    unmatched: list[str]  # names that no rule matches
+    idle: list[Rule]  # rules that are first for no name, optional ones and those left out excepted
+
+
+def match(
+    rules: Sequence[Rule], specs: Mapping[str, TensorSpec | None], dtype: str | None = None
+) -> Matches:
+    """Return which rule each name gets; of a spec that is None nothing but the name is known.
+
+    Conditions see the dtype that a parameter will have: `dtype` where it is floating.
+    """
+    found: dict[str, Rule] = {}
+    unmatched = []
+    for name, spec in specs.items():
+        cast = dtype is not None and spec is not None and spec.dtype not in _KEPT
+        seen = dataclasses.replace(spec, dtype=dtype) if spec is not None and cast else spec
+        rule = next((rule for rule in rules if rule.matches(name, seen)), None)
+        if rule is None:
+            unmatched.append(name)
+        else:
+            found[name] = rule
+    used = set(found.values())
+    idle = [r for r in rules if r not in used and r.initializer is not None and not r.optional]
+    return Matches(found, unmatched, idle)
+
+
+def problems(
+    found: Matches, rules: Sequence[Rule], specs: Mapping[str, TensorSpec | None]
+) -> list[str]:
+    """Return one sentence or more for each gap; none where the recipe covers the model."""
+    return [*_unmatched(found, rules, specs), *_idle(found, specs)]
+
+
+def _unmatched(
+    found: Matches, rules: Sequence[Rule], specs: Mapping[str, TensorSpec | None]
+) -> list[str]:
+    if not found.unmatched:
+        return []
+    first = found.unmatched[0]
+    shown = ", ".join(map(repr, found.unmatched[:5]))
+    more = len(found.unmatched) - 5
+    near = _check.near(first, [rule.pattern for rule in rules])
+    named = next((rule for rule in rules if matcher(rule.pattern)(first)), None)
+    but = ""
+    if named is not None:
+        but = f" The rule for {named} matches the name {first!r}, but {_state(specs.get(first))}."
+    return [
+        f"no rule matches {shown}{f' and {more} more' if more > 0 else ''}.{but} Add a rule, or "
+        f"Rule({first!r}, None) to leave it out. Patterns: {near}"
+    ]
+
+
+def _state(spec: TensorSpec | None) -> str:
+    if spec is None:
+        return "nothing but the name is known of it"
+    said = [f"shape={spec.shape}", f"dtype={spec.dtype or 'float32'!r}"]
+    said += [f"type={spec.type!r}"] if spec.type else ["no type is said"]
+    said += [f"tags={spec.tags!r}"] if spec.tags else []
+    return f"it has {', '.join(said)}"
+
+
+def _idle(found: Matches, specs: Mapping[str, TensorSpec | None]) -> list[str]:
+    names = list(specs)
+    said = []
+    lost = []
+    for rule in found.idle:
+        taken = next((name for name in found.rules if rule.matches(name, specs[name])), None)
+        named = next((name for name in names if matcher(rule.pattern)(name)), None)
+        near = difflib.get_close_matches(rule.pattern, names[:_NAMES_SEARCHED], n=3, cutoff=0.5)
+        if taken is not None:
+            said.append(
+                f"the rule for {rule} is never used: earlier rules take all that it "
+                f"matches, {found.rules[taken].pattern!r} takes {taken!r}. Put the narrower first."
+            )
+        elif rule.where is not None and named is not None:
+            said.append(
+                f"the rule for {rule} matches names, {named!r} among them, but its conditions "
+                f"hold for none: of that one, {_state(specs[named])}."
+            )
+        elif near:
+            said.append(f"the rule for {rule} matches no parameter. Near: {', '.join(near)}.")
+        else:
+            lost.append(str(rule))
+    if lost:
+        shown = ", ".join(map(repr, names[:5])) + (", ..." if len(names) > 5 else "")
+        said.append(
+            f"no parameter is matched by the {'rule' if len(lost) == 1 else 'rules'} for "
+            f"{', '.join(lost)}; the names are {shown}. Mend the patterns, remove the rules, or "
+            "say `optional`."
+        )
+    return said

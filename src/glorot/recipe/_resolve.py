@@ -1,0 +1,326 @@
+# SPDX-License-Identifier: Apache-2.0
+"""From a rule and one parameter to an initializer, each step noted in words."""
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+from glorot import _check
+from glorot._base import Initializer
+from glorot._blocks import Blocks
+from glorot._dtypes import parse_dtype
+from glorot.recipe._expression import Expression
+from glorot.recipe._law import describe_law
+from glorot.recipe._rule import Rule
+from glorot.recipe._shapes import TensorSpec
+from glorot.recipe._template import Template, build, make, says_axes, takes
+from glorot.recipe._variables import FANS, Values
+
+WIDTH = "width_mult"  # the variable that `mup` reads
+
+
+@dataclass(frozen=True, slots=True)
+class BlockPlan:
+    """What one block of a fused parameter gets: its shape alone, fans, law, stddev and gain."""
+
+    name: str
+    shape: tuple[int, ...]
+    fans: tuple[float, float]
+    law: str
+    stddev: float
+    gain: float
+
+
+@dataclass(frozen=True, slots=True)
+class Assignment:
+    """What a recipe gives one parameter.
+
+    Attributes:
+        name, shape, dtype: of the parameter; `dtype` is a name such as "float32".
+        rule: the rule that matched first.
+        initializer: the one to call, every scale and block included.
+        fans: (fan_in, fan_out) as the initializer counts them; of the largest block.
+        stddev: what the values' standard deviation should be, before rounding to the dtype.
+        gain: what the rule multiplies the standard deviation with, in all; of the largest block.
+        roles: of the axes, one of the letters BSGINO each (see docs/initializers.md).
+        blocks: of a fused parameter, in order.
+        why: how it came to this, a few words a step.
+        spec: what was known of the parameter.
+    """
+
+    name: str
+    shape: tuple[int, ...]
+    dtype: str
+    rule: Rule
+    initializer: Initializer
+    fans: tuple[float, float]
+    stddev: float
+    gain: float
+    roles: str
+    blocks: tuple[BlockPlan, ...]
+    why: tuple[str, ...]
+    spec: TensorSpec
+
+    @property
+    def law(self) -> str:
+        """The law in a few characters: "N(0, 0.02)", "U(-0.1, 0.1)", "Zeros"."""
+        return describe_law(self.initializer, self.shape)
+
+
+class _Found(NamedTuple):
+    initializer: Initializer
+    gain: float
+    blocks: tuple[BlockPlan, ...]
+    why: tuple[str, ...]
+
+
+class Resolver:
+    """Resolves the parameters of one model; what has one rule and shape is resolved once.
+
+    Args:
+        values: of the variables.
+        rules: of all names of the model, those that are left out among them.
+        specs: of all parameters that are known.
+    """
+
+    def __init__(
+        self, values: Values, rules: Mapping[str, Rule], specs: Mapping[str, TensorSpec]
+    ) -> None:
+        self.values = values
+        self.rules = rules
+        self.specs = specs
+        self.layers: dict[Rule, int | None] = {}
+        self.known: dict[Any, _Found] = {}
+
+    def assign(self, name: str, spec: TensorSpec, dtype: str | None) -> Assignment | None:
+        """Return what a parameter gets, or None where its rule leaves it out.
+
+        Raises:
+            ValueError, TypeError: what the initializer refuses, with the parameter and the rule.
+        """
+        rule = self.rules[name]
+        if rule.initializer is None:
+            return None
+        try:
+            found = self._found(name, spec, rule)
+            init = found.initializer
+            own = spec.dtype or init.dtype
+            wanted = dtype if dtype and parse_dtype(own, floating=False).kind not in "iub" else own
+            init._writer(spec.shape, parse_dtype(wanted, floating=init.random))
+            fans, stddev = init.fans(spec.shape), init.expected_stddev(spec.shape)
+        except (TypeError, ValueError) as error:
+            raise type(error)(
+                f"{name!r} of shape {spec.shape} cannot be initialised by the rule for {rule}: "
+                f"{error}"
+            ) from None
+        roles = _roles(init, spec.shape)
+        return Assignment(
+            name, spec.shape, wanted, rule, init, fans, stddev, found.gain, roles, found.blocks,
+            found.why, spec,
+        )  # fmt: skip
+
+    def _found(self, name: str, spec: TensorSpec, rule: Rule) -> _Found:
+        extras, why = self._extras(name, spec, rule)
+        key = (rule, spec.shape, tuple(extras.items()))
+        if key not in self.known:
+            self.known[key] = self._build(rule, spec.shape, extras, why)
+        return self.known[key]
+
+    def _extras(
+        self, name: str, spec: TensorSpec, rule: Rule
+    ) -> tuple[dict[str, Any], tuple[str, ...]]:
+        """The axes options that come with the parameter and not with the rule."""
+        init = rule.initializer
+        assert init is not None
+        extras: dict[str, Any] = {}
+        why: tuple[str, ...] = ()
+        if rule.fans_of is not None:
+            sibling = _sibling(name, rule.fans_of)
+            fan_in, fan_out = self._fans_of(sibling)
+            return {"fan_in": fan_in, "fan_out": fan_out}, (f"fans are those of {sibling!r}",)
+        if spec.layout is not None and takes(init, "layout") and not says_axes(init):
+            extras["layout"] = spec.layout
+            why = (f"axes are {spec.layout} by the shapes",)
+            if spec.groups > 1 and takes(init, "groups"):
+                extras["groups"] = spec.groups
+        elif says_axes(init):
+            why = ("axes by the rule",)
+        elif len(spec.shape) > 1 and takes(init, "layout"):
+            why = ("axes: nobody says, (..., in, out) is taken",)
+        return extras, why
+
+    def _fans_of(self, sibling: str) -> tuple[float, float]:
+        spec, rule = self.specs.get(sibling), self.rules.get(sibling)
+        if spec is None or rule is None:
+            near = _check.near(sibling, tuple(self.specs)[:10_000]) if self.specs else ""
+            raise ValueError(f"`fans_of` asks for {sibling!r}, and there is none. {near}")
+        if rule.initializer is None or rule.fans_of is not None:
+            what = "takes its own from another" if rule.fans_of else "is left out by its rule"
+            raise ValueError(f"`fans_of` asks for the fans of {sibling!r}, which {what}.")
+        return self._found(sibling, spec, rule).initializer.fans(spec.shape)
+
+    def _build(
+        self,
+        rule: Rule,
+        shape: tuple[int, ...],
+        extras: Mapping[str, Any],
+        why: tuple[str, ...],
+    ) -> _Found:
+        init = rule.initializer
+        assert init is not None
+        notes = list(why)
+        if rule.blocks is None:
+            made = build(init, self._lookup, shape, extras)
+            factor = self._factor(rule, made, shape, notes)
+            return _Found(_scaled(made, factor), factor or 1.0, (), tuple(notes))
+        return self._build_blocks(rule, init, shape, extras, notes)
+
+    def _build_blocks(
+        self,
+        rule: Rule,
+        init: Initializer | Template,
+        shape: tuple[int, ...],
+        extras: Mapping[str, Any],
+        notes: list[str],
+    ) -> _Found:
+        split = rule.blocks
+        assert split is not None
+        sizes, repeat = split.sizes(self._lookup)
+        # A stand-in with the rule's axes says which axis is cut and what shapes the blocks have.
+        plain = build(init, self._lookup, shape, extras)
+        cut = Blocks(plain, sizes, axis=split.axis, repeat=repeat, dtype=plain.dtype)
+        shapes = [block.shape for block in cut.blocks(shape)]
+        axis = cut._split(shape).axis
+        made, gains = [], []
+        for part, alone in zip(split.parts, shapes, strict=True):
+            factor: float | None = None
+            own = part.initializer
+            if own is None:
+                changed = make(init, dict(part.options)) if part.options else init
+                assert changed is not None
+                block = build(changed, self._lookup, alone, extras)
+                factor = self._factor(rule, block, alone, notes)
+            else:
+                block = build(own, self._lookup, alone, _inherited(plain, own))
+            if part.gain is not None:
+                factor = (factor or 1.0) * self._gain(part.gain, block, alone)
+            made.append(_scaled(block, factor).replace(dtype=plain.dtype))
+            gains.append(factor or 1.0)
+        whole = Blocks(made, sizes, axis=axis, repeat=repeat, dtype=plain.dtype)
+        plans = tuple(
+            BlockPlan(part.name, alone, b.fans(alone), describe_law(b, alone),
+                      b.expected_stddev(alone), gain)
+            for part, alone, b, gain in zip(split.parts, shapes, made, gains, strict=True)
+        )  # fmt: skip
+        largest = max(range(len(made)), key=lambda i: math.prod(shapes[i]))
+        text = " : ".join(map(str, sizes)) + (f", {repeat} times" if repeat > 1 else "")
+        notes.append(f"axis {axis} is cut into blocks {text}")
+        return _Found(whole, gains[largest], plans, tuple(dict.fromkeys(notes)))
+
+    def _factor(
+        self, rule: Rule, init: Initializer, shape: tuple[int, ...], notes: list[str]
+    ) -> float | None:
+        """What the rule multiplies the stddev with; None where it says nothing of it."""
+        factor: float | None = None
+        if rule.gain is not None:
+            factor = self._gain(rule.gain, init, shape)
+            if isinstance(rule.gain, Expression):
+                where = "".join(
+                    f", {name} = {self.values[name]:g} {self.values.source(name)}".rstrip()
+                    for name in rule.gain.names
+                    if name in self.values
+                )
+                notes.append(f"gain {factor:.6g} = {rule.gain.text}{where}")
+        if rule.layers is not None:
+            if rule not in self.layers:
+                self.layers[rule] = rule.count_layers(self.rules)
+            layers = self.layers[rule]
+            assert layers is not None
+            depth = 1.0 / math.sqrt(rule.branches * layers)
+            notes.append(f"depth scaling 1/sqrt({rule.branches} * {layers} layers) = {depth:.6g}")
+            factor = depth if factor is None else factor * depth
+        if rule.mup is not None:
+            width = self._width(rule)
+            scale = _mup(rule.mup, init, shape, width)
+            notes.append(f"muP {rule.mup}, {width:g} times the base width: {scale:.6g}")
+            factor = scale if factor is None else factor * scale
+        return factor
+
+    def _width(self, rule: Rule) -> float:
+        if WIDTH not in self.values:
+            raise ValueError(
+                f"`mup`={rule.mup!r} needs the variable {WIDTH}, the model's width over the base "
+                f"width. Add it to the recipe's variables, such as {WIDTH} = 'd_model / 256'."
+            )
+        return _check.positive(WIDTH, self.values[WIDTH])
+
+    def _gain(self, gain: float | Expression, init: Initializer, shape: tuple[int, ...]) -> float:
+        if not isinstance(gain, Expression):
+            return gain
+
+        def lookup(name: str) -> float:
+            if name in FANS:
+                return init.fans(shape)[name == "fan_out"]
+            return self._lookup(name)
+
+        try:
+            return _check.positive("gain", gain.value(lookup, activation))
+        except ValueError as error:
+            raise ValueError(f"`gain`: {error}") from None
+
+    def _lookup(self, name: str) -> float:
+        if name in FANS:
+            raise ValueError(f"{name} is not known yet where blocks, groups and fans are decided.")
+        return self.values[name] if name in self.values else activation(name)
+
+
+def activation(name: str, param: float | None = None) -> float:
+    """Return the gain that the name of an activation stands for in a formula.
+
+    "gelu.backward" and "tanh.torch" choose the mode and the convention.
+    """
+    from glorot._gain import gain
+
+    plain, _, choice = name.partition(".")
+    options: dict[str, Any] = {}
+    if choice == "backward":
+        options["mode"] = "backward"
+    elif choice == "torch":
+        options["convention"] = "torch"
+    elif choice:
+        raise ValueError(f"{name!r} must end in .backward or .torch, or have no dot.")
+    return gain(plain, param, **options)
+
+
+def _scaled(init: Initializer, factor: float | None) -> Initializer:
+    return init if factor is None else init.scaled(factor)
+
+
+def _inherited(init: Initializer, own: Initializer | Template) -> dict[str, Any]:
+    """The axes options of a rule's initializer that a block's own takes and does not say itself."""
+    if says_axes(own):
+        return {}
+    return {key: value for key, value in init._axes.changed.items() if takes(own, key)}
+
+
+def _mup(role: str, init: Initializer, shape: tuple[int, ...], width: float) -> float:
+    """Table 8: at the base width the stddev is the initializer's own; `width` times wider, hidden
+    weights have 1/sqrt(width) of that, input and output weights the same."""
+    inputs = 1.0 if role == "input" else width
+    outputs = 1.0 if role == "output" else width
+    base = init._narrower(shape, inputs, outputs)  # its variance there over its variance here
+    return math.sqrt(base / width if role == "hidden" else base)
+
+
+def _sibling(name: str, last: str) -> str:
+    """a.b.bias -> a.b.weight; names of arrays in trees are joined by / as well."""
+    cut = max(name.rfind("."), name.rfind("/"))
+    return name[: cut + 1] + last
+
+
+def _roles(init: Initializer, shape: tuple[int, ...]) -> str:
+    try:
+        return init._axes.roles(shape)
+    except ValueError:
+        return ""

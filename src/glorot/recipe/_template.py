@@ -1,0 +1,218 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Initializers of rules, of which some options may be formulas until a model is at hand."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from glorot import _check
+from glorot._base import Initializer
+from glorot._fans import Axes
+from glorot._registry import _CLASSES, _find, get, option_names
+from glorot.recipe._expression import Expression
+
+NONE = "none"  # what a file says for None: these parameters are left out
+# The options that are numbers; a text in their place is a formula.
+_WHOLE = {"groups"}
+_NUMBERS = _WHOLE | {
+    *("mean", "stddev", "minval", "maxval", "lower", "upper", "scale", "gain", "fan_in", "fan_out"),
+    *("sparsity", "value"),
+}
+_OPEN = ("inf", "-inf")  # the open sides of TruncatedNormal
+_WAYS = ("layout", "equation", "input_axes", "output_axes", "batch_axes")
+Lookup = Callable[[str], float]
+
+
+@dataclass(frozen=True, slots=True)
+class Template:
+    """A class and its options, at least one of which is a formula.
+
+    Attributes:
+        class_name: such as "RandomNormal".
+        options: pairs in alphabetical order.
+    """
+
+    class_name: str
+    options: tuple[tuple[str, Any], ...]
+
+    @property
+    def formulas(self) -> dict[str, Expression]:
+        """The options that are formulas."""
+        return {key: value for key, value in self.options if isinstance(value, Expression)}
+
+    def config(self) -> dict[str, Any]:
+        """Return it as `glorot.serialize` does, with the text of formulas."""
+        plain = {
+            key: value.text
+            if isinstance(value, Expression)
+            else list(value)
+            if isinstance(value, tuple)
+            else value
+            for key, value in self.options
+        }
+        return {"class_name": self.class_name, "config": plain}
+
+    def build(
+        self, lookup: Lookup, shape: tuple[int, ...], extras: Mapping[str, Any]
+    ) -> Initializer:
+        """Return the initializer of a weight of this shape; `extras` are further axes options."""
+        cls = _CLASSES[self.class_name]
+        options = dict(self.options) | dict(extras)
+        axes = {
+            key: _compute(key, options[key], lookup) for key in cls.axes_options if key in options
+        }
+        fans: list[float] = []
+
+        def with_fans(name: str) -> float:
+            if name not in ("fan_in", "fan_out"):
+                return lookup(name)
+            if not fans:
+                fans.extend(Axes(**axes).fans(shape))
+            return fans[name == "fan_out"]
+
+        others = {
+            key: _compute(key, value, with_fans)
+            for key, value in options.items()
+            if key not in axes
+        }
+        return cls(**axes, **others)
+
+
+def _compute(key: str, value: Any, lookup: Lookup) -> Any:
+    if not isinstance(value, Expression):
+        return value
+    try:
+        number = value.value(lookup)
+    except ValueError as error:
+        raise ValueError(f"`{key}`: {error}") from None
+    return whole(key, value.text, number) if key in _WHOLE else number
+
+
+def whole(argument: str, text: str, number: float) -> int:
+    """Return a formula's result as the whole number above 0 that it must be."""
+    if number != int(number) or number < 1:
+        raise ValueError(
+            f"`{argument}`={text!r} must be a whole number above 0, and it is {number!r}."
+        )
+    return int(number)
+
+
+def make(initializer: Any, options: Mapping[str, Any]) -> Initializer | Template | None:
+    """Return what a rule's initializer and its options mean.
+
+    Args:
+        initializer: None or "none", an initializer, its class, name or config, a template.
+        options: of the initializer; text in the place of a number is a formula.
+
+    Raises:
+        TypeError, ValueError: no initializer, unknown options, values that it refuses, a seed.
+    """
+    if initializer is None or initializer == NONE:
+        if options:
+            raise ValueError(
+                f"`{next(iter(options))}` changes nothing: the parameters are left out."
+            )
+        return None
+    name, given = _read(initializer)
+    cls = _CLASSES[name]
+    known = option_names(cls)
+    for key in options:
+        if key not in known:
+            raise ValueError(
+                f"{name} has no option {key!r}. {_check.near(key, known)} See also the keys of a "
+                "rule."
+            )
+    merged = {k: parse_option(k, v) for k, v in {**given, **options}.items()}
+    if merged.get("seed") is not None:
+        raise ValueError(
+            f"`initializer` must have no seed, got {_check.show(merged['seed'])}: the seed is "
+            "given when the recipe is used, and each parameter's name makes it differ."
+        )
+    if not any(isinstance(value, Expression) for value in merged.values()):
+        if isinstance(initializer, Initializer) and not options:
+            return initializer
+        return cls(**merged)
+    merged.pop("seed", None)
+    return Template(name, tuple(sorted((key, _frozen(key, merged[key])) for key in merged)))
+
+
+def _frozen(key: str, value: Any) -> Any:
+    if isinstance(value, (list, tuple)):
+        value = tuple(value)
+    try:
+        hash(value)
+    except TypeError:
+        raise TypeError(f"`{key}` cannot be {_check.show(value)}.") from None
+    return value
+
+
+def _read(initializer: Any) -> tuple[str, dict[str, Any]]:
+    """The class and options that a rule's initializer names, with no defaults filled in."""
+    if isinstance(initializer, Template):
+        return initializer.class_name, dict(initializer.options)
+    if isinstance(initializer, str):
+        name, options = _find(initializer)
+        return name, dict(options)
+    if isinstance(initializer, Mapping):
+        unknown = sorted(map(repr, set(initializer) - {"class_name", "config"}))
+        if unknown or not isinstance(initializer.get("class_name"), str):
+            raise ValueError(
+                f"`initializer` has the unknown key {unknown[0]}. Known are class_name, config."
+                if unknown
+                else "`initializer` lacks the key 'class_name'."
+            )
+        name, options = _find(initializer["class_name"])
+        config = initializer.get("config")
+        config = {} if config is None else config
+        if not isinstance(config, Mapping) or not all(isinstance(key, str) for key in config):
+            raise TypeError(
+                f"`config` of {name} must be a dict of its options, got {_check.show(config)}."
+            )
+        known = option_names(_CLASSES[name])
+        for key in config:
+            if key not in known:
+                raise ValueError(f"{name} has no option {key!r}. {_check.near(key, known)}")
+        return name, {**options, **config}
+    found = get(initializer)
+    if not isinstance(found, Initializer):
+        raise TypeError(
+            "`initializer` must be an initializer, its name or its config; got "
+            f"{_check.show(initializer)}."
+        )
+    return type(found).__name__, dict(found._config)
+
+
+def parse_option(key: str, value: Any) -> Any:
+    """Return a formula where text stands in the place of a number, else the value."""
+    if key not in _NUMBERS or not isinstance(value, str) or value in _OPEN:
+        return value
+    try:
+        return Expression(value)
+    except ValueError as error:
+        raise ValueError(f"`{key}`: {error}") from None
+
+
+def says_axes(initializer: Initializer | Template) -> bool:
+    """Return whether a rule's initializer says what the axes of its weights are."""
+    if isinstance(initializer, Template):
+        return any(key in _WAYS for key, _ in initializer.options)
+    return any(key in _WAYS for key in initializer._axes.changed)
+
+
+def takes(initializer: Initializer | Template, option: str) -> bool:
+    """Return whether a rule's initializer has this axes option."""
+    if isinstance(initializer, Template):
+        return option in _CLASSES[initializer.class_name].axes_options
+    return option in initializer.axes_options
+
+
+def build(
+    initializer: Initializer | Template,
+    lookup: Lookup,
+    shape: Sequence[int],
+    extras: Mapping[str, Any],
+) -> Initializer:
+    """Return the initializer of a weight of this shape, with these further axes options."""
+    if isinstance(initializer, Template):
+        return initializer.build(lookup, tuple(shape), extras)
+    return initializer.replace(**extras) if extras else initializer

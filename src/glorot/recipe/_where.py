@@ -1,0 +1,144 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Conditions of a rule on more than the name: ndim, shape, dtype, module type, tags."""
+
+import fnmatch
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from glorot import _check
+from glorot.recipe._shapes import TensorSpec
+
+ANY = "*"
+_KEYS = ("ndim", "shape", "dtype", "type", "tag")
+
+
+@dataclass(frozen=True, slots=True)
+class Where:
+    """What a parameter must be besides its name; each condition that is given must hold.
+
+    Args:
+        ndim: how many axes, one number or several of which one must fit.
+        shape: a size or "*" an axis.
+        dtype: a glob over the dtype's name, or several: "float32", "*float*". A parameter of which
+            nobody says the dtype counts as float32.
+        type: a glob over the module's or layer's type, or several: "Linear", "*Norm". Whoever
+            lists the parameters says it: adapters, or "type" in a shapes file.
+        tag: a glob that one of the parameter's tags must match, or several. They too are said by
+            whoever lists the parameters.
+
+    Examples:
+        >>> from glorot.recipe import TensorSpec
+        >>> Where(ndim=[3, 4], type="Conv*").holds(TensorSpec((8, 4, 3), type="Conv1d"))
+        True
+    """
+
+    ndim: tuple[int, ...] = ()
+    shape: tuple[int | str, ...] | None = None
+    dtype: tuple[str, ...] = ()
+    type: tuple[str, ...] = ()
+    tag: tuple[str, ...] = ()
+
+    def __init__(
+        self, *, ndim: Any = None, shape: Any = None, dtype: Any = None, type: Any = None,
+        tag: Any = None,
+    ) -> None:  # fmt: skip
+        found: dict[str, Any] = {
+            "ndim": _numbers("ndim", ndim),
+            "shape": None if shape is None else _sizes(shape),
+            "dtype": _globs("dtype", dtype),
+            "type": _globs("type", type),
+            "tag": _globs("tag", tag),
+        }
+        if all(value in (None, ()) for value in found.values()):
+            raise ValueError(f"`where` must hold a condition; there are {', '.join(_KEYS)}.")
+        for key, value in found.items():
+            object.__setattr__(self, key, value)
+
+    def holds(self, spec: TensorSpec) -> bool:
+        """Return whether all conditions hold for a parameter."""
+        if self.ndim and len(spec.shape) not in self.ndim:
+            return False
+        if self.shape is not None and not (
+            len(self.shape) == len(spec.shape)
+            and all(a in (ANY, b) for a, b in zip(self.shape, spec.shape, strict=True))
+        ):
+            return False
+        return (
+            _fits(self.dtype, [spec.dtype or "float32"])
+            and _fits(self.type, [spec.type])
+            and _fits(self.tag, spec.tags)
+        )
+
+    def config(self) -> dict[str, Any]:
+        """Return the conditions as JSON can hold them."""
+        found = {key: getattr(self, key) for key in _KEYS}
+        return {
+            key: list(value) if len(value) != 1 or key == "shape" else value[0]
+            for key, value in found.items()
+            if value or (key == "shape" and value is not None)
+        }
+
+    def __str__(self) -> str:
+        return ", ".join(f"{key}={value!r}" for key, value in self.config().items())
+
+
+def parse_where(where: Any) -> Where | None:
+    """Return the conditions that `where` holds: None, a `Where`, or a dict of them."""
+    if where is None or isinstance(where, Where):
+        return where
+    if not isinstance(where, Mapping):
+        raise TypeError(
+            "`where` must be a dict of conditions, such as {'ndim': 2, 'type': 'Linear'}; got "
+            f"{_check.show(where)}."
+        )
+    unknown = [key for key in where if key not in _KEYS]
+    if unknown:
+        raise ValueError(
+            f"`where` has the unknown condition {_check.show(unknown[0])}. There are "
+            f"{', '.join(_KEYS)}."
+        )
+    return Where(**where)
+
+
+def _fits(globs: tuple[str, ...], values: Iterable[str]) -> bool:
+    return not globs or any(fnmatch.fnmatchcase(v, glob) for v in values for glob in globs)
+
+
+def _listed(value: Any) -> list[Any]:
+    alone = isinstance(value, (str, Mapping)) or not isinstance(value, Iterable)
+    return [value] if alone else list(value)
+
+
+def _numbers(argument: str, value: Any) -> tuple[int, ...]:
+    found = [] if value is None else _listed(value)
+    for number in found:
+        if isinstance(number, bool) or not isinstance(number, int) or number < 0:
+            raise TypeError(
+                f"`{argument}` in `where` must be a number of axes, or several; got "
+                f"{_check.show(value)}."
+            )
+    return tuple(found)
+
+
+def _globs(argument: str, value: Any) -> tuple[str, ...]:
+    found = [] if value is None else _listed(value)
+    for glob in found:
+        if not isinstance(glob, str) or not glob:
+            raise TypeError(
+                f"`{argument}` in `where` must be a name or glob, or several; got "
+                f"{_check.show(value)}."
+            )
+    return tuple(found)
+
+
+def _sizes(shape: Any) -> tuple[int | str, ...]:
+    found = _listed(shape)
+    for size in found:
+        number = isinstance(size, int) and not isinstance(size, bool) and size >= 0
+        if not number and size != ANY:
+            raise TypeError(
+                "`shape` in `where` must hold a size or '*' for each axis, got "
+                f"{_check.show(shape)}."
+            )
+    return tuple(found)
