@@ -199,7 +199,10 @@ class Blocks(Initializer):
         )
 
     def _narrower(self, shape: tuple[int, ...], inputs: float, outputs: float) -> float:
-        raise NotImplementedError("each block is narrowed on its own")
+        raise ValueError(
+            "`mup` scales each block on its own, and Blocks are one initializer. Say the blocks in "
+            "the rule: `blocks`."
+        )
 
     def _writer(
         self, shape: tuple[int, ...], dtype: np.dtype[Any], place: Place | None = None

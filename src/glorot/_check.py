@@ -15,11 +15,19 @@ _LONG = 332  # bits of a number of 100 digits
 
 
 def show(value: object) -> str:
-    """`value` as errors show it; Python refuses to print numbers of thousands of digits."""
+    """`value` as errors show it; Python refuses to print numbers of thousands of digits, and what
+    is nested as deeply as the stack."""
+    try:
+        return _show(value)
+    except RecursionError:
+        return f"a deeply nested {type(value).__name__}"
+
+
+def _show(value: object) -> str:
     if isinstance(value, int) and value.bit_length() > _LONG:
         return f"an integer of {value.bit_length()} bits"
     if type(value) in (tuple, list) and len(value) <= MOST_AXES:  # type: ignore[arg-type]
-        texts = [show(item) for item in value]  # type: ignore[attr-defined]
+        texts = [_show(item) for item in value]  # type: ignore[attr-defined]
         if isinstance(value, list):
             return f"[{', '.join(texts)}]"
         return f"({texts[0]},)" if len(texts) == 1 else f"({', '.join(texts)})"
@@ -58,6 +66,15 @@ def positive(argument: str, value: object) -> float:
     if number <= 0:
         raise ValueError(f"`{argument}` must be above 0, got {show(value)}.")
     return number
+
+
+def gain(value: object) -> float:
+    """Return a gain: a number above 0, or that of the activation of this name."""
+    if isinstance(value, str):
+        from glorot._gain import gain as of  # only names need it
+
+        return of(value)
+    return positive("gain", value)
 
 
 def scaled(number: float, factor: object) -> float:

@@ -45,7 +45,7 @@ class _Orthogonal(Initializer):
 
     def __init__(
         self,
-        gain: float = 1.0,
+        gain: float | str = 1.0,
         seed: int | None = None,
         dtype: Any = "float32",
         *,
@@ -54,7 +54,7 @@ class _Orthogonal(Initializer):
     ) -> None:
         check_stream(stream)
         axes, extra = read_axes(type(self), options, MatrixOptions)
-        self._freeze(dtype, {"gain": _check.positive("gain", gain), "seed": seed}, extra, axes)
+        self._freeze(dtype, {"gain": _check.gain(gain), "seed": seed}, extra, axes)
 
     def scaled(self, factor: float) -> "_Orthogonal":
         """Return the initializer with its gain times `factor`."""

@@ -180,7 +180,8 @@ class VarianceScaling(LawInitializer):
         distribution: as above.
         seed: the default seed of calls.
         dtype: the default dtype of calls, a float type.
-        gain: a factor of the standard deviation, above 0.
+        gain: a factor of the standard deviation, above 0; or the name of an activation, whose gain
+            `glorot.gain` says. The config holds the number.
         options: the axes options `layout`, `groups`, `input_axes`, `output_axes`, `batch_axes`,
             `equation`, `fan_in`, `fan_out`, `order` (docs/initializers.md), and `stream`.
 
@@ -207,7 +208,7 @@ class VarianceScaling(LawInitializer):
         seed: int | None = None,
         dtype: Any = "float32",
         *,
-        gain: float = 1.0,
+        gain: float | str = 1.0,
         **options: "Unpack[FanOptions]",
     ) -> None:
         shown = {
@@ -218,9 +219,11 @@ class VarianceScaling(LawInitializer):
         }
         self._set(shown, dtype, gain, options)
 
-    def _set(self, shown: dict[str, Any], dtype: Any, gain: float, options: FanOptions) -> None:
+    def _set(
+        self, shown: dict[str, Any], dtype: Any, gain: float | str, options: FanOptions
+    ) -> None:
         axes, extra = read_axes(type(self), options, FanOptions)
-        gain = _check.positive("gain", gain)
+        gain = _check.gain(gain)
         self._freeze(dtype, shown, ({} if gain == 1.0 else {"gain": gain}) | extra, axes)
 
     def law(self, shape: Any) -> Law:
@@ -268,7 +271,7 @@ class _Scheme(VarianceScaling):
         seed: int | None = None,
         dtype: Any = "float32",
         *,
-        gain: float = 1.0,
+        gain: float | str = 1.0,
         **options: "Unpack[FanOptions]",
     ) -> None:
         self._set({"seed": seed}, dtype, gain, options)

@@ -242,7 +242,12 @@ def _plan_of_files(
         elif matches.rules[name].initializer is None:
             checks[name] = TensorCheck(name, "extra", "the recipe leaves it out")
     specs = {name: spec for name, spec in specs.items() if name not in checks}
-    resolved = {a.name: a for a in recipe._assign(specs, matches.rules, dtype, known)}
+    try:
+        resolved = {a.name: a for a in recipe._assign(specs, matches.rules, dtype, known)}
+    except ValueError as error:
+        if everything.keys() <= known.keys():
+            raise
+        raise ValueError(f"{error} Of lost tensors the shapes are wanted: --shapes.") from None
     return _comparable(resolved, specs, dtype, found, checks)
 
 

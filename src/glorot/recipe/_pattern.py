@@ -8,6 +8,7 @@ from collections.abc import Callable
 from typing import Any
 
 from glorot import _check
+from glorot.recipe._regex import Regex
 
 REGEX = "re:"
 
@@ -39,9 +40,9 @@ def matcher(pattern: str) -> Callable[[str], object]:
     """Return a function of a name that says whether the pattern matches all of it."""
     try:
         if pattern.startswith(REGEX):
-            return re.compile(pattern[len(REGEX) :]).fullmatch
+            return Regex(pattern[len(REGEX) :]).matches
         return re.compile(fnmatch.translate(pattern)).match
-    except (re.error, RecursionError, OverflowError) as error:
+    except (ValueError, re.error, RecursionError, OverflowError) as error:
         raise ValueError(f"`pattern` {pattern!r} cannot be read: {error}.") from None
 
 

@@ -302,11 +302,13 @@ class Recipe:
 
     @classmethod
     def _from(cls, content: Any) -> "Recipe":
-        rules, source, variables = _schema.parse(content)
         try:
+            rules, source, variables = _schema.parse(content)
             return cls(rules, source=source, variables=variables)
         except TypeError as error:
             raise ValueError(f"the recipe: {error}") from None
+        except RecursionError:
+            raise ValueError("the recipe is nested too deeply to be one.") from None
 
     @property
     def fingerprint(self) -> str:

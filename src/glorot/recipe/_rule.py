@@ -119,6 +119,9 @@ class Rule:
                 f"`branches`={branches} changes nothing without `layers`. Give the number of "
                 "layers, or a pattern that counts them, such as 'h.*.'."
             )
+        for part in found["blocks"].parts if found["blocks"] else ():
+            if part.options:
+                make(made, dict(part.options))  # what the initializer refuses
         given = [key for key in ("gain", "layers", "mup", "blocks", "fans_of") if found[key]]
         if made is None and given:
             raise ValueError(f"`{given[0]}` has nothing to scale or cut: {pattern!r} is left out.")
