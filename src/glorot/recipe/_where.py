@@ -50,7 +50,7 @@ class Where:
             "type": _globs("type", type),
             "tag": _globs("tag", tag),
         }
-        if all(value in (None, ()) for value in found.values()):
+        if shape is None and not any(found.values()):
             raise ValueError(f"`where` must hold a condition; there are {', '.join(_KEYS)}.")
         for key, value in found.items():
             object.__setattr__(self, key, value)
