@@ -418,7 +418,11 @@ def test_blocks_of_experts():
         (["1 +"], ValueError, "`blocks`: '1 +' is no formula"),
         ([{"name": "a"}, {"name": "a"}], ValueError, "two blocks are called 'a'"),
         ([{"name": 3}], TypeError, "`name` of block 0 must be a string, got 3"),
-        ([{"stdev": 3}], ValueError, "RandomNormal has no option 'stdev'. Near: stddev"),
+        (
+            [{"stdev": 3}],
+            ValueError,
+            "RandomNormal has no option 'stdev', and a rule no key of that name. Near: stddev",
+        ),
         ([{"gain": -1}], ValueError, "`gain` must be above 0, got -1"),
         ([{"initializer": "none"}], ValueError, "block '0' cannot be left out alone"),
         ([{"initializer": "onez"}], ValueError, "no initializer is called 'onez'"),
@@ -525,7 +529,11 @@ def test_siblings_are_checked():
     [
         (lambda: Rule("re:(", "ones"), ValueError, "`pattern` 're:(' cannot be read: a missing )"),
         (lambda: Rule(re.compile("a", re.I), "ones"), ValueError, "and without flags"),
-        (lambda: Rule("*", "normal", stdev=1), ValueError, "no option 'stdev'. Near: stddev"),
+        (
+            lambda: Rule("*", "normal", stdev=1),
+            ValueError,
+            "no option 'stdev', and a rule no key of that name. Near: stddev",
+        ),
         (lambda: Rule("*", "normal", seed=1), ValueError, "must have no seed, got 1"),
         (lambda: Rule("*", "normal", stddev="1 +"), ValueError, "`stddev`: '1 +' is no formula"),
         (lambda: Rule("*", "normal", stddev="n", layout={}), TypeError, "`layout` cannot be {}"),

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Recipes: ordered rules that give every parameter of a model its initializer, or say why not."""
 
+import dataclasses
 import hashlib
 import json
 from collections.abc import Iterable, Mapping
@@ -100,7 +101,7 @@ class Recipe:
     def __reduce__(self) -> tuple[Any, ...]:
         return _again, (self.rules, self.source, dict(self.variables))
 
-    def set(self, **values: float | str) -> "Recipe":
+    def set(self, /, **values: float | str) -> "Recipe":
         """Return the recipe with some of its variables set to numbers or formulas.
 
         Raises:
@@ -315,10 +316,10 @@ class Recipe:
         """32 hexadecimal digits that are equal for equal rules and variables; `source` and what
         variables are `about` do not count."""
         rules: Any = [_schema.full(rule) for rule in self.rules]
-        variables = {name: variable.config() for name, variable in self.variables.items()}
-        for variable in variables.values():
-            if isinstance(variable, dict):
-                variable.pop("about", None)
+        variables = {
+            name: dataclasses.replace(variable, about="").config()
+            for name, variable in self.variables.items()
+        }
         content = {"rules": rules, "variables": variables} if variables else rules
         text = json.dumps(content, sort_keys=True, separators=(",", ":"))
         return _digest(text)

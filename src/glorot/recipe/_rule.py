@@ -87,6 +87,7 @@ class Rule:
 
     def __init__(
         self,
+        /,  # an option called self is refused like any other that there is not
         pattern: Any,
         initializer: Any,
         *,

@@ -20,14 +20,13 @@ from glorot._registry import _CLASSES, serialize, snake_case
 from glorot.recipe._expression import Expression
 from glorot.recipe._pattern import REGEX
 from glorot.recipe._rule import DEFAULT_BRANCHES, Rule
-from glorot.recipe._template import NONE, Template
+from glorot.recipe._template import NONE, RULE_KEYS, Template
 from glorot.recipe._variables import Variable
 
 FORMAT = "glorot-recipe"
 VERSIONS = (1, 2)
 
 _OPTIONS_1 = ("layers", "branches")
-_OPTIONS_2 = ("where", "gain", *_OPTIONS_1, "mup", "blocks", "fans_of", "optional")
 _RULE_KEYS = {1: {"pattern", "initializer", *_OPTIONS_1}}
 _RECIPE_KEYS = {
     1: {"format", "version", "source", "rules"},
@@ -94,7 +93,7 @@ def _check_keys(
         return
     unknown = sorted(set(content) - known[version])
     if unknown:
-        later = version == 1 and unknown[0] in (*_OPTIONS_2, "variables")
+        later = version == 1 and unknown[0] in (*RULE_KEYS, "variables")
         raise ValueError(
             f"{what} has the unknown key {unknown[0]!r}. Known are "
             f"{', '.join(sorted(known[version]))}."
@@ -146,7 +145,7 @@ def short(rule: Rule) -> dict[str, Any]:
         content["initializer"] = NONE
         return content | extras
     options = _options(init)
-    if isinstance(init, Blocks) or set(options) & {"pattern", "initializer", *_OPTIONS_2}:
+    if isinstance(init, Blocks) or set(options) & {"pattern", "initializer", *RULE_KEYS}:
         content["initializer"] = _nested(init)  # an option has the name of a rule's key
     else:
         nested = _nested(init)

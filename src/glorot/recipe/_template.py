@@ -11,6 +11,8 @@ from glorot._fans import Axes
 from glorot._registry import _CLASSES, _find, get, option_names
 from glorot.recipe._expression import Expression
 
+# What a rule says besides its pattern and its initializer's options.
+RULE_KEYS = ("where", "gain", "layers", "branches", "mup", "blocks", "fans_of", "optional")
 NONE = "none"  # what a file says for None: these parameters are left out
 # The options that are numbers; a text in their place is a formula.
 _WHOLE = {"groups"}
@@ -118,9 +120,9 @@ def make(initializer: Any, options: Mapping[str, Any]) -> Initializer | Template
     known = option_names(cls)
     for key in options:
         if key not in known:
+            near = _check.near(key, (*known, *RULE_KEYS))
             raise ValueError(
-                f"{name} has no option {key!r}. {_check.near(key, known)} See also the keys of a "
-                "rule."
+                f"{name} has no option {key!r}, and a rule no key of that name. {near}"
             )
     merged = {k: parse_option(k, v) for k, v in {**given, **options}.items()}
     if merged.get("seed") is not None:
@@ -173,7 +175,7 @@ def _read(initializer: Any) -> tuple[str, dict[str, Any]]:
             if key not in known:
                 raise ValueError(f"{name} has no option {key!r}. {_check.near(key, known)}")
         return name, {**options, **config}
-    found = get(initializer)
+    found = get(initializer) if isinstance(initializer, (Initializer, type)) else None
     if not isinstance(found, Initializer):
         raise TypeError(
             "`initializer` must be an initializer, its name or its config; got "
