@@ -18,7 +18,7 @@ _GRU = ("reset", "update", "new")
 # Who stores what in which order. Sources: torch 2.13 nn/modules/rnn.py (W_ii|W_if|W_ig|W_io,
 # W_ir|W_iz|W_in); Keras 3.15 layers/rnn/lstm.py (i f c o), gru.py (z r h); TensorFlow 2.21
 # python/keras/layers/legacy_rnn/rnn_cell_impl.py, LSTMCell (i j f o), GRUCell (r u); haiku 0.0.17
-# _src/recurrent.py, LSTM (i g f o), GRU (z r a); ONNX operators LSTM (i o f c), GRU (z r h).
+# _src/recurrent.py, LSTM (i g f o), GRU (z r a).
 PARTS: dict[str, tuple[str, ...]] = {
     "qkv": ("q", "k", "v"),
     "kv": ("k", "v"),
@@ -31,8 +31,6 @@ PARTS: dict[str, tuple[str, ...]] = {
     "tensorflow.gru_gates": ("reset", "update"),
     "haiku.lstm": ("input", "cell", "forget", "output"),
     "haiku.gru": ("update", "reset", "new"),
-    "onnx.lstm": ("input", "output", "forget", "cell"),
-    "onnx.gru": ("update", "reset", "new"),
 }
 _KEYS = ("parts", "axis", "repeat", "change")
 
