@@ -6,6 +6,7 @@ import re
 
 import numpy as np
 import pytest
+import safetensors.numpy
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -241,3 +242,25 @@ def test_refusals(make, error, text):
     """What cannot be cut says what would do."""
     with pytest.raises(error, match=re.escape(text)):
         make()
+
+
+@given(st.integers(1, 5000), st.integers(1, 3))
+@settings(deadline=None, max_examples=15)
+def test_checkpoints_do_not_depend_on_blocks_of_bytes(tmp_path_factory, block_size, threads):
+    """However a checkpoint is cut for writing, fused weights hold what their initializer gives."""
+    laws = ["glorot_uniform", glorot.RandomNormal(stddev=0.1)]
+    rules = {
+        "rows": Blocks(laws, [2, 1], axis=0, repeat=2),
+        "columns": Blocks(laws, [1, 3], axis=1),
+        "matrix": Blocks(["orthogonal", "zeros", *laws], [1, 1, 1, 1], axis=1),
+    }
+    recipe = glorot.Recipe([glorot.Rule(name, init) for name, init in rules.items()])
+    shapes = {"rows": (24, 7), "columns": (9, 16), "matrix": (12, 20)}
+    folder = tmp_path_factory.mktemp("fused")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("GLOROT_THREADS", str(threads))
+        glorot.checkpoint.write(shapes, recipe, folder, seed=5, block_size=block_size)
+        assert glorot.checkpoint.verify(folder, recipe, 5, block_size=1000).equal
+    tensors = safetensors.numpy.load_file(folder / "model.safetensors")
+    for name, init in rules.items():
+        assert (tensors[name] == init(shapes[name], seed=5, name=name)).all()

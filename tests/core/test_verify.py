@@ -308,3 +308,19 @@ def test_verify_takes_the_dtype_of_the_write(tmp_path):
     write(shapes, RECIPE_ONES, tmp_path, seed=1, dtype="bfloat16")
     assert verify(tmp_path, RECIPE_ONES, 1, shapes=shapes, dtype="bfloat16").equal
     assert verify(tmp_path, RECIPE_ONES, 1, shapes=shapes).problems[0].status == "dtype"
+
+
+def test_a_lost_sibling_is_asked_for(tmp_path):
+    """A bias whose fans were those of a weight in a lost file can be proven with the shapes."""
+    shapes = {"a.weight": (40, 30), "a.bias": (40,)}
+    bias = Rule("*.bias", "lecun_uniform", fans_of="weight")
+    recipe = Recipe([bias, Rule("*", "he_normal", layout="torch.linear")])
+    write(shapes, recipe, tmp_path, seed=1, max_shard_size=4000)
+    assert verify(tmp_path, recipe, 1).equal
+    (tmp_path / "model-00001-of-00002.safetensors").unlink()
+    with pytest.raises(
+        ValueError, match=r"'a.weight', and there is none.* Of lost tensors the shap"
+    ):
+        verify(tmp_path, recipe, 1)
+    checks = {c.name: c.status for c in verify(tmp_path, recipe, 1, shapes=shapes).tensors}
+    assert checks == {"a.bias": "equal", "a.weight": "missing"}

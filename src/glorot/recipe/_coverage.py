@@ -41,8 +41,8 @@ def match(
             unmatched.append(name)
         else:
             found[name] = rule
-    used = set(found.values())
-    idle = [r for r in rules if r not in used and r.initializer is not None and not r.optional]
+    used = set(map(id, found.values()))
+    idle = [r for r in rules if id(r) not in used and r.initializer is not None and not r.optional]
     return Matches(found, unmatched, idle)
 
 

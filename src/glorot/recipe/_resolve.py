@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """From a rule and one parameter to an initializer, each step noted in words."""
 
+import dataclasses
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -91,7 +92,7 @@ class Resolver:
         self.rules = rules
         self.specs = specs
         self.layers: dict[Rule, int | None] = {}
-        self.known: dict[Any, _Found] = {}
+        self.assigned: dict[Any, Assignment] = {}
 
     def assign(self, name: str, spec: TensorSpec, dtype: str | None) -> Assignment | None:
         """Return what a parameter gets, or None where its rule leaves it out.
@@ -103,29 +104,38 @@ class Resolver:
         if rule.initializer is None:
             return None
         try:
-            found = self._found(name, spec, rule)
-            init = found.initializer
-            own = spec.dtype or init.dtype
-            wanted = dtype if dtype and parse_dtype(own, floating=False).kind not in "iub" else own
-            init._writer(spec.shape, parse_dtype(wanted, floating=init.random))
-            fans, stddev = init.fans(spec.shape), init.expected_stddev(spec.shape)
+            extras, why = self._extras(name, spec, rule)
+            # Thousands of experts differ in their names alone.
+            key = (id(rule), spec, dtype, tuple(extras.items()))
+            if key not in self.assigned:
+                self.assigned[key] = self._assign(name, spec, rule, dtype, extras, why)
+            return dataclasses.replace(self.assigned[key], name=name)
         except (TypeError, ValueError) as error:
             raise type(error)(
                 f"{name!r} of shape {spec.shape} cannot be initialised by the rule for {rule}: "
                 f"{error}"
             ) from None
+
+    def _assign(
+        self,
+        name: str,
+        spec: TensorSpec,
+        rule: Rule,
+        dtype: str | None,
+        extras: Mapping[str, Any],
+        why: tuple[str, ...],
+    ) -> Assignment:
+        found = self._build(rule, spec.shape, extras, why)
+        init = found.initializer
+        own = spec.dtype or init.dtype
+        wanted = dtype if dtype and parse_dtype(own, floating=False).kind not in "iub" else own
+        init._writer(spec.shape, parse_dtype(wanted, floating=init.random))
+        fans, stddev = init.fans(spec.shape), init.expected_stddev(spec.shape)
         roles = _roles(init, spec.shape)
         return Assignment(
             name, spec.shape, wanted, rule, init, fans, stddev, found.gain, roles, found.blocks,
             found.why, spec,
         )  # fmt: skip
-
-    def _found(self, name: str, spec: TensorSpec, rule: Rule) -> _Found:
-        extras, why = self._extras(name, spec, rule)
-        key = (rule, spec.shape, tuple(extras.items()))
-        if key not in self.known:
-            self.known[key] = self._build(rule, spec.shape, extras, why)
-        return self.known[key]
 
     def _extras(
         self, name: str, spec: TensorSpec, rule: Rule
@@ -158,7 +168,8 @@ class Resolver:
         if rule.initializer is None or rule.fans_of is not None:
             what = "takes its own from another" if rule.fans_of else "is left out by its rule"
             raise ValueError(f"`fans_of` asks for the fans of {sibling!r}, which {what}.")
-        return self._found(sibling, spec, rule).initializer.fans(spec.shape)
+        extras, _ = self._extras(sibling, spec, rule)
+        return self._build(rule, spec.shape, extras, ()).initializer.fans(spec.shape)
 
     def _build(
         self,
