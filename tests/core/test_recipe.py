@@ -149,6 +149,11 @@ def test_refusals(make, error, text):
         ({"w": {"shape": [2], "size": 3}}, ValueError, r"got also 'size'"),
         ({"w": (-1,)}, ValueError, r"'w' in `shapes`: .*-1"),
         ({"w": 5}, TypeError, r"'w' in `shapes`: `shape` must be a sequence"),
+        ({"w": {"shape": [2], "type": 3}}, TypeError, r"'w' in `shapes`: `type` must be a string"),
+        ({"w": {"shape": [2], "tags": [3]}}, TypeError, r"'w' in `shapes`: `tags` must be strings"),
+        ({"w": {"shape": [2], "tags": 3}}, TypeError, r"'w' in `shapes`: `tags` must be strings"),
+        ({"w": {"shape": [2], "layout": "XY"}}, ValueError, r"'w' in `shapes`: `layout` must be o"),
+        ({"w": {"shape": [2], "groups": 0}}, ValueError, r"'w' in `shapes`: `groups` must be at "),
         ({"w": {"shape": [2], "dtype": "float12"}}, TypeError, r"'w' in `shapes`: `dtype` must be"),
     ],
 )
@@ -156,6 +161,18 @@ def test_shapes_are_checked(shapes, error, text):
     """Bad shapes are refused with the parameter's name."""
     with pytest.raises(error, match=text):
         parse_shapes(shapes)
+
+
+def test_shapes_say_more():
+    """Types, tags and layouts are read, shown where they are said, and kept."""
+    said = {"shape": [2, 3], "type": "Linear", "tags": "first", "layout": "torch.linear"}
+    spec = parse_shapes({"w": said})["w"]
+    assert spec == TensorSpec((2, 3), None, "Linear", ("first",), "torch.linear")
+    assert parse_shapes({"w": spec})["w"] == spec
+    assert repr(spec) == (
+        "TensorSpec(shape=(2, 3), dtype=None, type='Linear', tags=('first',), "
+        "layout='torch.linear')"
+    )
 
 
 def test_shapes_of_arrays():

@@ -71,7 +71,7 @@ def recipes(draw):
 
 
 @given(recipes())
-@settings(deadline=None, max_examples=60)
+@settings(deadline=None, max_examples=40)
 def test_round_trips(recipe):
     """Any recipe comes back equal from JSON, TOML and pickle, with the same fingerprint."""
     for again in (
@@ -324,7 +324,7 @@ FILES = st.fixed_dictionaries(
 
 
 @given(FILES | ANYTHING)
-@settings(deadline=None, max_examples=400)
+@settings(deadline=None, max_examples=250)
 def test_any_json_is_a_recipe_or_a_clear_error(content):
     """No file does anything but give a recipe or a ValueError; a recipe that is read is written,
     read again, and resolves or says why not."""

@@ -272,6 +272,10 @@ def test_set_knows_its_variables():
     assert recipe.variables == {"n_layer": Variable(2.0)}
     with pytest.raises(AttributeError, match="cannot be changed; make another, or use"):
         recipe.source = "x"
+    with pytest.raises(TypeError, match="does not support item assignment"):
+        recipe.variables["n_layer"] = 3
+    a, b = ({"a": 1, "b": 2}, {"b": 2, "a": 1})
+    assert Recipe([Rule("*", "ones")], variables=a) == Recipe([Rule("*", "ones")], variables=b)
 
 
 # --- muP -----------------------------------------------------------------------------------------
@@ -536,7 +540,23 @@ def test_siblings_are_checked():
         ),
         (lambda: Rule("*", "normal", seed=1), ValueError, "must have no seed, got 1"),
         (lambda: Rule("*", "normal", stddev="1 +"), ValueError, "`stddev`: '1 +' is no formula"),
-        (lambda: Rule("*", "normal", stddev="n", layout={}), TypeError, "`layout` cannot be {}"),
+        (
+            lambda: Rule("*", "normal", stddev="n", layout={}),
+            TypeError,
+            "`layout` must be a string",
+        ),
+        (
+            lambda: Rule("*", "normal", stddev="n", layout="XY"),
+            ValueError,
+            "`layout` must be one le",
+        ),
+        (lambda: Rule("*", "normal", mean="n", stddev={}), TypeError, "`stddev` cannot be {}"),
+        (lambda: Rule("*", "sparse", sparsity="n", dtype="int8"), TypeError, "Only floating point"),
+        (
+            lambda: Rule("*", "variance_scaling", scale="n", mode="fan"),
+            ValueError,
+            "`mode` must be one of fan_in, fan_out, fan_avg, fan_geo_avg; got 'fan'",
+        ),
         (lambda: Rule("*", None, stddev=1), ValueError, "`stddev` changes nothing: the parameters"),
         (lambda: Rule("*", "none", gain=1), ValueError, "`gain` has nothing to scale or cut"),
         (lambda: Rule("*", "ones", gain=2), TypeError, "Ones has no spread to scale"),

@@ -5,6 +5,7 @@ import dataclasses
 import hashlib
 import json
 from collections.abc import Iterable, Mapping
+from types import MappingProxyType
 from typing import Any
 
 from glorot import _check
@@ -77,8 +78,9 @@ class Recipe:
         found = parse_variables({} if variables is None else variables)
         for rule in kept:
             _check_formulas(rule, found)
-        for name, value in (("rules", kept), ("source", source), ("variables", found)):
-            object.__setattr__(self, name, value)
+        object.__setattr__(self, "rules", kept)
+        object.__setattr__(self, "source", source)
+        object.__setattr__(self, "variables", MappingProxyType(found))
 
     def __setattr__(self, name: str, value: object) -> None:
         raise AttributeError("a Recipe cannot be changed; make another, or use .set(...).")
@@ -92,7 +94,7 @@ class Recipe:
         return hash(self._key())
 
     def _key(self) -> tuple[Any, ...]:
-        return self.rules, self.source, tuple(self.variables.items())
+        return self.rules, self.source, tuple(sorted(self.variables.items(), key=lambda v: v[0]))
 
     def __repr__(self) -> str:
         variables = f", variables={dict(self.variables)!r}" if self.variables else ""

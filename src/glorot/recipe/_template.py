@@ -135,6 +135,9 @@ def make(initializer: Any, options: Mapping[str, Any]) -> Initializer | Template
             return initializer
         return cls(**merged)
     merged.pop("seed", None)
+    # What is no number is checked now, by the class; numbers when they are known.
+    plain = {key: value for key, value in merged.items() if key not in _NUMBERS}
+    cls(**plain, **({"sparsity": 0.5} if "sparsity" in known else {}))
     return Template(name, tuple(sorted((key, _frozen(key, merged[key])) for key in merged)))
 
 
