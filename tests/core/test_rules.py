@@ -135,6 +135,8 @@ def test_options_and_gains_are_formulas():
     assert Recipe([rule], variables=variables).resolve(names)[0].stddev == 0.05 / 4
     fan = Rule("*", "truncated_normal", stddev="1 / sqrt(fan_in)", layout="torch.linear")
     assert one(fan, (25, 16)).initializer.stddev == 0.25  # by fan_out it would be 0.2
+    call = Rule("*", "normal", stddev="leaky_relu(0.2) / sqrt(fan_out)")
+    assert one(call, (3, 4)).stddev == math.sqrt(2 / 1.04) / 2
     groups = Rule("*", "he_normal", layout="torch.conv", groups="n_groups")
     assert one(groups, (8, 2, 3), {"n_groups": 4}).fans == (6.0, 6.0)
 
@@ -310,6 +312,22 @@ def test_mup_is_table_8(role, init):
     assert here.initializer.expected_stddev(base) == init.expected_stddev(base)
     expected = init.expected_stddev(base) * {"hidden": 0.5}.get(role, 1.0)
     assert there.stddev == pytest.approx(expected, rel=1e-14)
+
+
+def test_mup_of_biases():
+    """A bias keeps the base model's stddev, drawn by its own size or, as torch's, by its weight's
+    fan_in, of which the readout's rule speaks."""
+    own = Rule("*", "lecun_normal", mup="input")
+    assert one(own, (64,), {"width_mult": 4}).stddev == pytest.approx(1 / 4, rel=1e-14)
+    recipe = Recipe(
+        [
+            Rule("*bias", "lecun_normal", fans_of="weight", mup="output"),
+            Rule("*weight", "lecun_normal", layout="torch.linear", mup="hidden"),
+        ],
+        variables={"width_mult": 4},
+    )
+    found = recipe.resolve({"up.weight": (64, 64), "up.bias": (64,)})
+    assert [a.stddev for a in found] == [pytest.approx(1 / 8), pytest.approx(1 / 4)]
 
 
 def test_mup_needs_the_width():

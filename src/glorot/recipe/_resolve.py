@@ -11,7 +11,9 @@ from glorot import _check
 from glorot._base import Initializer
 from glorot._blocks import Blocks
 from glorot._dtypes import parse_dtype
+from glorot._layouts import BOTH
 from glorot.recipe._expression import Expression
+from glorot.recipe._gains import activation
 from glorot.recipe._law import describe_law
 from glorot.recipe._rule import Rule
 from glorot.recipe._shapes import TensorSpec
@@ -286,24 +288,6 @@ class Resolver:
         return self.values[name] if name in self.values else activation(name)
 
 
-def activation(name: str, param: float | None = None) -> float:
-    """Return the gain that the name of an activation stands for in a formula.
-
-    "gelu.backward" and "tanh.torch" choose the mode and the convention.
-    """
-    from glorot._gain import gain
-
-    plain, _, choice = name.partition(".")
-    options: dict[str, Any] = {}
-    if choice == "backward":
-        options["mode"] = "backward"
-    elif choice == "torch":
-        options["convention"] = "torch"
-    elif choice:
-        raise ValueError(f"{name!r} must end in .backward or .torch, or have no dot.")
-    return gain(plain, param, **options)
-
-
 def _scaled(init: Initializer, factor: float | None) -> Initializer:
     return init if factor is None else init.scaled(factor)
 
@@ -318,8 +302,9 @@ def _inherited(init: Initializer, own: Initializer | Template) -> dict[str, Any]
 def _mup(role: str, init: Initializer, shape: tuple[int, ...], width: float) -> float:
     """Table 8: at the base width the stddev is the initializer's own; `width` times wider, hidden
     weights have 1/sqrt(width) of that, input and output weights the same."""
-    inputs = 1.0 if role == "input" else width
-    outputs = 1.0 if role == "output" else width
+    vector = BOTH in _roles(init, shape)  # a bias: its one axis is both
+    inputs = width if vector or role != "input" else 1.0
+    outputs = width if vector or role != "output" else 1.0
     base = init._narrower(shape, inputs, outputs)  # its variance there over its variance here
     return math.sqrt(base / width if role == "hidden" else base)
 

@@ -8,9 +8,10 @@ from typing import Any
 from glorot import _check
 from glorot._base import Initializer
 from glorot.recipe._expression import Expression
+from glorot.recipe._gains import parse_gain
 from glorot.recipe._pattern import matcher, parse_counter, parse_pattern
 from glorot.recipe._shapes import TensorSpec
-from glorot.recipe._split import Split, parse_gain, parse_split
+from glorot.recipe._split import Split, parse_split
 from glorot.recipe._template import Template, make, takes
 from glorot.recipe._variables import count_beginnings
 from glorot.recipe._where import Where, parse_where

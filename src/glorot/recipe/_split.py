@@ -10,6 +10,7 @@ from glorot import _check
 from glorot._base import Initializer
 from glorot._registry import serialize
 from glorot.recipe._expression import Expression
+from glorot.recipe._gains import parse_gain
 from glorot.recipe._template import NONE, Lookup, Template, make, parse_option, whole
 
 _LSTM = ("input", "forget", "cell", "output")
@@ -202,15 +203,3 @@ def _change(given: Any, parts: list[Part]) -> tuple[dict[str, Any], list[Part]]:
         kept, changed[name] = _parse_own(changed[name], own)
         said[name] = kept["initializer"] if alone else kept
     return said, list(changed.values())
-
-
-def parse_gain(gain: Any) -> float | Expression | None:
-    """Return a gain: None, a number above 0, or a formula."""
-    if gain is None:
-        return None
-    if isinstance(gain, (str, Expression)):
-        try:
-            return gain if isinstance(gain, Expression) else Expression(gain)
-        except ValueError as error:
-            raise ValueError(f"`gain`: {error}") from None
-    return _check.positive("gain", gain)

@@ -10,6 +10,7 @@ from glorot._base import Initializer
 from glorot._fans import Axes
 from glorot._registry import _CLASSES, _find, get, option_names
 from glorot.recipe._expression import Expression
+from glorot.recipe._gains import activation
 
 # What a rule says besides its pattern and its initializer's options.
 RULE_KEYS = ("where", "gain", "layers", "branches", "mup", "blocks", "fans_of", "optional")
@@ -84,7 +85,7 @@ def _compute(key: str, value: Any, lookup: Lookup) -> Any:
     if not isinstance(value, Expression):
         return value
     try:
-        number = value.value(lookup)
+        number = value.value(lookup, activation)
     except ValueError as error:
         raise ValueError(f"`{key}`: {error}") from None
     return whole(key, value.text, number) if key in _WHOLE else number
