@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """The command line: what it prints, where, and its exit codes."""
 
+import hashlib
 import json
 import os
 import subprocess
@@ -75,6 +76,13 @@ def test_init_prints_a_table(shapes, tmp_path):
     assert "40 tensors" in result.stdout
     assert str(tmp_path / "out") in result.stdout.replace("\n", "")
     assert glorot.checkpoint.verify(tmp_path / "out", "gpt2", 42, shapes=GPT2).equal
+
+
+def test_the_file_is_to_the_byte_what_the_first_recipes_gave(written):
+    """The gpt2 recipe, which is of version 1 of the schema, and what was made of it."""
+    data = (written / "model.safetensors").read_bytes()
+    recorded = "08ed47f9ff0b6688130088d25cc79a945e781e4d1b1195262c3f92f5a802fb23"
+    assert hashlib.sha256(data).hexdigest() == recorded
 
 
 def test_init_full_names_each_tensor(shapes, tmp_path):
@@ -436,8 +444,8 @@ def test_explain(rules):
         "w: 3 x 5 (in, out), float32",
         "  rule 3: *",
         "  N(0, 0.01), stddev 0.01, fans 3, 5, gain 0.5",
-        "  why: axes: nobody says, (..., in, out) is taken; gain 0.5 = 1 / n_layer, n_layer = 2 "
-        "counted by 'h.*.'",
+        "  why: axes taken as (..., in, out), since nobody says; gain 0.5 = 1 / n_layer, "
+        "n_layer = 2 counted by 'h.*.'",
         result.stdout.splitlines()[-1],
     ]
     assert result.stdout.splitlines()[-1].startswith("5 parameters, 4 rules (recipe ")

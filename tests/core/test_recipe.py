@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Recipes: matching, coverage, depth scaling, and JSON that executes nothing."""
 
+import fnmatch
 import json
 import math
 from pathlib import Path
@@ -29,6 +30,34 @@ def test_first_match_wins_over_the_whole_name():
     }
     assert found.unmatched == ["A.b.bias", "ya"]
     assert found.idle == []
+
+
+@given(
+    st.lists(st.text("ab.*?", min_size=1, max_size=5), min_size=1, max_size=5, unique=True),
+    st.lists(st.text("ab.", min_size=1, max_size=5), max_size=8, unique=True),
+    st.data(),
+)
+@settings(deadline=None, max_examples=100)
+def test_matching_is_the_first_glob_that_fits(patterns, names, data):
+    """Each name gets the first rule whose glob fits the whole of it; what is left over is told, by
+    globs and by regular expressions that say the same."""
+    kinds = [data.draw(st.sampled_from([None, NORMAL])) for _ in patterns]
+    signs = {"*": ".*", "?": ".", ".": r"\."}
+    for write in (str, lambda glob: "re:" + "".join(signs.get(c, c) for c in glob)):
+        rules = [Rule(write(p), init) for p, init in zip(patterns, kinds, strict=True)]
+        pairs = list(zip(rules, patterns, strict=True))
+        found = Recipe(rules).match(names)
+        expected = {
+            name: next(
+                (rule for rule, glob in pairs if fnmatch.fnmatchcase(name, glob)),
+                None,
+            )
+            for name in names
+        }
+        assert found.rules == {name: rule for name, rule in expected.items() if rule is not None}
+        assert found.unmatched == [name for name, rule in expected.items() if rule is None]
+        used = set(found.rules.values())
+        assert found.idle == [rule for rule in rules if rule not in used and rule.initializer]
 
 
 def test_assignments_say_everything():

@@ -191,7 +191,7 @@ class Recipe:
             >>> found.rule, found.roles, found.fans, found.law
             (0, ('in', 'out'), (8.0, 2.0), 'TN(0, 0.8717, ±2)')
             >>> found.why
-            'axes: nobody says, (..., in, out) is taken; gain 1.53353 = gelu'
+            'axes taken as (..., in, out), since nobody says; gain 1.53353 = gelu'
         """
         specs = parse_shapes(shapes)
         rules = self._covered(specs, dtype).rules

@@ -206,7 +206,7 @@ class _Reader:
     def group(self, after: int, build: bool) -> int:
         self.at += 1
         if self.peek() == "?" and not self.take("?:"):
-            self.fail("(?...) other than (?:...), which names are not matched with,")
+            self.fail("a group (?...) that is not (?:...)")
         if build:
             found = self.alternatives(after)
         else:
@@ -231,7 +231,7 @@ class _Reader:
             return _LITERALS[character]
         if not character or character.isalnum():
             self.at -= 1
-            self.fail(f"\\{character}, which means nothing here,")
+            self.fail(f"\\{character}, which has no meaning,")
         return character
 
     def set(self) -> Test:

@@ -159,7 +159,7 @@ class Resolver:
         elif says_axes(init):
             why = ("axes by the rule",)
         elif len(spec.shape) > 1 and takes(init, "layout"):
-            why = ("axes: nobody says, (..., in, out) is taken",)
+            why = ("axes taken as (..., in, out), since nobody says",)
         return extras, why
 
     def _fans_of(self, sibling: str) -> tuple[float, float]:
