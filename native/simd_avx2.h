@@ -10,7 +10,7 @@ namespace glorot::avx2 {
 
 struct Target {
   static constexpr const char* kName = "avx2";
-  static constexpr int kLanes = 8, kBlocks = 4;
+  static constexpr int kLanes = 8, kBlocks = 4, kGroups = 4;
   using Word = __m256i;
   using Real = __m256;
   using Digit = __m256i;  // one 32-bit digit a block, in the low half of a 64-bit lane

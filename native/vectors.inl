@@ -7,7 +7,7 @@ using Real = Target::Real;
 using Digit = Target::Digit;
 using Product = Target::Product;
 
-constexpr int kGroups = 4;  // Philox groups in flight: hides the latency of the multiplications
+constexpr int kGroups = Target::kGroups;  // in flight together: hides the multiplications' latency
 constexpr int kGroupWords = 4 * Target::kBlocks;
 constexpr int kGroupVectors = kGroupWords / Target::kLanes;
 constexpr int kChunk = kGroups * kGroupWords;  // words computed together
