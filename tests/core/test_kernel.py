@@ -148,6 +148,7 @@ def test_strided_fills_equal_the_reference(target, fill, case):
     law, dtype = law_and_dtype(*case)
     if case[0] in TF_LAWS:
         start %= 2**40
+        shape = tuple(min(n, 7) for n in shape)  # its normals take the reference long
     stream = _stream.stream(3, "strided")
     spans = [shape[axis] * abs(memory_steps[axis]) for axis in memory_order]
     memory = np.full((math.prod(spans) + 2) * dtype.itemsize, GUARD, np.uint8)
