@@ -8,6 +8,9 @@ static void few_blocks(const Stream& stream, const Law& law, Dtype dtype, const 
   switch (law.kind) {
     case Kind::kTfNormal:
     case Kind::kTfTruncatedNormal: return tf_normal_blocks(stream, law, dtype, list, out);
+    case Kind::kJaxBits:
+    case Kind::kJaxUniform:
+    case Kind::kJaxNormal: return jax_blocks(stream, law, dtype, list, out);
     default: return;
   }
 }

@@ -25,7 +25,8 @@ static inline int item_size(Dtype dtype) {
 
 // The laws of stream 1, and from 8 on those of other frameworks' streams (BlockLaw in _kernel.py).
 enum class Kind : uint32_t {
-  kWords, kUniform, kNormal, kTruncatedNormal, kTfUniform = 8, kTfNormal, kTfTruncatedNormal
+  kWords, kUniform, kNormal, kTruncatedNormal, kTfUniform = 8, kTfNormal, kTfTruncatedNormal,
+  kJaxBits = 16, kJaxUniform, kJaxNormal
 };
 
 static inline bool is_block_law(Kind kind) { return kind >= Kind::kTfUniform; }

@@ -11,6 +11,9 @@
 #include "kernel.h"
 #include "libm32.h"
 #include "libm64.h"
+#include "threefry.h"
+#include "xla32.h"
+#include "xla64.h"
 
 namespace glorot::GLOROT_TARGET {
 namespace {  // a copy for each target, none of which may stand in for another's
@@ -28,6 +31,8 @@ namespace {  // a copy for each target, none of which may stand in for another's
 #include "single.inl"
 
 #include "tensorflow.inl"
+
+#include "jax.inl"
 
 #include "blocks.inl"
 
