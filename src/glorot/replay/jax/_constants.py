@@ -1,0 +1,121 @@
+# SPDX-License-Identifier: Apache-2.0
+"""From the numbers a caller gives to a law's constants, rounded as JAX rounds them.
+
+JAX holds a Python float as float32 (float64 with `jax_enable_x64`) before it becomes the draw's
+dtype, so a float16 limit is rounded twice.
+"""
+
+import math
+from typing import Any
+
+import numpy as np
+
+from glorot._check import show
+from glorot._dtypes import FLOATS, dtype_name
+from glorot.replay.jax import _xla32
+from glorot.replay.jax._config import enable_x64
+from glorot.replay.jax._laws import NormalLaw, UniformLaw
+
+Dtype = np.dtype[Any]
+
+# XLA on CPU takes numbers below the smallest normal one for 0.  A draw whose constants are 0 or
+# above these has no such values.  (float16 is computed in float32, where its own are normal.)
+_LEAST = {
+    FLOATS["bfloat16"]: 2.0**-80,
+    FLOATS["float32"]: 2.0**-80,
+    FLOATS["float64"]: 2.0**-900,
+}
+_SQRT2 = math.sqrt(2.0)
+
+
+def limit(argument: str, value: Any, dtype: Dtype) -> Any:
+    """A limit that the caller gave, in the draw's dtype; infinities pass.
+
+    Raises:
+        TypeError: no number, or more than one.
+        ValueError: NaN, or a number that is infinite in `dtype` alone.
+    """
+    array = np.asarray(value)
+    if array.dtype.kind not in "biuf" and array.dtype not in FLOATS.values():
+        raise TypeError(f"`{argument}` must be a number, got {show(value)}.")
+    if array.ndim:
+        raise TypeError(
+            f"`{argument}` must be a single number, got an array of shape {array.shape}: limits "
+            "that differ from value to value are not replayed. Draw for each limit."
+        )
+    with np.errstate(over="ignore", invalid="ignore"):
+        if array.dtype == np.float64 and not enable_x64.value:
+            array = array.astype(np.float32)
+        result = array.astype(dtype)[()]
+    if np.isnan(result) or (np.isinf(result) and np.isfinite(np.float64(value))):
+        raise ValueError(
+            f"`{argument}` must be a number that {dtype_name(dtype)} holds, got {show(value)}. "
+            "Use a wider dtype."
+        )
+    return result
+
+
+def finite(argument: str, value: Any, dtype: Dtype) -> Any:
+    """A constant in the draw's dtype that is finite, and not so small that XLA flushes values."""
+    least = _LEAST.get(dtype, 0.0)
+    if not np.isfinite(value):
+        raise ValueError(
+            f"{argument} is {value} in {dtype_name(dtype)}, so that JAX would give infinities or "
+            "NaNs. Use other numbers, or a wider dtype."
+        )
+    if value and abs(float(value)) < least:
+        raise ValueError(
+            f"{argument} is {value}: XLA takes numbers as small as some of the values would be for "
+            f"0, and that is not replayed. Keep it at {least} or above, or at 0."
+        )
+    return value
+
+
+def uniform_law(
+    total: int, dtype: Dtype, minval: Any, maxval: Any, scale: Any = 1.0, shift: Any = -0.0
+) -> UniformLaw:
+    """The law of `uniform(minval, maxval) * scale + shift`; scale and shift of the dtype."""
+    low, high = (limit(name, x, dtype) for name, x in (("minval", minval), ("maxval", maxval)))
+    with np.errstate(over="ignore", invalid="ignore"):
+        span = high - low
+    for name, value in (("`minval`", low), ("`maxval`", high), ("`maxval` - `minval`", span)):
+        finite(name, value, dtype)
+    return UniformLaw(total, float(low), float(span), float(scale), float(shift))
+
+
+def _normal(
+    total: int, low: Any, high: Any, least: Any, most: Any, scale: Any, shift: Any
+) -> NormalLaw:
+    return NormalLaw(
+        total, float(low), float(high - low), float(scale), float(shift), float(least), float(most)
+    )
+
+
+def normal_law(total: int, dtype: Dtype, scale: Any = 1.0, shift: Any = -0.0) -> NormalLaw:
+    """The law of `normal() * scale + shift`."""
+    one = dtype.type(1.0)
+    low = np.nextafter(-one, dtype.type(0.0))
+    return _normal(total, low, one, -math.inf, math.inf, scale, shift)
+
+
+def truncated_law(
+    total: int, dtype: Dtype, lower: Any, upper: Any, scale: Any = 1.0, shift: Any = -0.0
+) -> NormalLaw:
+    """The law of `truncated_normal(lower, upper) * scale + shift`."""
+    bounds = [limit(name, x, dtype) for name, x in (("lower", lower), ("upper", upper))]
+    low, high = (
+        _xla32.erf(np.float32(bound / dtype.type(_SQRT2)))[()].astype(dtype) for bound in bounds
+    )
+    for name, value in (("erf(`lower`)", low), ("erf(`upper`)", high), ("their gap", high - low)):
+        finite(name, value, dtype)
+    infinity = dtype.type(np.inf)
+    least = _flushed(np.nextafter(bounds[0], infinity), dtype)
+    most = _flushed(np.nextafter(bounds[1], -infinity), dtype)
+    return _normal(total, low, high, least, most, scale, shift)
+
+
+def _flushed(value: Any, dtype: Dtype) -> Any:
+    """What XLA computes with: 0 in place of the numbers next to it."""
+    if dtype == FLOATS["float16"] or abs(float(value)) >= np.finfo(np.float32).tiny:
+        return value
+    return math.copysign(0.0, float(value))

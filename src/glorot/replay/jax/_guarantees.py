@@ -1,0 +1,80 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What the replay of JAX promises."""
+
+from glorot.replay._guarantee import Guarantee
+from glorot.replay.jax.nn.initializers._orthogonal import TOLERANCE
+
+VERSIONS = ("0.10.2",)
+_FLOATS32 = ("float16", "bfloat16", "float32")
+_FLOATS = (*_FLOATS32, "float64")
+_NUMBERS = (*_FLOATS, "int8", "int16", "int32", "int64", "uint8", "uint16", "uint32", "uint64")
+
+
+def _initializers(*names: str) -> tuple[str, ...]:
+    return tuple(f"jax.nn.initializers.{name}" for name in names)
+
+
+ROWS = (
+    Guarantee(
+        "JAX",
+        VERSIONS,
+        ("jax.random.bits",),
+        ("uint8", "uint16", "uint32", "uint64"),
+        cases=10000,
+        note="Both layouts, partitionable and legacy.",
+    ),
+    Guarantee(
+        "JAX",
+        VERSIONS,
+        ("jax.random.uniform",),
+        _FLOATS,
+        arithmetic="FMA",
+        cases=10000,
+        note="Limits (0, 1) and (-1, 1) need no FMA, nor do float16 and bfloat16.",
+    ),
+    Guarantee(
+        "JAX",
+        VERSIONS,
+        ("jax.random.normal", "jax.random.truncated_normal"),
+        _FLOATS32,
+        arithmetic="FMA",
+        cases=10000,
+        note="float32 normal and truncated_normal(-2, 2): also all 2**23 mantissas.",
+    ),
+    Guarantee("JAX", VERSIONS, _initializers("zeros", "ones", "constant"), _NUMBERS, cases=10000),
+    Guarantee(
+        "JAX",
+        VERSIONS,
+        _initializers("uniform", "glorot_uniform", "lecun_uniform", "he_uniform"),
+        _FLOATS,
+        cases=10000,
+    ),
+    Guarantee(
+        "JAX",
+        VERSIONS,
+        _initializers(
+            "normal",
+            "truncated_normal",
+            "variance_scaling",
+            "glorot_normal",
+            "lecun_normal",
+            "he_normal",
+        ),
+        _FLOATS32,
+        arithmetic="FMA",
+        cases=10000,
+        note="variance_scaling of 'uniform' has float64 too, and needs no FMA.",
+    ),
+    Guarantee(
+        "JAX",
+        VERSIONS,
+        _initializers("orthogonal", "delta_orthogonal"),
+        ("float32",),
+        arithmetic="FMA",
+        exact=False,
+        tolerance=f"{TOLERANCE} at a scale of 1",
+        seekable=False,
+        cases=60,
+        note="The draw is exact; the factorisation is LAPACK's in float64, rounded once.",
+    ),
+)

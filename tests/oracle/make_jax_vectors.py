@@ -1,0 +1,88 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Known answers of JAX for tests/vectors/jax-0.10.txt.
+
+    python tests/oracle/make_jax_vectors.py            # prints the rows, under JAX
+    python tests/oracle/make_jax_vectors.py --check    # that each stands in the file
+
+A row is the case as JSON, without spaces, then the values as bits: the first ten of them and, where
+there are more, the last two.
+"""
+
+import argparse
+import json
+import os
+import sys
+from pathlib import Path
+
+import numpy as np
+
+os.environ.setdefault("JAX_PLATFORMS", "cpu")
+sys.path.insert(0, str(Path(__file__).parent))
+
+from jax_cases import FLOATS, NAMED, make_cases, values
+
+FILE = Path(__file__).parents[1] / "vectors" / "jax-0.10.txt"
+
+
+def case(call, shape, dtype, options=None, *, seed=42, x64=False, partitionable=True):
+    """A case for the list below; `options` of None is an initializer that takes none."""
+    return {
+        "x64": x64,
+        "partitionable": partitionable,
+        "key": {"seed": seed},
+        "call": call,
+        "shape": list(shape),
+        "dtype": dtype,
+        "options": options,
+    }
+
+
+def vector_cases():
+    """Each function in each dtype and layout, then a hundred random cases."""
+    cases = []
+    for partitionable in (True, False):
+        layout = {"partitionable": partitionable}
+        for dtype in ("uint8", "uint16", "uint32"):
+            cases.append(case("random.bits", [13], dtype, {}, **layout))
+        cases.append(case("random.bits", [13], "uint64", {}, x64=True, **layout))
+        limits = {"minval": -0.3, "maxval": 0.9}
+        cases.append(case("random.uniform", [13], "float64", limits, x64=True, **layout))
+        for dtype in FLOATS:
+            cases.append(case("random.uniform", [13], dtype, {}, **layout))
+            cases.append(case("random.uniform", [13], dtype, limits, **layout))
+            cases.append(case("random.normal", [13], dtype, {}, **layout))
+            cuts = {"lower": -2, "upper": 2}
+            cases.append(case("random.truncated_normal", [13], dtype, cuts, **layout))
+    for seed in (0, -1, 2**31, 2**40 + 3, 2**63 - 1, -(2**63)):
+        for x64 in (False, True):
+            cases.append(case("random.key_data", [], "uint32", {}, seed=seed, x64=x64))
+    for name in NAMED:
+        cases += [case(f"nn.initializers.{name}", [3, 4], dtype, {}) for dtype in FLOATS]
+    return cases + make_cases(100, seed=7)
+
+
+def row(case, array):
+    """The line of a case."""
+    bits = array.reshape(-1).view(f"<u{array.dtype.itemsize}")
+    shown = bits if bits.size <= 12 else np.concatenate([bits[:10], bits[-2:]])
+    text = json.dumps(case, separators=(",", ":"))
+    return " ".join([text, *(f"{int(word):0{2 * array.dtype.itemsize}x}" for word in shown)])
+
+
+def main():
+    parser = argparse.ArgumentParser(description="JAX's known answers")
+    parser.add_argument("--check", action="store_true")
+    options = parser.parse_args()
+    import jax
+
+    rows = [row(case, values(jax, case)) for case in vector_cases()]
+    if not options.check:
+        print("\n".join(rows))
+        return 0
+    missing = set(rows) - set(FILE.read_text(encoding="ascii").splitlines())
+    print(f"JAX {jax.__version__}: {len(rows) - len(missing)} of {len(rows)} known answers stand")
+    return 1 if missing else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
