@@ -17,17 +17,19 @@ static void threefry_all(uint64_t key, size_t count, JaxWords& words) {
   }
 }
 
-// Legacy layout: which counter holds a word, and which of its two outputs.
-struct JaxLegacy {
-  uint64_t words, half;
-  explicit JaxLegacy(uint64_t m) : words(m), half((m + 1) / 2) {}
-  bool second(uint64_t word) const { return word >= half; }
-  void counter(uint64_t word, uint32_t& x, uint32_t& y) const {
-    const uint64_t high = second(word) ? word : word + half;
-    x = uint32_t(second(word) ? word - half : word);
-    y = high < words ? uint32_t(high) : 0;  // an odd draw hashes one counter too many, which is 0
+// Legacy layout: word j of m is the first output of the counter (j, j + h), or the second one of
+// (j - h, j); h = ceil(m / 2).  Masks instead of choices, so that the loop becomes vectors.
+static void legacy_counters(uint64_t words, size_t count, const uint64_t* word, JaxWords& counters,
+                            uint32_t* second) {
+  const uint64_t half = (words + 1) / 2;
+  for (size_t i = 0; i < count; ++i) {
+    const uint64_t mask = uint64_t(0) - uint64_t(word[i] >= half), high = word[i] + (half & ~mask);
+    counters.x[i] = uint32_t(word[i] - (half & mask));
+    // An odd draw hashes one counter too many, which is 0.
+    counters.y[i] = uint32_t(high & (uint64_t(0) - uint64_t(high < words)));
+    second[i] = uint32_t(mask);
   }
-};
+}
 
 // Bits of at most 32 a value, in words.x; others may be set above them in the partitionable layout.
 static void jax_bits(const Stream& stream, uint64_t total, int width, const BlockList& list,
@@ -45,18 +47,21 @@ static void jax_bits(const Stream& stream, uint64_t total, int width, const Bloc
     for (size_t i = 0; i < count; ++i) words.x[i] ^= words.y[i];
     return;
   }
-  const uint64_t per_word = uint64_t(32 / width);
-  const JaxLegacy legacy((total * uint64_t(width) + 31) / 32);
-  const auto index = [&](size_t i) {  // a block's rest may lie beyond the draw
-    const uint64_t at = 4 * list.blocks[i / 4] + i % 4;
-    return at < total ? at : total - 1;
-  };
-  for (size_t i = 0; i < count; ++i) legacy.counter(index(i) / per_word, words.x[i], words.y[i]);
+  uint64_t index[kMostElements], word[kMostElements];
+  uint32_t second[kMostElements];
+  const int shift = width == 32 ? 0 : width == 16 ? 1 : 2;  // 2**shift values a word
+  for (size_t b = 0; b < list.count; ++b)
+    for (uint64_t j = 0; j < 4; ++j) {
+      const uint64_t at = 4 * list.blocks[b] + j;
+      index[4 * b + j] = at < total ? at : total - 1;  // a block's rest may lie beyond the draw
+    }
+  for (size_t i = 0; i < count; ++i) word[i] = index[i] >> shift;
+  legacy_counters((total * uint64_t(width) + 31) / 32, count, word, words, second);
   threefry_all(stream.key, count, words);
+  const uint32_t places = (1u << shift) - 1, bits = uint32_t(width);
   for (size_t i = 0; i < count; ++i) {
-    const uint64_t at = index(i);
-    const uint32_t word = legacy.second(at / per_word) ? words.y[i] : words.x[i];
-    words.x[i] = word >> (at % per_word * uint64_t(width));
+    const uint32_t drawn = (words.y[i] & second[i]) | (words.x[i] & ~second[i]);
+    words.x[i] = drawn >> ((uint32_t(index[i]) & places) * bits & 31);
   }
 }
 
