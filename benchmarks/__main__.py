@@ -15,7 +15,8 @@ from rich.console import Console
 
 from benchmarks import _machine, _needs, _report
 
-TOPICS = ("fill", "small", "canonical", "shard", "import", "checkpoint", "replay_tensorflow")
+TOPICS = ("fill", "small", "canonical", "shard", "import", "checkpoint", "replay_tensorflow",
+          "replay_jax")  # fmt: skip
 ONCE = ("import", "checkpoint")  # of no interest on one core: run on the last thread setting alone
 
 
