@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from glorot.replay._guarantee import PACKAGES, Guarantee, guarantee
 
 if TYPE_CHECKING:
+    from glorot.replay import flax as flax
     from glorot.replay import jax as jax
     from glorot.replay import tensorflow as tensorflow
 

@@ -10,7 +10,7 @@ from glorot._check import show
 from glorot._dtypes import dtype_name, parse_dtype
 
 # The packages that hold rows, in the order of docs/replay.md.
-PACKAGES = ("tensorflow", "jax")
+PACKAGES = ("tensorflow", "jax", "flax")
 
 
 @dataclass(frozen=True, slots=True)

@@ -47,11 +47,9 @@ class Option:
 enable_x64 = Option("jax_enable_x64", False)
 threefry_partitionable = Option("jax_threefry_partitionable", True)
 
-_OPTIONS = {option.name: option for option in (enable_x64, threefry_partitionable)}
-
 
 class Config:
-    """`jax.config`: reads and sets the options for the whole process.
+    """`jax.config`: reads and sets options for the whole process.
 
     Options:
         jax_enable_x64: False as in JAX.  True makes 64-bit seeds and float64 possible.
@@ -66,30 +64,32 @@ class Config:
         False
     """
 
+    def __init__(self, *options: Option) -> None:
+        self._options = {option.name: option for option in options}
+
     def update(self, name: str, value: Any) -> None:
         """Set an option for the whole process.
 
         Raises:
-            AttributeError: an option that JAX has and that changes no number replayed here, or one
-                that it has not.
+            AttributeError: an option that the framework has and that changes no number replayed
+                here, or one that it has not.
             ValueError: a value other than True and False.
         """
-        option = _OPTIONS.get(name)
-        if option is None:
-            raise AttributeError(_unknown(name))
+        if name not in self._options:
+            raise AttributeError(self._unknown(name))
+        option = self._options[name]
         option.everywhere = option.check(value)
 
     def __getattr__(self, name: str) -> bool:
-        if name in _OPTIONS:
-            return _OPTIONS[name].value
-        raise AttributeError(_unknown(name))
+        if name.startswith("_") or name not in self._options:
+            raise AttributeError(self._unknown(name))
+        return self._options[name].value
+
+    def _unknown(self, name: object) -> str:
+        return (
+            f"Unrecognized config option: {show(name)}. A replay knows {', '.join(self._options)}: "
+            "no other option changes its numbers. Leave it out."
+        )
 
 
-def _unknown(name: object) -> str:
-    return (
-        f"Unrecognized config option: {show(name)}. A replay knows {', '.join(_OPTIONS)}: no other "
-        "option of JAX changes its numbers. Leave it out."
-    )
-
-
-config = Config()
+config = Config(enable_x64, threefry_partitionable)

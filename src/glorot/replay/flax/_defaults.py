@@ -1,0 +1,48 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The initializers that linen and nnx give their modules, and what both do to flat shapes."""
+
+import math
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from glorot.replay.jax._draw import Array
+from glorot.replay.jax.nn import initializers
+from glorot.replay.jax.nn.initializers import Initializer
+
+KERNEL = initializers.lecun_normal()
+EMBEDDING = initializers.variance_scaling(1.0, "fan_in", "normal", out_axis=0)
+ZEROS, ONES = initializers.zeros, initializers.ones
+
+Sizes = int | Sequence[int]
+
+
+def several(sizes: Sizes) -> tuple[int, ...]:
+    """A size, or a sequence of them, as a tuple."""
+    return (sizes,) if isinstance(sizes, int) else tuple(sizes)
+
+
+def flat_kernel(init: Initializer, outputs: int) -> Initializer:
+    """An initializer of kernels with axes (batch..., in..., out...), which draws (batch * in, out).
+
+    `outputs` is the number of output axes; batch axes are multiplied into the inputs.
+    """
+
+    def wrapped(key: Any, shape: Any, dtype: Any = None, *_: Any, **__: Any) -> Array:
+        inputs = math.prod(shape[: len(shape) - outputs])
+        flat = (inputs, math.prod(shape[len(shape) - outputs :]))
+        drawn: Array = init(key, flat, dtype)
+        return np.reshape(drawn, shape)
+
+    return wrapped
+
+
+def flat_bias(init: Initializer) -> Initializer:
+    """An initializer of biases of any shape, which draws one axis."""
+
+    def wrapped(key: Any, shape: Any, dtype: Any = None, *_: Any, **__: Any) -> Array:
+        drawn: Array = init(key, (math.prod(shape),), dtype)
+        return np.reshape(drawn, shape)
+
+    return wrapped

@@ -1,0 +1,210 @@
+# SPDX-License-Identifier: Apache-2.0
+"""linen's normalizations and PReLU: ones, zeros and constants, which draw nothing.
+
+Fields that change no parameter are taken and not looked at.
+
+Source: flax/linen/normalization.py and activation.py, 0.12.8.
+"""
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from glorot.replay.flax._defaults import ONES, ZEROS, Sizes, several
+from glorot.replay.flax.linen._module import Module, Shape
+from glorot.replay.flax.linen._scope import Scope
+from glorot.replay.jax.nn import initializers
+from glorot.replay.jax.nn.initializers import Initializer
+
+
+def _features(shape: Shape, axes: Sizes) -> Shape:
+    return tuple(shape[axis] for axis in sorted({i % len(shape) for i in several(axes)}))
+
+
+@dataclass(frozen=True)
+class LayerNorm(Module):
+    """A scale of ones and a bias of zeros over the feature axes.
+
+    Example:
+        >>> from glorot.replay import flax, jax
+        >>> flax.linen.LayerNorm().init(jax.random.key(0), (2, 3))["params"]["scale"]
+        array([1., 1., 1.], dtype=float32)
+    """
+
+    epsilon: float = 1e-6
+    dtype: Any = None
+    param_dtype: Any = "float32"
+    use_bias: bool = True
+    use_scale: bool = True
+    bias_init: Initializer = ZEROS
+    scale_init: Initializer = ONES
+    reduction_axes: Any = -1
+    feature_axes: Sizes = -1
+    axis_name: Any = None
+    axis_index_groups: Any = None
+    use_fast_variance: bool = True
+    force_float32_reductions: bool = True
+
+    def parameters(self, scope: Scope, *shapes: Shape) -> None:
+        """scale, bias."""
+        shape = _features(shapes[0], self.feature_axes)
+        if self.use_scale:
+            scope.param("scale", self.scale_init, shape, self.param_dtype)
+        if self.use_bias:
+            scope.param("bias", self.bias_init, shape, self.param_dtype)
+
+
+@dataclass(frozen=True)
+class RMSNorm(Module):
+    """A scale of ones over the feature axes.
+
+    Example:
+        >>> from glorot.replay import flax, jax
+        >>> sorted(flax.linen.RMSNorm().init(jax.random.key(0), (2, 3))["params"])
+        ['scale']
+    """
+
+    epsilon: float = 1e-6
+    dtype: Any = None
+    param_dtype: Any = "float32"
+    use_scale: bool = True
+    scale_init: Initializer = ONES
+    reduction_axes: Any = -1
+    feature_axes: Sizes = -1
+    axis_name: Any = None
+    axis_index_groups: Any = None
+    use_fast_variance: bool = True
+    force_float32_reductions: bool = True
+
+    def parameters(self, scope: Scope, *shapes: Shape) -> None:
+        """scale."""
+        if self.use_scale:
+            shape = _features(shapes[0], self.feature_axes)
+            scope.param("scale", self.scale_init, shape, self.param_dtype)
+
+
+@dataclass(frozen=True)
+class GroupNorm(Module):
+    """A scale of ones and a bias of zeros over the last axis.
+
+    Example:
+        >>> from glorot.replay import flax, jax
+        >>> flax.linen.GroupNorm(3).init(jax.random.key(0), (2, 6))["params"]["bias"].shape
+        (6,)
+    """
+
+    num_groups: int | None = 32
+    group_size: int | None = None
+    epsilon: float = 1e-6
+    dtype: Any = None
+    param_dtype: Any = "float32"
+    use_bias: bool = True
+    use_scale: bool = True
+    bias_init: Initializer = ZEROS
+    scale_init: Initializer = ONES
+    reduction_axes: Any = None
+    axis_name: Any = None
+    axis_index_groups: Any = None
+    use_fast_variance: bool = True
+    force_float32_reductions: bool = True
+
+    def parameters(self, scope: Scope, *shapes: Shape) -> None:
+        """scale, bias."""
+        if self.use_scale:
+            scope.param("scale", self.scale_init, shapes[0][-1:], self.param_dtype)
+        if self.use_bias:
+            scope.param("bias", self.bias_init, shapes[0][-1:], self.param_dtype)
+
+
+@dataclass(frozen=True)
+class InstanceNorm(Module):
+    """A scale of ones and a bias of zeros over the feature axes.
+
+    Example:
+        >>> from glorot.replay import flax, jax
+        >>> flax.linen.InstanceNorm().init(jax.random.key(0), (2, 5, 6))["params"]["bias"].shape
+        (6,)
+    """
+
+    epsilon: float = 1e-6
+    dtype: Any = None
+    param_dtype: Any = "float32"
+    use_bias: bool = True
+    use_scale: bool = True
+    bias_init: Initializer = ZEROS
+    scale_init: Initializer = ONES
+    feature_axes: Sizes = -1
+    axis_name: Any = None
+    axis_index_groups: Any = None
+    use_fast_variance: bool = True
+    force_float32_reductions: bool = True
+
+    def parameters(self, scope: Scope, *shapes: Shape) -> None:
+        """scale, bias."""
+        shape = _features(shapes[0], self.feature_axes)
+        if self.use_scale:
+            scope.param("scale", self.scale_init, shape, self.param_dtype)
+        if self.use_bias:
+            scope.param("bias", self.bias_init, shape, self.param_dtype)
+
+
+@dataclass(frozen=True)
+class BatchNorm(Module):
+    """A scale of ones and a bias of zeros; mean 0 and var 1 among the "batch_stats".
+
+    Example:
+        >>> from glorot.replay import flax, jax
+        >>> variables = flax.linen.BatchNorm(True).init(jax.random.key(0), (2, 3))
+        >>> {name: sorted(tree) for name, tree in variables.items()}
+        {'params': ['bias', 'scale'], 'batch_stats': ['mean', 'var']}
+    """
+
+    use_running_average: bool | None = None
+    axis: Sizes = -1
+    momentum: float = 0.99
+    epsilon: float = 1e-5
+    dtype: Any = None
+    param_dtype: Any = "float32"
+    use_bias: bool = True
+    use_scale: bool = True
+    bias_init: Initializer = ZEROS
+    scale_init: Initializer = ONES
+    axis_name: Any = None
+    axis_index_groups: Any = None
+    use_fast_variance: bool = True
+    force_float32_reductions: bool = True
+
+    def parameters(self, scope: Scope, *shapes: Shape) -> None:
+        """scale, bias."""
+        shape = _features(shapes[0], self.axis)
+        if self.use_scale:
+            scope.param("scale", self.scale_init, shape, self.param_dtype)
+        if self.use_bias:
+            scope.param("bias", self.bias_init, shape, self.param_dtype)
+
+    def state(self, *shapes: Shape) -> dict[str, Any]:
+        """mean, var."""
+        shape = _features(shapes[0], self.axis)
+        dtype = "float32" if self.force_float32_reductions else self.param_dtype
+        mean, var = (init(None, shape, dtype) for init in (ZEROS, ONES))
+        return {"batch_stats": {"mean": mean, "var": var}}
+
+
+@dataclass(frozen=True)
+class PReLU(Module):
+    """A negative slope, one number.
+
+    Example:
+        >>> from glorot.replay import flax, jax
+        >>> flax.linen.PReLU().init(jax.random.key(0), (2, 3))["params"]["negative_slope"]
+        array(0.01, dtype=float32)
+    """
+
+    param_dtype: Any = "float32"
+    negative_slope_init: float = 0.01
+
+    def parameters(self, scope: Scope, *shapes: Shape) -> None:
+        """negative_slope."""
+        slope = initializers.constant(np.float64(self.negative_slope_init))
+        scope.param("negative_slope", slope, (), self.param_dtype)
