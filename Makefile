@@ -15,7 +15,7 @@ SOURCES = pyproject.toml CMakeLists.txt $(shell find src native -type f -not -na
 CASES ?= 10000
 
 .PHONY: demo test lint test-core test-frameworks test-pure test-oldest hooks clean
-.PHONY: oracle oracle-vectors oracle-tf21 oracle-tf24 oracle-xla
+.PHONY: oracle oracle-vectors oracle-tf21 oracle-tf24 oracle-xla oracle-jax
 .PHONY: check-libm exhaustive exhaustive-tensorflow bench sanitize neon wheel wheels
 
 demo: $(VENV)/installed
@@ -50,7 +50,7 @@ hooks: $(VENV)/lint
 	$(BIN)/pre-commit install
 
 # The long comparisons, with programs that share nothing with the library.
-oracle: oracle-vectors oracle-tf21 oracle-tf24 oracle-xla check-libm
+oracle: oracle-vectors oracle-tf21 oracle-tf24 oracle-xla oracle-jax check-libm
 
 oracle-vectors: $(VENV)/core
 	$(BIN)/python tests/oracle/make_vectors.py --check
@@ -71,6 +71,13 @@ oracle-xla: $(VENV)/frameworks
 check-libm: $(VENV)/core
 	$(BIN)/python tests/oracle/make_libm_vectors.py --check
 	tools/check_libm.sh $(BIN)/python
+
+# JAX and flax: 10,000 and 1,000 random cases, every mantissa of a float32 normal, the known answers.
+oracle-jax: $(VENV)/frameworks
+	$(BIN)/python tests/oracle/jax_cases.py --cases $(CASES)
+	$(BIN)/python tests/oracle/flax_cases.py
+	$(BIN)/python tests/oracle/jax_exhaustive.py
+	$(BIN)/python tests/oracle/make_jax_vectors.py --check
 
 # The normal law on all 2**32 words.
 exhaustive: $(VENV)/core

@@ -1,0 +1,167 @@
+# SPDX-License-Identifier: Apache-2.0
+"""glorot.replay.jax and .flax equal the installed JAX and flax, byte for byte."""
+
+import inspect
+import json
+import runpy
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from glorot import replay
+
+ORACLE = Path(__file__).resolve().parents[1] / "oracle"
+JAX_CASES = runpy.run_path(str(ORACLE / "jax_cases.py"))
+FLAX_CASES = runpy.run_path(str(ORACLE / "flax_cases.py"))
+
+pytestmark = pytest.mark.frameworks
+
+
+@pytest.fixture(scope="module")
+def jax():
+    """JAX, on CPU."""
+    import jax
+
+    return jax
+
+
+def test_random_cases_agree(jax):
+    """300 random calls (key, option, layout, sampler or initializer, shape, dtype) give JAX's
+    bytes."""
+    cases = JAX_CASES["make_cases"](300, seed=20)
+    wrong = [
+        json.dumps(case)
+        for case in cases
+        if not JAX_CASES["same"](
+            JAX_CASES["values"](jax, case), JAX_CASES["values"](replay.jax, case)
+        )
+    ]
+
+    assert not wrong, f"{len(wrong)} of {len(cases)} differ, first: {wrong[0]}"
+    assert {case["partitionable"] for case in cases} == {True, False}
+
+
+def test_initializers_under_jit_give_the_same_bytes(jax):
+    """Compiled as one program, JAX's initializers are what they are call by call."""
+    for name in ("glorot_uniform", "he_normal"):
+        for dtype in ("float32", "bfloat16"):
+            init = getattr(jax.nn.initializers, name)()
+            compiled = jax.jit(lambda key, init=init, dtype=dtype: init(key, (33, 65), dtype))
+            found = getattr(replay.jax.nn.initializers, name)()(
+                replay.jax.random.key(3), (33, 65), dtype
+            )
+            assert found.tobytes() == np.asarray(compiled(jax.random.key(3))).tobytes()
+
+
+def test_orthogonal_is_within_its_tolerance(jax):
+    """Over 30 matrices, and the tolerance is not a hundred times what is seen."""
+    worst = 0.0
+    for shape in ((3, 3), (40, 24), (24, 40), (3, 3, 4, 8), (64, 64)):
+        for seed in range(6):
+            expected = jax.nn.initializers.orthogonal()(jax.random.key(seed), shape)
+            found = replay.jax.nn.initializers.orthogonal()(replay.jax.random.key(seed), shape)
+            worst = max(worst, float(np.abs(found - np.asarray(expected)).max()))
+    tolerance = float(replay.guarantee("jax.nn.initializers.orthogonal").tolerance.split()[0])
+
+    assert tolerance / 1000 < worst < tolerance
+    delta = (jax.random.key(1), (3, 4, 5)), (replay.jax.random.key(1), (3, 4, 5))
+    expected = np.asarray(jax.nn.initializers.delta_orthogonal()(*delta[0]))
+    assert np.allclose(
+        replay.jax.nn.initializers.delta_orthogonal()(*delta[1]), expected, rtol=0, atol=tolerance
+    )
+
+
+def test_what_jax_refuses_is_refused(jax):
+    """The same calls fail, with the same kind of error where it is Python's own."""
+    both = [(jax, jax.random.key(1)), (replay.jax, replay.jax.random.key(1))]
+    for call in (
+        lambda jax, key: jax.random.key(2**63),
+        lambda jax, key: jax.random.fold_in(key, -1),
+        lambda jax, key: jax.random.fold_in(key, 2**32),
+        lambda jax, key: jax.random.key(1.0),
+        lambda jax, key: jax.random.key(np.array([1])),
+        lambda jax, key: jax.random.key(key),
+        lambda jax, key: jax.random.key(1, impl="fry"),
+        lambda jax, key: jax.random.split(key, 2.0),
+        lambda jax, key: jax.random.normal(jax.random.split(key)),
+        lambda jax, key: jax.random.normal(np.zeros(3, np.uint32)),
+        lambda jax, key: jax.random.normal(5),
+        lambda jax, key: jax.random.bits(key, (), "int32"),
+        lambda jax, key: jax.nn.initializers.he_normal()(key, (3,)),
+        lambda jax, key: jax.nn.initializers.he_normal()(key, (0, 3)),
+        lambda jax, key: jax.nn.initializers.orthogonal()(key, (3,)),
+        lambda jax, key: jax.nn.initializers.delta_orthogonal()(key, (3, 3)),
+        lambda jax, key: jax.nn.initializers.delta_orthogonal()(key, (3, 3, 2)),
+    ):
+        errors = []
+        for namespace, key in both:
+            with pytest.raises((TypeError, ValueError, OverflowError, ZeroDivisionError)) as caught:
+                call(namespace, key)
+            errors.append(caught.type)
+        assert errors[0] is errors[1], inspect.getsource(call)
+
+
+def test_names_and_signatures_are_jaxs(jax):
+    """Every initializer of JAX is there, and takes JAX's arguments in JAX's order."""
+    theirs, ours = jax.nn.initializers, replay.jax.nn.initializers
+    assert set(ours.__all__) == {name for name in dir(theirs) if not name.startswith("_")}
+    for name in set(ours.__all__) - {"Initializer"}:
+        expected = list(inspect.signature(getattr(theirs, name)).parameters)
+        found = list(inspect.signature(getattr(ours, name)).parameters)
+        assert [parameter for parameter in found if parameter != "shard"] == expected, name
+    for name in replay.jax.random.__all__:
+        expected = list(inspect.signature(getattr(jax.random, name)).parameters)
+        found = list(inspect.signature(getattr(replay.jax.random, name)).parameters)
+        assert [parameter for parameter in found if parameter != "shard"] == expected, name
+
+
+@pytest.fixture(scope="module")
+def flax():
+    """flax, linen and nnx imported."""
+    import flax
+    import flax.linen
+    import flax.nnx
+
+    return flax
+
+
+def test_random_flax_modules_agree(flax, jax):
+    """60 random modules at random places have flax's parameters."""
+    cases = FLAX_CASES["make_cases"](60, seed=21)
+    wrong = [
+        json.dumps(case)
+        for case in cases
+        if not FLAX_CASES["same"](
+            FLAX_CASES["values"](flax, jax, case, FLAX_CASES["flax_init"]),
+            FLAX_CASES["values"](replay.flax, replay.jax, case, FLAX_CASES["replay_init"]),
+        )
+    ]
+
+    assert not wrong, f"{len(wrong)} of {len(cases)} differ, first: {wrong[0]}"
+
+
+def test_linen_fields_are_flaxs(flax):
+    """Modules take flax's arguments in flax's order, with flax's defaults where they are plain."""
+    for name in set(replay.flax.linen.__all__) - {"Module", "initializers", "param_key"}:
+        expected = inspect.signature(getattr(flax.linen, name)).parameters
+        found = inspect.signature(getattr(replay.flax.linen, name)).parameters
+        assert list(found) == [field for field in expected if field not in ("parent", "name")], name
+        for field, parameter in found.items():
+            default = expected[field].default
+            if isinstance(default, int | float | str | tuple | None):
+                assert parameter.default == default, (name, field)
+
+
+def test_nnx_takes_what_flax_takes(flax):
+    """Each argument of flax's is an argument or among those that change no parameter."""
+    for name in set(replay.flax.nnx.__all__) - {"Module", "initializers", "RngStream", "Rngs"}:
+        module = getattr(flax.nnx, name)
+        expected = set(inspect.signature(module.__init__).parameters) - {"self"}
+        ours = getattr(replay.flax.nnx, name)
+        found = set()
+        for base in ours.__mro__[:-1]:
+            found |= set(inspect.signature(base.__init__).parameters)
+        unused = replay.flax.nnx._modules._UNUSED
+        assert expected <= found | unused, (name, expected - found - unused)
+        assert "rngs" in found or name == "PReLU"
