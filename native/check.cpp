@@ -106,6 +106,35 @@ uint64_t run_case(const Kernel& kernel, const Law& law, Dtype dtype) {
   return hash_bytes(hash, &found, sizeof found);
 }
 
+// torch's words, uniforms, normals and pairs one after the other, in either arithmetic.
+uint64_t run_torch(const Kernel& kernel, Dtype dtype, bool fused) {
+  uint64_t hash = 0xcbf29ce484222325u;
+  const size_t size = size_t(item_size(dtype));
+  std::vector<uint32_t> state(kMtWords);
+  for (uint32_t i = 0; i < kMtWords; ++i) state[i] = i * 2654435761u + 12345;
+  uint32_t position = kMtWords;
+  for (const size_t count : {0, 1, 15, 16, 17, 47, 623, 625, 1023, 1024, 1040, 5003}) {
+    const Mt19937 at{state.data(), position};
+    Exact words(4 * count, 0), uniforms(size * count, size % 4), normals(size * count, 0);
+    Exact pairs(16 * count, 0);
+    position = kernel.mt19937_words(at, reinterpret_cast<uint32_t*>(words.start), count);
+    position = kernel.mt19937_words({state.data(), position}, nullptr, count);
+    position = kernel.torch_uniform({state.data(), position}, {-0.25, 1.25, 1.0, fused}, dtype,
+                                    uniforms.start, count);
+    if (count >= 16)
+      position = kernel.torch_normal({state.data(), position},
+                                     {0.5, 1e5, fused, {fused, fused, fused}}, dtype, normals.start,
+                                     count);
+    position = kernel.torch_pairs({state.data(), position}, {fused, fused, fused},
+                                  reinterpret_cast<double*>(pairs.start), count);
+    hash = hash_bytes(hash, words.start, 4 * count);
+    hash = hash_bytes(hash, uniforms.start, size * count);
+    hash = hash_bytes(hash, normals.start, size * count);
+    hash = hash_bytes(hash, pairs.start, 16 * count);
+  }
+  return hash_bytes(hash, state.data(), 4 * kMtWords);
+}
+
 }  // namespace
 
 int main() {
@@ -124,6 +153,17 @@ int main() {
         }
       }
       std::printf("%s %s %016llx\n", one.name, names[code], static_cast<unsigned long long>(first));
+    }
+  for (uint32_t code = 0; code < 4; ++code)
+    for (const bool fused : {true, false}) {
+      const uint64_t first = run_torch(*available_kernels().front(), Dtype(code), fused);
+      for (const Kernel* kernel : available_kernels())
+        if (run_torch(*kernel, Dtype(code), fused) != first) {
+          std::fprintf(stderr, "%s differs: torch %s\n", kernel->name, names[code]);
+          same = false;
+        }
+      std::printf("torch_%s %s %016llx\n", fused ? "fused" : "plain", names[code],
+                  static_cast<unsigned long long>(first));
     }
   return same ? 0 : 1;
 }

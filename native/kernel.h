@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "laws.h"
+#include "mt19937.h"
 
 namespace glorot {
 
@@ -34,6 +35,12 @@ struct Kernel {
   void (*fill_blocks)(const Stream&, const Law&, Dtype, const BlockList&, void* out);
   // The law's values for words given: for checks over all 2**32 of them.
   void (*apply)(const Law&, const uint32_t* words, size_t count, float* out);
+  // torch's CPU generator: its words (only passed over where `out` is null), uniforms, 16 normals or
+  // more, and pairs of standard normals in float64.  Each returns the new position in the state.
+  uint32_t (*mt19937_words)(const Mt19937&, uint32_t* out, size_t count);
+  uint32_t (*torch_uniform)(const Mt19937&, const TorchUniform&, Dtype, void* out, size_t count);
+  uint32_t (*torch_normal)(const Mt19937&, const TorchNormal&, Dtype, void* out, size_t count);
+  uint32_t (*torch_pairs)(const Mt19937&, const FusedLibm&, double* out, size_t pairs);
 };
 
 extern const Kernel kPortableKernel;

@@ -8,7 +8,7 @@
 #include <cstring>
 #include <string>
 
-#include "kernel.h"
+#include "bind.h"
 #include "moments.h"
 
 namespace nb = nanobind;
@@ -17,8 +17,6 @@ using namespace glorot;
 namespace {
 
 std::atomic<const Kernel*> current{nullptr};
-
-const Kernel& kernel() { return *current.load(std::memory_order_relaxed); }
 
 void set_target(const std::string& name) {
   std::string names;
@@ -38,14 +36,6 @@ Law law_of(nb::bytes constants) {
   if (constants.size() != sizeof law) throw nb::value_error("a law's constants have another size");
   std::memcpy(&law, constants.c_str(), sizeof law);
   return law;
-}
-
-constexpr uint64_t kKeepGil = 16384;  // releasing it costs more than so few elements
-
-template <class Work> void run(uint64_t count, const Work& work) {
-  if (count < kKeepGil) return work();
-  nb::gil_scoped_release release;
-  work();
 }
 
 void py_fill_run(uintptr_t out, uint32_t dtype, nb::bytes constants, uint64_t key,
@@ -89,6 +79,8 @@ nb::tuple py_moments(uintptr_t data, uint32_t dtype, uint64_t count) {
 
 }  // namespace
 
+const Kernel& glorot::kernel() { return *current.load(std::memory_order_relaxed); }
+
 NB_MODULE(_native, m) {
   current = available_kernels().front();
   m.def("target", [] { return std::string(kernel().name); }, "The target in use.");
@@ -102,4 +94,5 @@ NB_MODULE(_native, m) {
   m.def("fill_strided", &py_fill_strided);
   m.def("apply", &py_apply);
   m.def("moments", &py_moments);
+  bind_torch(m);
 }

@@ -5,8 +5,10 @@
 // A new body is one more .inl on the list below and one more function in struct Kernel.  Bodies call
 // no inline function of a standard header (std::min, std::fma): the linker keeps one copy of it for
 // all targets, perhaps the one compiled for instructions that the machine lacks.
+
 #include <cstring>
 
+#include "cephes.h"
 #include "compiler.h"
 #include "kernel.h"
 #include "libm32.h"
@@ -38,12 +40,18 @@ namespace {  // a copy for each target, none of which may stand in for another's
 
 #include "fill.inl"
 
+#include "mt19937.inl"
+
+#include "torch.inl"
+
 }  // namespace
 }  // namespace glorot::GLOROT_TARGET
 
 namespace glorot {
 
 const Kernel GLOROT_KERNEL = {GLOROT_TARGET::Target::kName, GLOROT_TARGET::fill_runs_here,
-                              GLOROT_TARGET::fill_blocks_here, GLOROT_TARGET::apply_here};
+                              GLOROT_TARGET::fill_blocks_here, GLOROT_TARGET::apply_here,
+                              GLOROT_TARGET::mt19937_words_here, GLOROT_TARGET::torch_uniform_here,
+                              GLOROT_TARGET::torch_normal_here, GLOROT_TARGET::torch_pairs_here};
 
 }  // namespace glorot
