@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from glorot.replay import flax as flax
     from glorot.replay import jax as jax
     from glorot.replay import tensorflow as tensorflow
+    from glorot.replay import torch as torch
 
 __all__ = ["Guarantee", "guarantee"]
 

@@ -1,0 +1,67 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What the replay of PyTorch promises."""
+
+import functools
+
+from glorot.replay._guarantee import Guarantee
+
+ALL = ("float16", "bfloat16", "float32", "float64")
+INTEGERS = ("uint8", "int8", "int16", "int32", "int64")
+
+row = functools.partial(Guarantee, "PyTorch", ("2.13.0",), seekable=False, cases=20000)
+
+_CPU = "x86-64, with FMA (cpu_capability AVX2, AVX512) and without (DEFAULT)"
+_LIBM = (
+    "CPU, not CUDA. Last bits of float64 values, and of fewer than 16 of any dtype, follow the C "
+    "library: the generator's `glibc` and `fma`; compared with glibc 2.36 of Debian 12."
+)
+_LAYERS = (
+    *("Linear", "Bilinear", "Conv1d", "Conv2d", "Conv3d"),
+    *("ConvTranspose1d", "ConvTranspose2d", "ConvTranspose3d"),
+    *("RNN", "LSTM", "GRU", "RNNCell", "LSTMCell", "GRUCell"),
+    *("TransformerEncoderLayer", "TransformerDecoderLayer", "Transformer"),
+)
+_CONSTANT = (
+    *("BatchNorm1d", "BatchNorm2d", "BatchNorm3d", "GroupNorm", "LayerNorm", "RMSNorm", "PReLU"),
+    *("InstanceNorm1d", "InstanceNorm2d", "InstanceNorm3d"),
+)
+
+
+def _nn(*names: str) -> tuple[str, ...]:
+    return tuple(f"torch.nn.{name}" for name in names)
+
+
+ROWS = (
+    row(("torch.Generator", "torch.rand"), ALL, note="CPU, not CUDA."),
+    row(("torch.randperm",), (*ALL, *INTEGERS), note="CPU, not CUDA."),
+    row(("torch.randn", "torch.normal"), ALL, arithmetic=_CPU, note=_LIBM),
+    row(_nn("init.uniform", "init.xavier_uniform", "init.kaiming_uniform"), ALL, arithmetic=_CPU),
+    row(
+        _nn("init.normal", "init.xavier_normal", "init.kaiming_normal", "init.sparse"),
+        ALL,
+        arithmetic=_CPU,
+        note=_LIBM,
+    ),
+    row(
+        _nn("init.trunc_normal"),
+        ALL,
+        arithmetic=_CPU,
+        note=_LIBM
+        + " Releases before 2.13 draw by another algorithm, which is refused. Where [a, b] holds "
+        "at most 0.3 of the normal, one candidate in about 1e7 cannot be told, and is an error.",
+    ),
+    row(
+        _nn("init.orthogonal"),
+        ("float32", "float64"),
+        arithmetic=_CPU,
+        exact=False,
+        tolerance="8 * gain * eps * condition number of the matrix drawn, eps 2**-23 or 2**-52",
+        note="The matrix drawn is exact; its QR factorisation is NumPy's in float64. " + _LIBM,
+    ),
+    row(
+        _nn("init.constant", "init.ones", "init.zeros", "init.eye", "init.dirac"), (*ALL, *INTEGERS)
+    ),
+    row(_nn(*_LAYERS), ALL, arithmetic=_CPU),
+    row(_nn("Embedding", "EmbeddingBag", "MultiheadAttention"), ALL, arithmetic=_CPU, note=_LIBM),
+    row(_nn(*_CONSTANT), ALL),
+)

@@ -1,0 +1,166 @@
+# SPDX-License-Identifier: Apache-2.0
+"""torch.nn's layers whose parameters are constants: the norms, and PReLU.  They draw nothing."""
+
+import numbers
+from typing import Any
+
+import numpy as np
+
+from glorot._check import show
+from glorot.replay.torch.nn import init
+from glorot.replay.torch.nn._draws import dtype_on
+from glorot.replay.torch.nn._module import Module
+
+
+class _Norm(Module):
+    def _affine(self, shape: Any, affine: bool, bias: bool, dtype: Any) -> None:
+        self.register_parameter("weight", init.ones(shape, dtype=dtype) if affine else None)
+        self.register_parameter("bias", init.zeros(shape, dtype=dtype) if affine and bias else None)
+
+
+class _ChannelNorm(_Norm):
+    """Affine parameters of a size, and running statistics as buffers."""
+
+    def __init__(
+        self,
+        num_features: int,
+        eps: float = 1e-5,
+        momentum: float | None = 0.1,
+        affine: bool = True,
+        track_running_stats: bool = True,
+        device: Any = None,
+        dtype: Any = None,
+        *,
+        bias: bool = True,
+    ) -> None:
+        super().__init__()
+        found, shape = dtype_on(device, dtype), (num_features,)
+        self.num_features = num_features
+        self._affine(shape, affine, bias, found)
+        track = track_running_stats
+        self.register_buffer("running_mean", init.zeros(shape, dtype=found) if track else None)
+        self.register_buffer("running_var", init.ones(shape, dtype=found) if track else None)
+        self.register_buffer("num_batches_tracked", np.array(0, np.int64) if track else None)
+
+
+class BatchNorm1d(_ChannelNorm):
+    """The parameters and buffers of a new `torch.nn.BatchNorm1d`, all of them constants.
+
+    Example:
+        >>> BatchNorm1d(1).state_dict()["running_var"]
+        array([1.], dtype=float32)
+    """
+
+
+class BatchNorm2d(_ChannelNorm):
+    """The parameters and buffers of a new `torch.nn.BatchNorm2d`, all of them constants."""
+
+
+class BatchNorm3d(_ChannelNorm):
+    """The parameters and buffers of a new `torch.nn.BatchNorm3d`, all of them constants."""
+
+
+class _InstanceNorm(_ChannelNorm):
+    def __init__(
+        self,
+        num_features: int,
+        eps: float = 1e-5,
+        momentum: float = 0.1,
+        affine: bool = False,
+        track_running_stats: bool = False,
+        device: Any = None,
+        dtype: Any = None,
+        *,
+        bias: bool = True,
+    ) -> None:
+        super().__init__(
+            num_features, eps, momentum, affine, track_running_stats, device, dtype, bias=bias
+        )
+
+
+class InstanceNorm1d(_InstanceNorm):
+    """The parameters and buffers of a new `torch.nn.InstanceNorm1d`: none unless asked for."""
+
+
+class InstanceNorm2d(_InstanceNorm):
+    """The parameters and buffers of a new `torch.nn.InstanceNorm2d`: none unless asked for."""
+
+
+class InstanceNorm3d(_InstanceNorm):
+    """The parameters and buffers of a new `torch.nn.InstanceNorm3d`: none unless asked for."""
+
+
+def _shape(normalized_shape: Any) -> tuple[int, ...]:
+    one = isinstance(normalized_shape, numbers.Integral)
+    return (normalized_shape,) if one else tuple(normalized_shape)
+
+
+class LayerNorm(_Norm):
+    """The parameters of a new `torch.nn.LayerNorm`: ones, and zeros for the bias."""
+
+    def __init__(
+        self,
+        normalized_shape: Any,
+        eps: float = 1e-5,
+        elementwise_affine: bool = True,
+        bias: bool = True,
+        device: Any = None,
+        dtype: Any = None,
+    ) -> None:
+        super().__init__()
+        self.normalized_shape = _shape(normalized_shape)
+        self._affine(self.normalized_shape, elementwise_affine, bias, dtype_on(device, dtype))
+
+
+class RMSNorm(_Norm):
+    """The parameter of a new `torch.nn.RMSNorm`: ones."""
+
+    def __init__(
+        self,
+        normalized_shape: Any,
+        eps: float | None = None,
+        elementwise_affine: bool = True,
+        device: Any = None,
+        dtype: Any = None,
+    ) -> None:
+        super().__init__()
+        self.normalized_shape = _shape(normalized_shape)
+        found = dtype_on(device, dtype)
+        ones = init.ones(self.normalized_shape, dtype=found) if elementwise_affine else None
+        self.register_parameter("weight", ones)
+
+
+class GroupNorm(_Norm):
+    """The parameters of a new `torch.nn.GroupNorm`: ones, and zeros for the bias."""
+
+    def __init__(
+        self,
+        num_groups: int,
+        num_channels: int,
+        eps: float = 1e-5,
+        affine: bool = True,
+        device: Any = None,
+        dtype: Any = None,
+        *,
+        bias: bool = True,
+    ) -> None:
+        super().__init__()
+        if num_channels % num_groups:
+            raise ValueError(
+                f"num_channels ({show(num_channels)}) must be divisible by num_groups "
+                f"({show(num_groups)})"
+            )
+        self.num_groups, self.num_channels = num_groups, num_channels
+        self._affine((num_channels,), affine, bias, dtype_on(device, dtype))
+
+
+class PReLU(Module):
+    """The parameter of a new `torch.nn.PReLU`: `init` everywhere."""
+
+    def __init__(
+        self, num_parameters: int = 1, init: float = 0.25, device: Any = None, dtype: Any = None
+    ) -> None:
+        super().__init__()
+        self.num_parameters = num_parameters
+        found = dtype_on(device, dtype)
+        self.register_parameter("weight", np.full(num_parameters, init, dtype=found))

@@ -1,0 +1,215 @@
+# SPDX-License-Identifier: Apache-2.0
+"""torch.nn's recurrent layers and their cells: every parameter uniform below 1 / sqrt(hidden)."""
+
+import math
+from typing import Any
+
+from glorot._check import show
+from glorot.replay.torch._generator import Generator
+from glorot.replay.torch.nn._draws import Draws
+from glorot.replay.torch.nn._module import Module
+
+
+class _Recurrent(Module):
+    """Layers and directions in turn: weight_ih_l0, weight_hh_l0, bias_ih_l0, bias_hh_l0, ..."""
+
+    gates = 1
+
+    def _build(
+        self, input_size: int, hidden_size: int, num_layers: int, bias: bool, batch_first: bool,
+        dropout: float, bidirectional: bool, proj_size: int, draw: Draws,
+    ) -> None:  # fmt: skip
+        _check_sizes(input_size, hidden_size, num_layers, proj_size)
+        for name, flag in (("bias", bias), ("batch_first", batch_first)):
+            if not isinstance(flag, bool):
+                raise TypeError(f"{name} should be of type bool, got: {type(flag).__name__}")
+        if isinstance(dropout, bool) or not 0 <= dropout <= 1:
+            raise ValueError(f"dropout should be a number in range [0, 1], got {show(dropout)}")
+        self.input_size, self.hidden_size, self.num_layers = input_size, hidden_size, num_layers
+        self.bidirectional, self.proj_size = bidirectional, proj_size
+        rows, out = self.gates * hidden_size, proj_size or hidden_size
+        bound, directions = 1.0 / math.sqrt(hidden_size), 2 if bidirectional else 1
+        for layer in range(num_layers):
+            columns = out * directions if layer else input_size
+            for suffix in (f"_l{layer}", f"_l{layer}_reverse")[:directions]:
+                shapes: dict[str, tuple[int, ...]] = {
+                    "weight_ih": (rows, columns),
+                    "weight_hh": (rows, out),
+                }
+                if bias:
+                    shapes |= {"bias_ih": (rows,), "bias_hh": (rows,)}
+                if proj_size:
+                    shapes["weight_hr"] = (proj_size, hidden_size)
+                for name, shape in shapes.items():
+                    self.register_parameter(name + suffix, draw.uniform(shape, bound))
+
+
+def _check_sizes(input_size: int, hidden_size: int, num_layers: int, proj_size: int) -> None:
+    for name, size in (("input_size", input_size), ("hidden_size", hidden_size)):
+        if not isinstance(size, int):
+            raise TypeError(f"{name} should be of type int, got: {type(size).__name__}")
+        if size <= 0:
+            raise ValueError(f"{name} must be greater than zero, got {show(size)}")
+    if num_layers <= 0:
+        raise ValueError(f"num_layers must be greater than zero, got {show(num_layers)}")
+    if not 0 <= proj_size < hidden_size:
+        raise ValueError(
+            "proj_size has to be 0, for no projection, or positive and smaller than "
+            f"hidden_size, got {show(proj_size)}"
+        )
+
+
+class RNN(_Recurrent):
+    """The parameters of a new `torch.nn.RNN`; see `LSTM`."""
+
+    def __init__(
+        self,
+        input_size: int,
+        hidden_size: int,
+        num_layers: int = 1,
+        nonlinearity: str = "tanh",
+        bias: bool = True,
+        batch_first: bool = False,
+        dropout: float = 0.0,
+        bidirectional: bool = False,
+        device: Any = None,
+        dtype: Any = None,
+        *,
+        generator: Generator | None = None,
+    ) -> None:
+        super().__init__()
+        if nonlinearity not in ("tanh", "relu"):
+            raise ValueError(
+                f"Unknown nonlinearity '{nonlinearity}'. Select from 'tanh' or 'relu'."
+            )
+        self._build(
+            input_size, hidden_size, num_layers, bias, batch_first, dropout, bidirectional, 0,
+            Draws.of(device, dtype, generator),
+        )  # fmt: skip
+
+
+class LSTM(_Recurrent):
+    """The parameters of a new `torch.nn.LSTM`.
+
+    Args:
+        input_size, hidden_size, num_layers, bias, bidirectional, proj_size, dtype: torch's.
+        batch_first, dropout: torch's; they do not change what is drawn.
+        device: the CPU.
+        generator: to draw from; torch, which has no such argument, draws from the default one.
+
+    Attributes:
+        weight_ih_l0, weight_hh_l0, bias_ih_l0, bias_hh_l0, ...: of each layer and direction
+            (`_reverse`), uniform below 1 / sqrt(hidden_size); `weight_hr_l0`, ... with proj_size.
+
+    Exact for torch 2.13.0 on x86-64.
+
+    Example:
+        >>> from glorot.replay.torch import manual_seed
+        >>> _ = manual_seed(42)
+        >>> {name: value.shape for name, value in LSTM(3, 2).state_dict().items()}
+        {'weight_ih_l0': (8, 3), 'weight_hh_l0': (8, 2), 'bias_ih_l0': (8,), 'bias_hh_l0': (8,)}
+
+    Source: torch/nn/modules/rnn.py, torch 2.13.0.
+    """
+
+    gates = 4
+
+    def __init__(
+        self,
+        input_size: int,
+        hidden_size: int,
+        num_layers: int = 1,
+        bias: bool = True,
+        batch_first: bool = False,
+        dropout: float = 0.0,
+        bidirectional: bool = False,
+        proj_size: int = 0,
+        device: Any = None,
+        dtype: Any = None,
+        *,
+        generator: Generator | None = None,
+    ) -> None:
+        super().__init__()
+        self._build(
+            input_size, hidden_size, num_layers, bias, batch_first, dropout, bidirectional,
+            proj_size, Draws.of(device, dtype, generator),
+        )  # fmt: skip
+
+
+class GRU(_Recurrent):
+    """The parameters of a new `torch.nn.GRU`; see `LSTM`."""
+
+    gates = 3
+
+    def __init__(
+        self,
+        input_size: int,
+        hidden_size: int,
+        num_layers: int = 1,
+        bias: bool = True,
+        batch_first: bool = False,
+        dropout: float = 0.0,
+        bidirectional: bool = False,
+        device: Any = None,
+        dtype: Any = None,
+        *,
+        generator: Generator | None = None,
+    ) -> None:
+        super().__init__()
+        self._build(
+            input_size, hidden_size, num_layers, bias, batch_first, dropout, bidirectional, 0,
+            Draws.of(device, dtype, generator),
+        )  # fmt: skip
+
+
+class _Cell(Module):
+    gates = 1
+
+    def __init__(
+        self,
+        input_size: int,
+        hidden_size: int,
+        bias: bool = True,
+        device: Any = None,
+        dtype: Any = None,
+        *,
+        generator: Generator | None = None,
+    ) -> None:
+        super().__init__()
+        draw = Draws.of(device, dtype, generator)
+        self.input_size, self.hidden_size = input_size, hidden_size
+        rows = self.gates * hidden_size
+        bound = 1.0 / math.sqrt(hidden_size) if hidden_size > 0 else 0.0
+        self.register_parameter("weight_ih", draw.uniform((rows, input_size), bound))
+        self.register_parameter("weight_hh", draw.uniform((rows, hidden_size), bound))
+        for name in ("bias_ih", "bias_hh"):
+            self.register_parameter(name, draw.uniform((rows,), bound) if bias else None)
+
+
+class RNNCell(_Cell):
+    """The parameters of a new `torch.nn.RNNCell`: one layer of `RNN`, names without `_l0`."""
+
+    def __init__(
+        self,
+        input_size: int,
+        hidden_size: int,
+        bias: bool = True,
+        nonlinearity: str = "tanh",
+        device: Any = None,
+        dtype: Any = None,
+        *,
+        generator: Generator | None = None,
+    ) -> None:
+        super().__init__(input_size, hidden_size, bias, device, dtype, generator=generator)
+
+
+class LSTMCell(_Cell):
+    """The parameters of a new `torch.nn.LSTMCell`: one layer of `LSTM`, names without `_l0`."""
+
+    gates = 4
+
+
+class GRUCell(_Cell):
+    """The parameters of a new `torch.nn.GRUCell`: one layer of `GRU`, names without `_l0`."""
+
+    gates = 3

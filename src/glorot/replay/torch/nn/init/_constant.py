@@ -1,0 +1,126 @@
+# SPDX-License-Identifier: Apache-2.0
+"""constant_, ones_, zeros_, eye_ and dirac_: nothing is drawn."""
+
+import math
+from typing import Any
+
+import numpy as np
+
+from glorot._check import parse_shape, show
+from glorot.replay.torch._arguments import Array, cast, fill_dtype_of, number
+
+
+def constant(shape: Any, val: float, *, dtype: Any = None) -> Array:
+    """What `torch.nn.init.constant_` fills: `val` everywhere.
+
+    Args:
+        shape: a sequence of integers.
+        val: a number, which must fit the dtype.
+        dtype: any float or integer dtype; float32 when None.
+
+    Returns:
+        A new array; an integer dtype takes the integer part of `val`, as in torch.
+
+    Raises:
+        TypeError: `val` is no number.
+        ValueError: it overflows the dtype.
+
+    Example:
+        >>> constant((2,), 0.3)
+        array([0.3, 0.3], dtype=float32)
+    """
+    found, value = fill_dtype_of(dtype), number("val", val)
+    with np.errstate(over="ignore", invalid="ignore"):
+        filler = cast(value, found) if found.kind not in "iub" else None
+        overflow = math.isfinite(value) and filler is not None and not np.isfinite(filler)
+    if found.kind in "iu":
+        limits = np.iinfo(found)
+        overflow = not limits.min - 1 < value < limits.max + 1
+        filler = None if overflow else found.type(int(val))
+    if overflow:
+        raise ValueError(f"`val`={show(val)} cannot be converted to {found} without overflow.")
+    return np.full(parse_shape(shape), bool(value) if found.kind == "b" else filler, dtype=found)
+
+
+def ones(shape: Any, *, dtype: Any = None) -> Array:
+    """What `torch.nn.init.ones_` fills: 1 everywhere; see `constant`.
+
+    Example:
+        >>> ones((2,))
+        array([1., 1.], dtype=float32)
+    """
+    return constant(shape, 1.0, dtype=dtype)
+
+
+def zeros(shape: Any, *, dtype: Any = None) -> Array:
+    """What `torch.nn.init.zeros_` fills: 0 everywhere; see `constant`.
+
+    Example:
+        >>> zeros((2,))
+        array([0., 0.], dtype=float32)
+    """
+    return constant(shape, 0.0, dtype=dtype)
+
+
+def eye(shape: Any, *, dtype: Any = None) -> Array:
+    """What `torch.nn.init.eye_` fills: the identity matrix, 2-D.
+
+    Raises:
+        ValueError: `shape` has not 2 axes.
+
+    Example:
+        >>> eye((2, 3))
+        array([[1., 0., 0.],
+               [0., 1., 0.]], dtype=float32)
+    """
+    sizes = parse_shape(shape)
+    if len(sizes) != 2:
+        raise ValueError(
+            f"Only tensors with 2 dimensions are supported, got `shape` {show(sizes)}."
+        )
+    return np.asarray(np.eye(*sizes)).astype(fill_dtype_of(dtype))
+
+
+def dirac(shape: Any, groups: int = 1, *, dtype: Any = None) -> Array:
+    """What `torch.nn.init.dirac_` fills: convolutions that pass their channels through.
+
+    Args:
+        shape: (out, in, *kernel) with 1 to 3 axes of kernel, none of them 0.
+        groups: of the convolution; divides `out`.
+        dtype: any float or integer dtype; float32 when None.
+
+    Returns:
+        A new array of 0, and of 1 at the kernel's middle (size // 2) for each out channel of a
+        group and the in channel of the same number.
+
+    Raises:
+        ValueError: `shape` has another number of axes, or `groups` does not divide its first; or
+            `groups` is below 1.
+        IndexError: a kernel without a middle, where a 1 should go.
+
+    Example:
+        >>> dirac((4, 2, 3), groups=2)[:, :, 1]
+        array([[1., 0.],
+               [0., 1.],
+               [1., 0.],
+               [0., 1.]], dtype=float32)
+    """
+    sizes = parse_shape(shape)
+    if len(sizes) not in (3, 4, 5):
+        raise ValueError(
+            f"Only tensors with 3, 4, or 5 dimensions are supported, got `shape` {show(sizes)}."
+        )
+    if groups < 1:
+        raise ValueError(f"`groups` must be 1 or more, got {show(groups)}.")
+    if sizes[0] % groups:
+        raise ValueError(
+            f"dim 0 must be divisible by groups, got {sizes[0]} and `groups`={show(groups)}."
+        )
+    out = np.zeros(sizes, dtype=fill_dtype_of(dtype))
+    each = sizes[0] // groups
+    middle = tuple(size // 2 for size in sizes[2:])
+    for channel in range(min(each, sizes[1])):
+        for group in range(groups):
+            place: tuple[int, ...] = (group * each + channel, channel, *middle)
+            out[place] = 1
+    return out
