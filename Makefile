@@ -15,7 +15,7 @@ SOURCES = pyproject.toml CMakeLists.txt $(shell find src native -type f -not -na
 CASES ?= 10000
 
 .PHONY: demo test lint test-core test-frameworks test-pure test-oldest hooks clean
-.PHONY: oracle oracle-vectors oracle-tf21 oracle-tf24 oracle-xla oracle-jax
+.PHONY: oracle oracle-vectors oracle-tf21 oracle-tf24 oracle-xla oracle-jax oracle-torch
 .PHONY: check-libm exhaustive exhaustive-tensorflow bench sanitize neon wheel wheels
 
 demo: $(VENV)/installed
@@ -50,7 +50,7 @@ hooks: $(VENV)/lint
 	$(BIN)/pre-commit install
 
 # The long comparisons, with programs that share nothing with the library.
-oracle: oracle-vectors oracle-tf21 oracle-tf24 oracle-xla oracle-jax check-libm
+oracle: oracle-vectors oracle-tf21 oracle-tf24 oracle-xla oracle-jax check-libm oracle-torch
 
 oracle-vectors: $(VENV)/core
 	$(BIN)/python tests/oracle/make_vectors.py --check
@@ -58,6 +58,13 @@ oracle-vectors: $(VENV)/core
 
 oracle-tf21: $(VENV)/frameworks
 	tests/oracle/run.sh $(BIN)/python $(BIN)/python $(CASES)
+
+# Twice, the second time with torch as on a CPU without AVX2.
+oracle-torch: $(VENV)/frameworks
+	$(BIN)/python tests/oracle/make_torch_vectors.py --check
+	for capability in avx2 default; do export ATEN_CPU_CAPABILITY=$$capability; \
+	  $(BIN)/python tests/oracle/torch_draws.py --cases 10000 && \
+	  $(BIN)/python tests/oracle/torch_box_muller.py || exit 1; done
 
 oracle-tf24: $(VENV)/core $(VENV)-tf24/installed
 	tests/oracle/run.sh $(BIN)/python $(VENV)-tf24/bin/python $(CASES)

@@ -34,6 +34,10 @@ for law, dtype in itertools.product(["uniform", "normal", "truncated_normal"], d
     draw = getattr(glorot.replay.tensorflow.random, f"stateless_{law}")
     values = draw((2001,), (1, 2), dtype=dtype)
     print("tensorflow", law, dtype, hashlib.sha256(values.tobytes()).hexdigest())
+for law, dtype in itertools.product(["uniform", "normal", "trunc_normal"], dtypes[:4]):
+    generator = glorot.replay.torch.Generator().manual_seed(5)
+    values = getattr(glorot.replay.torch.nn.init, law)((2001,), generator=generator, dtype=dtype)
+    print("torch", law, dtype, hashlib.sha256(values.tobytes()).hexdigest())
 END
 
 # An old compiler: good enough for CMake's questions, not for our files.

@@ -1,0 +1,361 @@
+# SPDX-License-Identifier: Apache-2.0
+"""glorot.replay.torch.nn: initializers' corners and refusals, and what modules hold."""
+
+import math
+import warnings
+from collections import OrderedDict
+
+import numpy as np
+import pytest
+from scipy import stats
+
+from glorot.replay import torch
+from glorot.replay.torch import Generator, _trunc_normal, nn
+from glorot.replay.torch._uniform import uniform
+from glorot.replay.torch.nn import init
+
+
+def seeded(seed=42):
+    """A generator at the start of a seed's stream."""
+    return Generator().manual_seed(seed)
+
+
+@pytest.fixture(autouse=True)
+def default_seed():
+    """Every test starts from the default generator's seed 0."""
+    torch.manual_seed(0)
+
+
+RANDOM = ("uniform", "normal", "trunc_normal", "xavier_uniform", "xavier_normal", "kaiming_uniform",
+          "kaiming_normal", "orthogonal")  # fmt: skip
+
+
+@pytest.mark.parametrize("name", RANDOM)
+def test_the_default_generator_is_drawn_from(name):
+    """Without `generator` an initializer draws from the default one, and moves it on."""
+    function = getattr(init, name)
+    first, second = function((5, 4)), function((5, 4))
+    g = seeded(0)
+    assert (first == function((5, 4), generator=g)).all()
+    assert (second == function((5, 4), generator=g)).all()
+    assert (first != second).any()
+
+
+def test_fans_are_torchs():
+    """fan_in is the second axis times the receptive field: neither TensorFlow's nor swapped."""
+    shape, g = (40, 30, 3), seeded()
+    bound = math.sqrt(3.0) * math.sqrt(2.0) / math.sqrt(30 * 3)
+    drawn = init.kaiming_uniform(shape, nonlinearity="relu", generator=seeded())
+    assert (drawn == init.uniform(shape, -bound, bound, g)).all()
+    out = init.kaiming_uniform(shape, mode="FAN_OUT", nonlinearity="relu", generator=seeded())
+    assert np.abs(out).max() / np.abs(drawn).max() == pytest.approx(math.sqrt(30 / 40))
+    assert np.abs(init.xavier_uniform(shape)).max() == pytest.approx(
+        math.sqrt(6 / (70 * 3)), rel=1e-3
+    )
+
+
+def test_gains():
+    """calculate_gain's table."""
+    assert [init.calculate_gain(n) for n in ("linear", "conv_transpose3d", "sigmoid")] == [1, 1, 1]
+    assert init.calculate_gain("tanh") == 5 / 3
+    assert init.calculate_gain("relu") == math.sqrt(2)
+    assert init.calculate_gain("selu") == 0.75
+    assert init.calculate_gain("leaky_relu") == math.sqrt(2 / 1.0001)
+    assert init.calculate_gain("leaky_relu", 1) == 1
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_distributions(dtype):
+    """Kolmogorov and Smirnov cannot tell 20000 values from the laws they are drawn by; of the laws
+    beside them (a shifted mean, fans swapped) they can."""
+    n, options = 20_000, {"generator": seeded(), "dtype": dtype}
+    inside = {"a": -1.5, "b": 0.5}
+    cases = [
+        (init.uniform((n,), -3, 1, **options), stats.uniform(-3, 4), stats.uniform(-3, 4.1)),
+        (init.normal((n,), 2, 0.5, **options), stats.norm(2, 0.5), stats.norm(2.03, 0.5)),
+        (init.trunc_normal((n,), **inside, **options), stats.truncnorm(**inside), stats.norm()),
+        (init.xavier_normal((100, 200), 2, **options), stats.norm(0, 2 * (2 / 300) ** 0.5),
+         stats.norm(0, (2 / 300) ** 0.5)),
+        (init.kaiming_normal((100, 200), 1, **options), stats.norm(0, (1 / 200) ** 0.5),
+         stats.norm(0, (1 / 100) ** 0.5)),
+    ]  # fmt: skip
+    for drawn, law, wrong in cases:
+        assert stats.kstest(drawn.ravel(), law.cdf).pvalue > 1e-4
+        assert stats.kstest(drawn.ravel(), wrong.cdf).pvalue < 1e-6
+
+
+def test_dirac_passes_channels_through():
+    """A convolution with its kernel, padded to the same size, gives the input."""
+    x = np.arange(12.0).reshape(3, 4)
+    kernel = init.dirac((3, 3, 3))
+    out = [sum(np.convolve(x[i], kernel[o, i], "same") for i in range(3)) for o in range(3)]
+    assert (np.array(out) == x).all()
+
+
+def test_shapes_without_elements():
+    """They take no words; Kaiming's warn, as in torch, and look at nothing else."""
+    g = seeded()
+    state = g.get_state()
+    for name in ("uniform", "normal", "xavier_normal", "orthogonal"):
+        assert getattr(init, name)((0, 3), generator=g).shape == (0, 3)
+    for name in ("kaiming_uniform", "kaiming_normal"):
+        with pytest.warns(UserWarning, match="zero-element tensors is a no-op"):
+            drawn = getattr(init, name)((0,), mode="anything", generator=g)
+        assert drawn.shape == (0,)
+    assert (g.get_state() == state).all()
+
+
+def test_trunc_normal_by_normals_and_by_uniforms():
+    """Both ways stay within [a, b], and follow the seed."""
+    for a, b in [(-2.0, 2.0), (-0.5, 3.0), (1.0, 3.0), (2.0, 2.01)]:
+        for dtype in ("float16", "bfloat16", "float32", "float64"):
+            drawn = init.trunc_normal((999,), a=a, b=b, generator=seeded(), dtype=dtype)
+            wide = drawn.astype(np.float64)
+            assert a - 0.01 <= wide.min()
+            assert wide.max() <= b + 0.01
+            assert (
+                drawn == init.trunc_normal((999,), a=a, b=b, generator=seeded(), dtype=dtype)
+            ).all()
+    with pytest.warns(UserWarning, match="more than 2 std"):
+        init.trunc_normal((3,), mean=9.0)
+    inside = init.trunc_normal((20_000,), a=1.0, b=3.0, generator=seeded())
+    expected = (math.exp(-0.5) - math.exp(-4.5)) / math.sqrt(2 * math.pi) / 0.1573054
+    assert abs(inside.mean() - expected) < 5 * inside.std() / math.sqrt(20_000)
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_an_undecided_candidate_is_refused(dtype, monkeypatch):
+    """Where the last bit of torch's log decides, nothing is returned."""
+    u = uniform((64,), 0.0, 1.0, np.dtype(dtype), seeded())
+    true = np.log(u.astype(np.float64))
+    below = true.astype(dtype)
+    below = np.where(below > true, np.nextafter(below, -np.inf, dtype=dtype), below)
+    everywhere = np.ones(64, np.bool_)
+    one = np.dtype(dtype).type(1)
+    assert _trunc_normal._log_exceeds(u, below - one, everywhere).all()
+    assert not _trunc_normal._log_exceeds(u, below + one, everywhere).any()
+    with pytest.raises(ArithmeticError, match="last bit of MKL's log decides"):
+        _trunc_normal._log_exceeds(u, below, everywhere)
+    _trunc_normal._log_exceeds(u, below, ~everywhere)  # nobody asks
+    monkeypatch.setattr(_trunc_normal, "_log_density", lambda x, *_: below)
+    monkeypatch.setattr(_trunc_normal._uniform, "uniform", lambda *_: u)
+    with pytest.raises(ArithmeticError):
+        init.trunc_normal((64,), a=1.5, b=4.0, dtype=dtype, generator=seeded())
+
+
+def test_orthogonal():
+    """Rows or columns are orthonormal, signs follow R's diagonal, and the gain scales."""
+    for shape in ((5, 5), (7, 3), (3, 7), (4, 2, 3), (1, 1), (6, 1)):
+        for dtype, near in (("float32", 5e-7), ("float64", 1e-14)):
+            q = init.orthogonal(shape, 2.0, seeded(), dtype=dtype)
+            flat = q.reshape(shape[0], -1).astype(np.float64) / 2
+            flat = flat if shape[0] <= flat.shape[1] else flat.T
+            assert np.abs(flat @ flat.T - np.eye(len(flat))).max() < near
+            assert (q.shape, q.dtype) == (shape, np.dtype(dtype))
+    drawn = init.normal((7, 3), generator=seeded(), dtype="float64")
+    r = init.orthogonal((7, 3), generator=seeded(), dtype="float64").T @ drawn
+    assert (np.diagonal(r) > 0).all()
+    assert np.abs(np.tril(r, -1)).max() < 1e-14
+
+
+def test_sparse_zeros_come_from_the_default_generator():
+    """torch chooses the zeros by the default generator, the values by the one given."""
+    a = init.sparse((20, 3), 0.25, generator=seeded())
+    b = init.sparse((20, 3), 0.25, generator=seeded())
+    assert ((a == 0).sum(axis=0) == 5).all()
+    assert ((a == 0) != (b == 0)).any()
+    both = (a != 0) & (b != 0)
+    assert (a[both] == b[both]).all()
+
+
+def test_constants():
+    """constant, ones, zeros, eye and dirac, in any dtype."""
+    assert (init.constant((2, 2), -2.7, dtype="int32") == -2).all()
+    assert init.constant((2,), 0.3).dtype == np.float32
+    assert init.constant((2,), 3, dtype="bool").tolist() == [True, True]
+    assert init.constant((2,), math.inf).tolist() == [math.inf] * 2
+    assert init.ones((2,), dtype="bfloat16").tolist() == [1, 1]
+    assert init.zeros((2, 0)).shape == (2, 0)
+    assert (init.eye((3, 2), dtype="int64") == np.eye(3, 2)).all()
+    kernel = init.dirac((6, 3, 3, 5), groups=2)
+    assert kernel.sum() == 6
+    assert (kernel[:, :, 1, 2] == np.vstack([np.eye(3)] * 2)).all()
+
+
+@pytest.mark.parametrize(
+    ("call", "error", "message"),
+    [
+        (lambda: init.uniform((2,), 2, 1), ValueError, "`a`=2.0 > `b`=1.0"),
+        (lambda: init.uniform(2), TypeError, r"For one axis pass \(2,\)"),
+        (lambda: init.uniform((2,), dtype="int8"), TypeError, "`dtype` must be one of"),
+        (lambda: init.uniform((2,), "0"), TypeError, "`a` must be a number, got '0' of str"),
+        (lambda: init.normal((2,), std=-1), ValueError, "`std` >= 0.0"),
+        (lambda: init.xavier_uniform((2,)), ValueError, "fewer than 2 dimensions, got `shape`"),
+        (lambda: init.xavier_normal((0, 0)), ZeroDivisionError, "no fans to divide by"),
+        (lambda: init.xavier_uniform((2, 2), -1), ValueError, "`gain` must be 0 or more, got -1"),
+        (lambda: init.xavier_normal((2, 2), math.nan), ValueError, "`gain` must be 0 or more"),
+        (lambda: init.kaiming_uniform((2,)), ValueError, "fewer than 2 dimensions"),
+        (lambda: init.kaiming_normal((2, 2), mode="fan_avg"), ValueError, "`mode` must be fan_in"),
+        (lambda: init.kaiming_normal((2, 2), mode=1), ValueError, "`mode` must be fan_in or fan_o"),
+        (lambda: init.kaiming_normal((2, 2), nonlinearity="gelu"), ValueError, "Unsupported nonl"),
+        (lambda: init.kaiming_normal((2, 2), a=True), ValueError, "True not a valid number"),
+        (lambda: init.calculate_gain("leaky_relu", "x"), ValueError, "'x' not a valid number"),
+        (lambda: init.trunc_normal((2,), std=0), ZeroDivisionError, "`std` must not be 0"),
+        (lambda: init.trunc_normal((2,), a=2, b=-2), ValueError, "`a`=2.0 > `b`=-2.0"),
+        (lambda: init.trunc_normal((2,), a=1, b=math.inf), ValueError, "`b`=inf is out of bounds"),
+        (lambda: init.trunc_normal((2,), version="2.9"), ValueError, '`version` must be "2.13"'),
+        (lambda: init.orthogonal((2,)), ValueError, "Only tensors with 2 or more dimensions"),
+        (lambda: init.orthogonal((2, 2), dtype="float16"), TypeError, "no QR factorisation"),
+        (lambda: init.sparse((2,), 0.5), ValueError, "Only tensors with 2 dimensions"),
+        (lambda: init.eye((2,)), ValueError, "Only tensors with 2 dimensions"),
+        (lambda: init.dirac((2, 2)), ValueError, "3, 4, or 5 dimensions"),
+        (lambda: init.dirac((4, 2, 3), groups=3), ValueError, "dim 0 must be divisible by groups"),
+        (lambda: init.dirac((4, 2, 3), groups=0), ValueError, "`groups` must be 1 or more, got 0"),
+        (lambda: init.dirac((4, 2, 0)), IndexError, "out of bounds"),
+        (lambda: init.constant((2,), 1e6, dtype="float16"), ValueError, "without overflow"),
+        (lambda: init.constant((2,), 300, dtype="uint8"), ValueError, "without overflow"),
+        (lambda: init.constant((2,), "1"), TypeError, "`val` must be a number"),
+        (lambda: nn.Linear(2, 2, device="cuda"), ValueError, '`device` must be "cpu" or None'),
+        (lambda: nn.Linear(2, 2, dtype="int8"), TypeError, "`dtype` must be one of"),
+        (lambda: nn.Linear(2, 2, generator=1), TypeError, "must be a glorot.replay.torch.Genera"),
+        (lambda: nn.Bilinear(0, 2, 2), ValueError, "in1_features must be > 0"),
+        (lambda: nn.Conv1d(2, 2, 3, groups=0), ValueError, "groups must be a positive integer"),
+        (lambda: nn.Conv1d(3, 2, 3, groups=2), ValueError, "in_channels must be divisible by gro"),
+        (lambda: nn.Conv1d(2, 3, 3, groups=2), ValueError, "out_channels must be divisible by g"),
+        (lambda: nn.Conv1d(2, 2, 3, padding="full"), ValueError, "`padding` must be one of same"),
+        (lambda: nn.Conv1d(2, 2, 3, 2, "same"), ValueError, "not supported for strided"),
+        (lambda: nn.Conv1d(2, 2, 3, padding_mode="x"), ValueError, "`padding_mode` must be one"),
+        (lambda: nn.ConvTranspose2d(2, 2, 3, padding_mode="reflect"), ValueError, 'Only "zeros"'),
+        (lambda: nn.Embedding(3, 2, padding_idx=3), ValueError, "Padding_idx must be within"),
+        (lambda: nn.Embedding(3, 2, padding_idx=-4), ValueError, "Padding_idx must be within"),
+        (lambda: nn.Embedding(3, 2, _weight=np.ones(2)), ValueError, "Shape of weight does not"),
+        (lambda: nn.LSTM(0, 2), ValueError, "input_size must be greater than zero, got 0"),
+        (lambda: nn.LSTM(2, 2.0), TypeError, "hidden_size should be of type int, got: float"),
+        (lambda: nn.LSTM(2, 2, 0), ValueError, "num_layers must be greater than zero"),
+        (lambda: nn.LSTM(2, 2, bias=1), TypeError, "bias should be of type bool"),
+        (lambda: nn.LSTM(2, 2, dropout=2), ValueError, r"in range \[0, 1\], got 2"),
+        (lambda: nn.LSTM(2, 2, proj_size=2), ValueError, "smaller than hidden_size, got 2"),
+        (lambda: nn.RNN(2, 2, nonlinearity="selu"), ValueError, "Select from 'tanh' or 'relu'"),
+        (lambda: nn.MultiheadAttention(0, 2), ValueError, "must be greater than 0, got embed_dim"),
+        (lambda: nn.MultiheadAttention(3, 2), ValueError, "must be divisible by num_heads"),
+        (lambda: nn.GroupNorm(2, 3), ValueError, "must be divisible by num_groups"),
+    ],
+)
+def test_what_torch_refuses_is_refused(call, error, message):
+    """Each refusal names the argument and torch's rule, and comes before anything is drawn."""
+    state = torch.get_rng_state()
+    with pytest.raises(error, match=message):
+        call()
+    assert (torch.get_rng_state() == state).all()
+
+
+class Net(nn.Module):
+    """A model as users write them."""
+
+    def __init__(self):
+        super().__init__()
+        self.hidden = nn.Linear(4, 3)
+        self.blocks = nn.ModuleList(nn.Conv1d(1, 1, 2) for _ in range(2))
+        self.heads = nn.ModuleDict({"a": nn.Linear(3, 1), "b": nn.Identity()})
+        self.scale = nn.Parameter(np.ones(3, np.float32))
+        self.register_buffer("steps", np.array(0))
+        self.register_buffer("scratch", np.zeros(2), persistent=False)
+
+
+def test_a_model_holds_its_parameters():
+    """Attributes become parameters and children, under torch's names and in torch's order."""
+    net, g = Net(), seeded(0)
+    state = net.state_dict()
+    assert list(state) == [
+        "scale", "steps", "hidden.weight", "hidden.bias", "blocks.0.weight", "blocks.0.bias",
+        "blocks.1.weight", "blocks.1.bias", "heads.a.weight", "heads.a.bias",
+    ]  # fmt: skip
+    assert all(type(value) is np.ndarray for value in state.values())
+    assert (state["hidden.weight"] == nn.Linear(4, 3, generator=g).weight).all()
+    assert (state["blocks.0.weight"] == nn.Conv1d(1, 1, 2, generator=g).weight).all()
+    assert [name for name, _ in net.named_parameters()] == [n for n in state if n != "steps"]
+    assert [name for name, _ in net.named_modules()] == [
+        "", "hidden", "blocks", "blocks.0", "blocks.1", "heads", "heads.a", "heads.b",
+    ]  # fmt: skip
+    assert net.scratch.tolist() == [0, 0]
+    assert len(net.blocks) == 2
+    assert "a" in net.heads
+    assert next(iter(net.state_dict(prefix="model."))) == "model.scale"
+
+
+def test_modules_can_be_changed():
+    """Arrays replace parameters, modules replace modules; `apply` reaches all, children first."""
+    net, seen = Net(), []
+
+    def ones(module):
+        seen.append(type(module).__name__)
+        if isinstance(module, nn.Linear):
+            module.weight = init.ones(module.weight.shape)
+            module.bias = None
+
+    net.apply(ones)
+    assert seen == ["Linear", "Conv1d", "Conv1d", "ModuleList", "Linear", "Identity", "ModuleDict",
+                    "Net"]  # fmt: skip
+    assert net.state_dict()["hidden.weight"].tolist() == [[1.0] * 4] * 3
+    assert "hidden.bias" not in net.state_dict()
+    net.hidden = nn.ReLU()
+    assert "hidden.weight" not in net.state_dict()
+    net.scale = nn.Identity()
+    assert next(iter(net.state_dict())) == "steps"
+
+
+def test_a_shared_module_is_drawn_once():
+    """A module at two places is in the state twice, among the parameters once."""
+    layer = nn.Linear(2, 2)
+    model = nn.Sequential(layer, nn.Tanh(), layer)
+    assert list(model.state_dict()) == ["0.weight", "0.bias", "2.weight", "2.bias"]
+    assert len(list(model.parameters())) == 2
+    named = nn.Sequential(OrderedDict(first=layer, second=nn.Dropout(0.5)))
+    assert list(named.state_dict()) == ["first.weight", "first.bias"]
+    assert len(model[:2]) == 2
+    assert isinstance(model[1], nn.Tanh)
+
+
+def test_layers_without_parameters_take_anything():
+    """They are there so that models can be built, and draw nothing."""
+    state = torch.get_rng_state()
+    for name in ("ReLU", "Dropout2d", "MaxPool3d", "AdaptiveAvgPool1d", "ZeroPad2d", "Flatten"):
+        layer = getattr(nn, name)(3, anything=True)
+        assert layer.state_dict() == {}
+        assert type(layer).__name__ == name
+    assert (torch.get_rng_state() == state).all()
+
+
+@pytest.mark.parametrize(
+    ("call", "error", "message"),
+    [
+        (lambda: nn.Module().weight, AttributeError, "'Module' object has no attribute 'weight'"),
+        (lambda: nn.Module().add_module("a.b", nn.ReLU()), KeyError, "without '.'"),
+        (lambda: nn.Module().add_module("a", 3), TypeError, "must be a Module, got 3"),
+        (lambda: nn.Sequential(3), TypeError, "must be a Module, got 3"),
+    ],
+)
+def test_modules_refuse(call, error, message):
+    """Names with dots, and children that are none."""
+    with pytest.raises(error, match=message):
+        call()
+
+
+def test_a_module_must_be_initialised_first():
+    """An attribute before super().__init__() is refused, as in torch."""
+
+    class Wrong(nn.Module):
+        def __init__(self):
+            self.layer = nn.ReLU()
+
+    with pytest.raises(AttributeError, match=r"call super\(\).__init__\(\) first"):
+        Wrong()
+
+
+def test_linear_without_inputs():
+    """A layer of no inputs warns of its weight, and has a bias of zeros, as in torch."""
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        layer = nn.Linear(0, 3)
+    assert len(caught) == 1
+    assert layer.bias.tolist() == [0, 0, 0]

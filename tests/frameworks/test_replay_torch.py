@@ -1,0 +1,229 @@
+# SPDX-License-Identifier: Apache-2.0
+"""glorot.replay.torch equals the installed torch, byte for byte, in both arithmetics."""
+
+import os
+import runpy
+import subprocess
+import sys
+import warnings
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from glorot import _kernel
+from glorot.replay import torch as ours
+
+ROOT = Path(__file__).resolve().parents[2]
+ORACLE = ROOT / "tests" / "oracle"
+DRAWS = runpy.run_path(str(ORACLE / "torch_draws.py"))
+BOX_MULLER = runpy.run_path(str(ORACLE / "torch_box_muller.py"))
+CAPABILITY = torch.backends.cpu.get_cpu_capability()
+
+pytestmark = pytest.mark.frameworks
+
+
+def test_random_sequences_of_calls_agree():
+    """600 cases: random seeds, shapes, dtypes and functions, calls on one generator in turn, and
+    layers built in turn; every byte, and the state that is left."""
+    cases = DRAWS["CASES"]["make_cases"](600, seed=20)
+    wrong, refused = DRAWS["compare"](cases)
+    assert not wrong, f"{len(wrong)} of {len(cases)} differ, first: {wrong[0]}"
+    assert refused < 6
+    called = {call[0] for case in cases for call in case[2]}
+    assert called >= {*DRAWS["CASES"]["CALLS"], *DRAWS["CASES"]["LAYERS"]}
+
+
+def test_the_other_arithmetic_agrees():
+    """The same with torch as on a CPU without AVX2, which it decides when it is loaded."""
+    done = subprocess.run(
+        [
+            sys.executable,
+            "-W",
+            "ignore",
+            ORACLE / "torch_draws.py",
+            "--cases",
+            "300",
+            "--seed",
+            "9",
+        ],
+        env=os.environ | {"ATEN_CPU_CAPABILITY": "default"},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert "DEFAULT: 0 of 300 cases differ" in done.stdout, done.stdout + done.stderr
+
+
+@pytest.mark.parametrize("target", BOX_MULLER["TARGETS"])
+def test_sampled_uniforms_through_box_muller(target):
+    """65536 radii and as many angles through torch's own kernel; `make oracle` takes all 2**24."""
+    rng = np.random.default_rng(5)
+    some = rng.integers(0, 1 << 24, 1 << 16)
+    some[:3] = 0, 1, (1 << 24) - 1
+    for first, second in ((some, some * 0), (some * 0 + BOX_MULLER["radius_one"](), some)):
+        assert BOX_MULLER["mismatches"](first, second, [target]) == 0
+
+
+def test_box_muller_can_tell_the_arithmetics_apart(monkeypatch):
+    """The comparison above fails for the other arithmetic, so it is one."""
+    monkeypatch.setitem(BOX_MULLER["mismatches"].__globals__, "CAPABILITY", "DEFAULT")
+    some = np.arange(1 << 14) << 10
+    assert BOX_MULLER["mismatches"](some, some, [_kernel.target()]) > 100
+
+
+def test_recorded_vectors_are_this_torchs():
+    """The vector file is what the installed torch gives."""
+    command = [sys.executable, "-W", "ignore", ORACLE / "make_torch_vectors.py", "--check"]
+    assert subprocess.run(command, check=False).returncode == 0
+
+
+def test_states_pass_between_the_two():
+    """A state of either goes on in the other, at any place, cached normal included."""
+    for draws in ((), (3,), (700, 5), (16, 1, 624)):
+        theirs, mine = torch.Generator().manual_seed(-8), ours.Generator(cpu_capability=CAPABILITY)
+        for n in draws:
+            torch.randn(n, generator=theirs)
+        mine.set_state(theirs.get_state())
+        assert mine.initial_seed() == theirs.initial_seed()
+        back = torch.Generator()
+        back.set_state(torch.from_numpy(mine.get_state()))
+        for n in (5, 2000, 2):
+            expected = torch.randn(n, generator=theirs).numpy()
+            assert (ours.randn(n, generator=mine) == expected).all()
+            assert (torch.randn(n, generator=back).numpy() == expected).all()
+
+
+def test_new_generators_are_equal():
+    """A generator that nobody seeded starts as torch's does."""
+    assert (ours.Generator().get_state() == torch.Generator().get_state().numpy()).all()
+
+
+@pytest.mark.parametrize(
+    "seed", [2**64, -(2**63) - 1, True, 1.5, "3", np.int64(4), None, 2**64 - 1, -(2**63), 0, -1]
+)
+def test_seeds_are_taken_and_refused_as_in_torch(seed):
+    """manual_seed, of a generator and of the module, takes what torch's takes."""
+    for theirs, mine in (
+        (torch.Generator().manual_seed, ours.Generator().manual_seed),
+        (torch.manual_seed, ours.manual_seed),
+    ):
+        try:
+            expected = theirs(seed).initial_seed()
+        except (RuntimeError, TypeError, ValueError) as refusal:
+            wanted = (ValueError,) if isinstance(refusal, ValueError) else (TypeError, ValueError)
+            with pytest.raises(wanted):
+                mine(seed)
+        else:
+            assert mine(seed).initial_seed() == expected
+
+
+def test_what_torch_refuses_is_refused():
+    """Limits, deviations and shapes that torch's functions refuse, ours refuse; and the reverse."""
+    cases = [
+        ("uniform_", (3,), "float32", (2, 1)),
+        ("uniform_", (0,), "float32", (2, 1)),
+        ("uniform_", (3,), "float32", (-3e38, 3e38)),
+        ("uniform_", (3,), "float16", (0, 65504)),
+        ("uniform_", (3,), "float16", (0, 65505)),
+        ("uniform_", (3,), "bfloat16", (0, 3.3895313892515355e38)),
+        ("uniform_", (3,), "bfloat16", (0, 3.4e38)),
+        ("uniform_", (3,), "float64", (-1e308, 1e308)),
+        ("uniform_", (3,), "float64", (0, float("nan"))),
+        ("normal_", (0,), "float32", (0, -1)),
+        ("normal_", (3,), "float32", (0, float("nan"))),
+        ("normal_", (30,), "float32", (0, float("inf"))),
+        ("xavier_uniform_", (3,), "float32", ()),
+        ("xavier_uniform_", (0, 0), "float32", ()),
+        ("xavier_uniform_", (2, 2), "float32", (-1,)),
+        ("kaiming_uniform_", (0,), "float32", (0, "nonsense")),
+        ("kaiming_uniform_", (2, 2), "float32", (0, "fan")),
+        ("kaiming_uniform_", (2, 2), "float32", (True,)),
+        ("kaiming_uniform_", (2, 2), "float32", (0, "fan_in", "gelu")),
+        ("trunc_normal_", (3,), "float32", (0, 0)),
+        ("trunc_normal_", (3,), "float32", (0, -1.0)),
+        ("trunc_normal_", (20,), "float32", (0, 1, -float("inf"), float("inf"))),
+        ("trunc_normal_", (3,), "float32", (0, 1, 1, float("inf"))),
+        ("trunc_normal_", (3,), "float32", (float("nan"),)),
+        ("orthogonal_", (3,), "float32", ()),
+        ("orthogonal_", (3, 3), "float16", ()),
+        ("orthogonal_", (0, 3), "float16", ()),
+        ("dirac_", (4, 2), "float32", ()),
+        ("dirac_", (4, 2, 3), "float32", (3,)),
+        ("dirac_", (4, 2, 0), "float32", ()),
+        ("eye_", (2,), "float32", ()),
+        ("sparse_", (2,), "float32", (0.5,)),
+        ("sparse_", (8, 3), "float32", (-0.3,)),
+        ("sparse_", (8, 3), "float32", (2.0,)),
+        ("constant_", (2,), "float16", (1e6,)),
+    ]
+    refused = 0
+    for name, shape, dtype, arguments in cases:
+        tensor = torch.empty(shape, dtype=getattr(torch, dtype))
+        torch.manual_seed(5)
+        ours.manual_seed(5, cpu_capability=CAPABILITY)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            try:
+                getattr(torch.nn.init, name)(tensor, *arguments)
+            except (RuntimeError, ValueError, ZeroDivisionError, IndexError):
+                refused += 1
+                with pytest.raises((ValueError, TypeError, ZeroDivisionError, IndexError)):
+                    getattr(ours.nn.init, name[:-1])(shape, *arguments, dtype=dtype)
+                continue
+            found = getattr(ours.nn.init, name[:-1])(shape, *arguments, dtype=dtype)
+        assert np.array_equal(found, tensor.float().numpy(), equal_nan=True), (name, arguments)
+    assert refused == 25
+
+
+def test_long_draws_agree():
+    """A million values and some, of every dtype and of both distributions."""
+    theirs = torch.Generator().manual_seed(1)
+    mine = ours.Generator(cpu_capability=CAPABILITY).manual_seed(1)
+    for dtype in DRAWS["CASES"]["DTYPES"]:
+        tensor = torch.empty(1_000_003, dtype=getattr(torch, dtype))
+        for name in ("uniform", "normal"):
+            drawn = getattr(ours.nn.init, name)(tensor.shape, -0.1, 1.7, mine, dtype=dtype)
+            getattr(tensor, f"{name}_")(-0.1, 1.7, generator=theirs)
+            assert drawn.tobytes() == DRAWS["data"](tensor), (name, dtype)
+
+
+def test_every_layer_of_torch_is_there_or_known_to_be_missing():
+    """Classes of torch.nn that hold parameters, and are not here, are these."""
+    missing = {name for name in torch.nn.modules.__all__ if not hasattr(ours.nn, name)}
+    losses = {name for name in missing if "Loss" in name or "CrossEntropy" in name}
+    lazy = {name for name in missing if name.startswith("Lazy")}
+    assert missing - losses - lazy == {"Container", "ParameterDict", "ParameterList", "RNNBase",
+                                       "RNNCellBase", "SyncBatchNorm"}  # fmt: skip
+
+
+class Model:
+    """The same code against either package's `nn`."""
+
+    def build(self, nn):
+        """A model as users write them."""
+
+        class Net(nn.Module):
+            def __init__(self):
+                super().__init__()
+                self.features = nn.Sequential(
+                    nn.Conv2d(3, 8, 3, padding=1), nn.BatchNorm2d(8), nn.ReLU(),
+                    nn.MaxPool2d(2), nn.Flatten(),
+                )  # fmt: skip
+                self.embed = nn.Embedding(10, 6, padding_idx=0)
+                self.heads = nn.ModuleDict({"a": nn.Linear(6, 2), "b": nn.Linear(6, 1)})
+                self.blocks = nn.ModuleList(nn.TransformerEncoderLayer(8, 2, 16) for _ in range(2))
+
+        return Net()
+
+
+def test_a_users_model_is_built_by_the_same_code():
+    """`torch.manual_seed(s)` and a model's own class give the same state dict in both."""
+    for seed in (0, 42, 2**40):
+        torch.manual_seed(seed)
+        ours.manual_seed(seed, cpu_capability=CAPABILITY)
+        theirs, mine = (Model().build(nn).state_dict() for nn in (torch.nn, ours.nn))
+        assert list(theirs) == list(mine)
+        for name, value in theirs.items():
+            assert mine[name].tobytes() == DRAWS["data"](value), name
