@@ -15,8 +15,17 @@ from rich.console import Console
 
 from benchmarks import _machine, _needs, _report
 
-TOPICS = ("fill", "small", "canonical", "shard", "import", "checkpoint", "replay_tensorflow",
-          "replay_jax")  # fmt: skip
+TOPICS = (
+    "fill",
+    "small",
+    "canonical",
+    "shard",
+    "import",
+    "checkpoint",
+    "replay_tensorflow",
+    "replay_jax",
+    "replay_torch",
+)
 ONCE = ("import", "checkpoint")  # of no interest on one core: run on the last thread setting alone
 
 
