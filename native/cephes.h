@@ -5,7 +5,7 @@
 
 #include <cstdint>
 
-#include "fma.h"
+#include "arithmetic.h"
 
 namespace glorot {
 

@@ -11,10 +11,8 @@
 #include <cstddef>
 #include <cstdint>
 #include <cstring>
-#if !defined(__GNUC__)
-#include <math.h>
-#endif
 
+#include "arithmetic.h"
 #include "compiler.h"
 
 namespace glorot {
@@ -27,12 +25,8 @@ static constexpr double kSincos64[110][4] = {  // sin(k/128) as a sum, cos(k/128
 };
 
 template <bool Fused> static GLOROT_INLINE double multiply_add(double a, double b, double c) {
-  if constexpr (!Fused) return a * b + c;
-#if defined(__GNUC__)
-  return __builtin_fma(a, b, c);  // not std::fma: see target.inl
-#else
-  return ::fma(a, b, c);
-#endif
+  if constexpr (Fused) return fused(a, b, c);
+  return a * b + c;
 }
 
 static GLOROT_INLINE uint64_t bits64(double x) { return __builtin_bit_cast(uint64_t, x); }

@@ -39,22 +39,6 @@ static void list_word_pairs(const Stream& stream, const BlockList& list, uint64_
   list_words(stream, {blocks, size_t(2 * count), 2 * list.smallest, 2 * list.largest + 1}, words);
 }
 
-static GLOROT_INLINE float square_root(float x) {
-#if defined(__GNUC__)
-  return __builtin_sqrtf(x);
-#else
-  return ::sqrtf(x);
-#endif
-}
-
-static GLOROT_INLINE double square_root(double x) {
-#if defined(__GNUC__)
-  return __builtin_sqrt(x);
-#else
-  return ::sqrt(x);
-#endif
-}
-
 // Box and Muller's transform: the sine's value of each pair first, then the cosine's.
 static void tf_normals(const uint32_t* words, const Law&, size_t blocks, float* out) {
   constexpr size_t kMost = 2 * kMostBlocks;

@@ -121,7 +121,7 @@ static void torch_box_muller(const float* u1, const float* u2, float mean, float
       glibc_sincosf(float(6.283185307179586 * double(u2[i])), sine + i, cosine + i);
   }
   for (size_t i = 0; i < kTorchFew; ++i) {
-    const float radius = ::sqrtf(-2.0f * log[i]);
+    const float radius = square_root(-2.0f * log[i]);
     with_cosine[i] = fused(radius * cosine[i], std, mean);
     with_sine[i] = fused(radius * sine[i], std, mean);
   }
@@ -203,7 +203,7 @@ static uint32_t torch_normal_float64(const Mt19937& mt, const TorchNormal& law, 
     glibc_log<kLogFused>(log, log, int(here / 2));
     glibc_sincos<kSincosFused>(angle, sine, cosine, int(here / 2));
     for (size_t i = 0; i < here / 2; ++i) {
-      const double radius = ::sqrt(-2.0 * log[i]);
+      const double radius = square_root(-2.0 * log[i]);
       double* value = values + 16 * (i / 8) + i % 8;
       value[0] = fused(radius * cosine[i], law.std, law.mean);
       value[8] = fused(radius * sine[i], law.std, law.mean);
@@ -250,7 +250,7 @@ static uint32_t torch_pairs_of(const Mt19937& mt, double* out, size_t pairs) {
     uint32_t words[4];
     draw.words(words, 4);
     const double u1 = torch_unit(words[0], words[1]), u2 = torch_unit(words[2], words[3]);
-    const double radius = ::sqrt(-2.0 * glibc_log1p<kLog1pFused>(-u2));
+    const double radius = square_root(-2.0 * glibc_log1p<kLog1pFused>(-u2));
     double sine, cosine;
     glibc_sincos<kSincosFused>(6.283185307179586 * u1, &sine, &cosine);
     out[2 * i] = radius * cosine;

@@ -3,10 +3,7 @@
 // branch: gcc makes vectors of a loop over an array.
 #pragma once
 
-#if !defined(__GNUC__)
-#include <math.h>
-#endif
-
+#include "arithmetic.h"
 #include "compiler.h"
 #include "laws.h"
 
@@ -18,23 +15,6 @@ static constexpr float kXlaErfInv[3][9] = {
 static constexpr float kXlaLog1p[2][7] = {
 #include "xla_log1p.inc"
 };
-
-// a * b + c, rounded once: an instruction where the target has one, else the C library's function.
-static GLOROT_INLINE float fused(float a, float b, float c) {
-#if defined(__GNUC__)
-  return __builtin_fmaf(a, b, c);
-#else
-  return ::fmaf(a, b, c);
-#endif
-}
-
-static GLOROT_INLINE float square_root(float x) {
-#if defined(__GNUC__)
-  return __builtin_sqrtf(x);
-#else
-  return ::sqrtf(x);
-#endif
-}
 
 // See choose in libm64.h.
 static GLOROT_INLINE float choose(bool condition, float yes, float no) {

@@ -57,14 +57,6 @@ template <bool Fused> static GLOROT_INLINE double xla_log1p(double x, double log
   return choose(x > -0x1.a827999fcef32p-2, near, log);
 }
 
-static GLOROT_INLINE double square_root(double x) {
-#if defined(__GNUC__)
-  return __builtin_sqrt(x);
-#else
-  return ::sqrt(x);
-#endif
-}
-
 template <bool Fused> static GLOROT_INLINE double erf_inv_outside(double log) {
   const double root = square_root(-log);
   return log > -16.0 ? horner<Fused>(kErfInvMiddle, root - 3.25)

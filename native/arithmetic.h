@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// a * b + c rounded once, also where the instruction set lacks it.
+// Arithmetic that is one instruction, and rounded once: a * b + c, also where the instruction set
+// lacks it, and the square root.
 #pragma once
 
 #include <math.h>
@@ -31,5 +32,8 @@ static GLOROT_INLINE float fused(float a, float b, float c) {
 #endif
 
 static GLOROT_INLINE double fused(double a, double b, double c) { return ::fma(a, b, c); }
+
+static GLOROT_INLINE float square_root(float x) { return ::sqrtf(x); }
+static GLOROT_INLINE double square_root(double x) { return ::sqrt(x); }
 
 }  // namespace glorot
