@@ -67,7 +67,7 @@ __all__ = [
 ]
 
 # Loaded at first use, so that `import glorot` stays light.
-_LAZY_MODULES = {"checkpoint", "compat", "recipe", "replay"}
+_LAZY_MODULES = {"checkpoint", "compat", "recipe", "replay", "torch"}
 _LAZY_NAMES = {"Recipe": "recipe", "Rule": "recipe", "gain": "_gain"}
 
 

@@ -18,7 +18,8 @@ ADAPTERS = {"glorot.torch", "glorot.jax", "glorot.keras", "glorot.tensorflow"}
 MODULES = ["glorot"] + [
     found.name
     for found in pkgutil.walk_packages(glorot.__path__, "glorot.")
-    if found.name not in ADAPTERS and not found.name.endswith(("._native", ".__main__"))
+    if not ADAPTERS & {found.name, found.name.rpartition(".")[0]}
+    and not found.name.endswith(("._native", ".__main__"))
 ]
 PAGE = Path(__file__).parents[2] / "docs" / "initializers.md"
 

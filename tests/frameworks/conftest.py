@@ -6,6 +6,8 @@ import warnings
 
 import pytest
 
+pytest.register_assert_rewrite("contract")
+
 # tf.compat.v1.keras is Keras 3 otherwise, whose numbers are others; `import keras` stays Keras 3.
 os.environ["TF_USE_LEGACY_KERAS"] = "1"
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")

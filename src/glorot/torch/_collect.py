@@ -1,0 +1,178 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What a module holds: its parameters with all their names, and its buffers.
+
+A tied parameter, one that several names lead to, is one group: the same `Parameter`, or two that
+share their memory.
+"""
+
+import sys
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any, NamedTuple
+
+import torch
+
+from glorot._check import show
+from glorot.torch._dtensor import is_dtensor
+from glorot.torch._names import Place, parametrized, walk
+
+Names = Any  # a mapping of names, or a function of one: what `names=` takes
+
+
+class Group(NamedTuple):
+    """One parameter and its names, in the order of the module.
+
+    `source` is the ParametrizationList that computes it, for a parametrized one; `tensor` then
+    is what it is computed to, on the meta device.
+    """
+
+    tensor: torch.Tensor
+    places: list[Place]
+    source: Any = None
+
+
+class Contents(NamedTuple):
+    """The parameters and the buffers of a module."""
+
+    parameters: list[Group]
+    buffers: list[Group]
+
+
+def collect(module: torch.nn.Module, names: Names = None) -> Contents:
+    """Return the groups of a module, under canonical names changed by `names`.
+
+    Raises:
+        ValueError: sharding that hides what is whole; a name that stands for two tensors.
+    """
+    if not isinstance(module, torch.nn.Module):
+        raise TypeError(f"`module` must be a torch.nn.Module, got {type(module).__name__}.")
+    renamed = _renaming(names)
+    parameters: dict[object, Group] = {}
+    buffers: dict[object, Group] = {}
+    for prefix, owner in walk(module):
+        _check_owner(prefix, owner)
+        _add(parameters, _tensors(prefix, owner, owner._parameters), renamed)
+        for attribute, source in parametrized(owner).items():
+            place = Place(renamed(f"{prefix}{attribute}"), owner, attribute)
+            parameters[id(source)] = Group(_computed(source), [place], source)
+            for at, inner in source._modules.items():
+                for below, part in walk(inner, f"{prefix}parametrizations.{attribute}.{at}."):
+                    _add(parameters, _tensors(below, part, part._parameters), renamed)
+                    _add(buffers, _tensors(below, part, part._buffers), renamed)
+        _add(buffers, _tensors(prefix, owner, owner._buffers), renamed)
+    for groups in (parameters, buffers):
+        _check_names(groups.values())
+    return Contents(list(parameters.values()), list(buffers.values()))
+
+
+def _tensors(
+    prefix: str, owner: torch.nn.Module, held: Mapping[str, torch.Tensor | None]
+) -> Iterator[tuple[Place, torch.Tensor]]:
+    for attribute, tensor in held.items():
+        if tensor is not None:
+            yield Place(f"{prefix}{attribute}", owner, attribute), tensor
+
+
+def _add(
+    groups: dict[object, Group], found: Iterable[tuple[Place, torch.Tensor]], renamed: Any
+) -> None:
+    for place, tensor in found:
+        group = groups.setdefault(memory_key(tensor), Group(tensor, []))
+        group.places.append(place._replace(name=renamed(place.name)))
+
+
+def memory_key(tensor: torch.Tensor) -> object:
+    """What is equal for two tensors of the same memory, shape and dtype."""
+    if is_dtensor(tensor):
+        with torch.no_grad():
+            tensor = tensor.to_local()
+    if torch.nn.parameter.is_lazy(tensor) or tensor.is_meta:
+        return id(tensor)
+    address = tensor.data_ptr() if type(tensor).__torch_dispatch__ is _PLAIN_DISPATCH else 0
+    return (address, tensor.dtype, tensor.shape, tensor.stride()) if address else id(tensor)
+
+
+_PLAIN_DISPATCH = torch.Tensor.__torch_dispatch__
+
+
+def _computed(source: Any) -> torch.Tensor:
+    """What a ParametrizationList computes, on the meta device: nothing is run or changed."""
+    import copy
+
+    with torch.no_grad():
+        found: torch.Tensor = copy.deepcopy(source).to("meta")()
+    return found
+
+
+def _renaming(names: Names) -> Any:
+    if names is None:
+        return lambda name: name
+    if isinstance(names, Mapping):
+        return lambda name: names.get(name, name)
+    if callable(names):
+        return names
+    raise TypeError(
+        "`names` must be a mapping from names to names, or a function of a name; got "
+        f"{show(names)} of {type(names).__name__}."
+    )
+
+
+def _check_names(groups: Iterable[Group]) -> None:
+    seen: set[str] = set()
+    for group in groups:
+        for place in group.places:
+            if place.name in seen:
+                raise ValueError(
+                    f"two tensors are called {place.name!r} once wrappers are left out of their "
+                    "names; they would be given the same values. Tell them apart with `names`."
+                )
+            seen.add(place.name)
+
+
+# --- what wrappers do to parameters ---------------------------------------------------------------
+
+
+def _check_owner(prefix: str, owner: torch.nn.Module) -> None:
+    """Refuse parameters that are not whole and do not say so; have FSDP 2 put its shards back."""
+    what = f"the module {prefix.removesuffix('.')!r}" if prefix else "the module"
+    fsdp = sys.modules.get("torch.distributed.fsdp")
+    if fsdp is not None:
+        if isinstance(owner, fsdp.FSDPModule):
+            owner.reshard()
+        if isinstance(owner, fsdp.FullyShardedDataParallel) and not _summoned(owner):
+            raise ValueError(
+                f"{what} is wrapped by FullyShardedDataParallel (FSDP 1), whose parameters are "
+                "flat pieces that do not say what they are pieces of. Fill the module before it "
+                "is wrapped, or under FullyShardedDataParallel.summon_full_params(module); or use "
+                "fully_shard (FSDP 2), whose shards are filled where they are."
+            )
+    for hook in owner._forward_pre_hooks.values():
+        if isinstance(hook, _LEGACY):
+            raise ValueError(
+                f"{what} has the hook {type(hook).__name__}, which computes a weight before each "
+                "forward pass from parameters of other names. Fill the module before it is added, "
+                "or use torch.nn.utils.parametrizations in its place."
+            )
+    for name, parameter in owner._parameters.items():
+        if hasattr(parameter, "ds_shape"):
+            raise ValueError(
+                f"the parameter '{prefix}{name}' is partitioned by DeepSpeed ZeRO 3. Fill it under "
+                "deepspeed.zero.GatheredParameters(module.parameters(), modifier_rank=0)."
+            )
+
+
+def _legacy_hooks() -> tuple[type, ...]:
+    from torch.nn.utils import prune, spectral_norm, weight_norm
+
+    modules = sys.modules  # the functions of the last two hide their modules
+    found = [prune.BasePruningMethod]
+    for function, cls in ((spectral_norm, "SpectralNorm"), (weight_norm, "WeightNorm")):
+        found.append(getattr(modules[function.__module__], cls))
+    return tuple(found)
+
+
+_LEGACY = _legacy_hooks()
+
+
+def _summoned(owner: Any) -> bool:
+    handle = owner._handle
+    return handle is None or handle._training_state.name == "SUMMON_FULL_PARAMS"

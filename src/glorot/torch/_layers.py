@@ -1,0 +1,72 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What a layer says of its parameters: its type, and which axes are in and out, for rules that do
+not say it themselves."""
+
+from typing import Any
+
+import torch
+from torch import nn
+from torch.nn.modules.conv import _ConvNd, _ConvTransposeNd
+
+_Weights = tuple[str, ...]
+
+# (class, the beginnings of its matrices' names, their layout); the first that fits counts.
+_LAYOUTS: tuple[tuple[type, _Weights, str], ...] = (
+    (_ConvTransposeNd, ("weight",), "torch.conv_transpose"),
+    (_ConvNd, ("weight",), "torch.conv"),
+    (nn.Linear, ("weight",), "torch.linear"),
+    (nn.Bilinear, ("weight",), "torch.bilinear"),
+    (nn.Embedding, ("weight",), "embedding"),
+    (nn.EmbeddingBag, ("weight",), "embedding"),
+    (nn.RNNBase, ("weight_",), "torch.linear"),
+    (nn.RNNCellBase, ("weight_",), "torch.linear"),
+    (
+        nn.MultiheadAttention,
+        ("in_proj_weight", "q_proj_weight", "k_proj_weight", "v_proj_weight"),
+        "torch.linear",
+    ),
+)
+_CONV1D = "transformers.pytorch_utils", "Conv1D"  # GPT-2's dense layer, stored (in, out)
+
+
+def layer_type(module: nn.Module) -> str:
+    """The name of a module's class, before sharding or parametrizing made another of it.
+
+    Examples:
+        >>> layer_type(torch.nn.utils.parametrizations.weight_norm(torch.nn.Linear(2, 2)))
+        'Linear'
+    """
+    return _own_class(module).__name__
+
+
+def _own_class(module: nn.Module) -> type:
+    found = type(module)
+    while found.__name__.startswith(("FSDP", "Parametrized")) and len(found.__bases__) <= 2:
+        base = found.__bases__[-1]  # FSDPLinear(FSDPModule, Linear), ParametrizedLinear(Linear)
+        if found.__name__ not in (f"FSDP{base.__name__}", f"Parametrized{base.__name__}"):
+            break
+        found = base
+    return found
+
+
+def described(module: nn.Module, attribute: str, dimensions: int) -> dict[str, Any]:
+    """The fields of `TensorSpec` that a parameter's module knows: `type`, `layout` and `groups`.
+
+    Examples:
+        >>> described(torch.nn.Conv2d(8, 8, 3, groups=8), "weight", 4)
+        {'type': 'Conv2d', 'layout': 'torch.conv', 'groups': 8}
+        >>> described(torch.nn.Linear(3, 2), "bias", 1)
+        {'type': 'Linear'}
+    """
+    own = _own_class(module)
+    found: dict[str, Any] = {"type": own.__name__}
+    if dimensions < 2:
+        return found
+    if (own.__module__, own.__name__) == _CONV1D:
+        return found | {"layout": "transformers.conv1d"}
+    for cls, names, layout in _LAYOUTS:
+        if isinstance(module, cls) and attribute.startswith(names):
+            found["layout"] = layout
+            groups = getattr(module, "groups", 1)
+            return found | {"groups": groups} if groups > 1 else found
+    return found

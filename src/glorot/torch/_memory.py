@@ -1,0 +1,198 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A tensor's own memory, checked, as what a writer can fill in place."""
+
+import sys
+from typing import Any
+
+import numpy as np
+import torch
+
+from glorot._base import _overlaps
+from glorot._dtypes import ALL, FLOATS
+from glorot._writers import Writer
+
+Array = np.ndarray[Any, np.dtype[Any]]
+Start = tuple[int, ...]
+Place = tuple[slice, ...]
+
+# By torch's dtype: those that glorot writes, and the integers that carry the bits of those that
+# NumPy does not have itself.
+DTYPES: dict[torch.dtype, np.dtype[Any]] = {
+    getattr(torch, name): dtype for name, dtype in ALL.items() if hasattr(torch, name)
+}
+_CARRIERS: dict[torch.dtype, torch.dtype] = {
+    torch.bfloat16: torch.int16,
+    torch.float8_e4m3fn: torch.uint8,
+    torch.float8_e5m2: torch.uint8,
+}
+_STAGED = 1 << 24  # elements at a time, on the way to a device without a kernel
+
+
+def check_known(tensor: torch.Tensor, what: str) -> None:
+    """Refuse a lazy tensor."""
+    if torch.nn.parameter.is_lazy(tensor):
+        raise ValueError(
+            f"{what} is lazy: it has no shape yet. Run the module once on an input, so that its "
+            "shapes are known, then fill it."
+        )
+
+
+def check(tensor: torch.Tensor, what: str) -> None:
+    """Refuse a tensor that has no memory of its own to fill, and say what to do.
+
+    Raises:
+        TypeError: a tensor that stands for others (fake, traced, sparse, quantized), or whose
+            dtype no initializer writes.
+        ValueError: memory that is not there, is shared between elements, or holds its values
+            conjugated or negated.
+    """
+    _check_plain(tensor, what)
+    if tensor.is_meta:
+        raise ValueError(
+            f"{what} is on the meta device and has no memory. Use glorot.torch.materialize(module, "
+            "recipe, seed=...), or give it memory first: module.to_empty(device='cpu')."
+        )
+    if tensor.layout is not torch.strided:
+        raise TypeError(
+            f"{what} must be dense, got the layout {tensor.layout}. Fill a dense tensor and "
+            "convert it."
+        )
+    if tensor.dtype not in DTYPES:
+        floats = ", ".join(FLOATS)
+        raise TypeError(
+            f"{what} must have one of the dtypes {floats}; got {tensor.dtype}."
+            + (" Fill its real and imaginary parts apart." if tensor.dtype.is_complex else "")
+        )
+    if tensor.is_conj() or tensor.is_neg():
+        raise ValueError(
+            f"{what} is a conjugated or negated view: its memory does not hold its values. Fill "
+            "the tensor that it is a view of, or a copy: tensor.resolve_neg().resolve_conj()."
+        )
+    if tensor.is_inference() and not torch.is_inference_mode_enabled():
+        raise ValueError(
+            f"{what} was made in inference mode, and torch lets it be written there alone. Fill it "
+            "under torch.inference_mode(), or a copy: tensor.clone()."
+        )
+    if tensor.numel() and not tensor.untyped_storage().nbytes():
+        raise ValueError(
+            f"{what} has had its memory taken away (its storage has 0 bytes), as sharding wrappers "
+            "do between steps. Fill it while its values are there."
+        )
+
+
+def check_eager() -> None:
+    """Refuse to run while torch traces: filling memory leaves no trace."""
+    tracer = sys.modules.get("torch.fx.experimental.proxy_tensor")
+    if tracer is not None and tracer.get_proxy_mode() is not None:
+        raise RuntimeError(
+            "glorot.torch fills memory, which leaves nothing in what torch is tracing here. Fill "
+            "tensors before tracing."
+        )
+
+
+_PLAIN = (torch.Tensor, torch.nn.Parameter)
+
+
+def _check_plain(tensor: torch.Tensor, what: str) -> None:
+    if torch._C._functorch.is_functorch_wrapped_tensor(tensor):
+        raise TypeError(
+            f"{what} is inside of a torch.func transform, which would trace its values. Fill the "
+            "tensor before the transform."
+        )
+    if type(tensor) in _PLAIN:
+        return
+    fake = sys.modules.get("torch._subclasses.fake_tensor")
+    if fake is not None and isinstance(tensor, fake.FakeTensor):
+        raise TypeError(
+            f"{what} is a FakeTensor, which has a shape and no values. Fill the real tensor, "
+            "outside of tracing and of FakeTensorMode."
+        )
+    if type(tensor).__torch_dispatch__ is not torch.Tensor.__torch_dispatch__:
+        raise TypeError(
+            f"{what} is a {type(tensor).__name__}, which keeps its values in other tensors. Fill "
+            "a plain tensor before it is converted."
+        )
+
+
+def view(tensor: torch.Tensor, what: str) -> Array:
+    """The CPU tensor's memory as a NumPy array: the same bytes, no copy."""
+    carrier = _CARRIERS.get(tensor.dtype)
+    if carrier is None:
+        array: Array = tensor.detach().numpy()
+    else:
+        array = tensor.detach().view(carrier).numpy().view(DTYPES[tensor.dtype])
+    if not array.flags.c_contiguous and _overlaps(array):
+        raise ValueError(
+            f"{what} must hold each element in memory of its own, got shape {tuple(tensor.shape)} "
+            f"with strides {tensor.stride()}, which overlap. Fill a copy: tensor.clone()."
+        )
+    return array
+
+
+class Memory:
+    """The memory of a checked tensor, which a writer fills part by part."""
+
+    __slots__ = ("_array", "tensor")
+
+    def __init__(self, tensor: torch.Tensor, what: str) -> None:
+        check(tensor, what)
+        self.tensor = tensor
+        self._array = view(tensor, what) if tensor.device.type == "cpu" else None
+        if self._array is None and tensor.numel() and _torch_overlaps(tensor):
+            raise ValueError(
+                f"{what} must hold each element in memory of its own, got shape "
+                f"{tuple(tensor.shape)} with strides {tensor.stride()}, which overlap. Fill a "
+                "copy: tensor.clone()."
+            )
+
+    @property
+    def dtype(self) -> np.dtype[Any]:
+        """NumPy's dtype of the same bytes."""
+        return DTYPES[self.tensor.dtype]
+
+    def fill(
+        self, writer: Writer, start: Start | None, place: Place | None, seed: int, name: str
+    ) -> None:
+        """Fill `tensor[place]` (None: all of it) with the part that begins at `start` (None: the
+        whole)."""
+        if self._array is not None:
+            out = self._array if place is None else self._array[place]
+            writer.part(out, start, seed, name)
+            return
+        target = self.tensor.detach()
+        _staged(target if place is None else target[place], writer, start, seed, name)
+
+    def written(self) -> None:
+        """Tell autograd, as an operation in place does."""
+        torch.autograd.graph.increment_version(self.tensor)
+
+
+def _torch_overlaps(tensor: torch.Tensor) -> bool:
+    """Whether two elements of a tensor anywhere may share memory."""
+    span = 1
+    axes = zip(tensor.stride(), tensor.shape, strict=True)
+    for stride, size in sorted((stride, size) for stride, size in axes if size > 1):
+        if stride < span:
+            return True
+        span += stride * (size - 1)
+    return False
+
+
+def _staged(
+    target: torch.Tensor, writer: Writer, start: Start | None, seed: int, name: str
+) -> None:
+    """Fill on the host and copy, some rows at a time."""
+    begin = start or (0,) * target.dim()
+    if target.dim() == 0 or target.numel() <= _STAGED:
+        _copy(target, writer, begin, seed, name)
+        return
+    rows = max(1, _STAGED * target.shape[0] // target.numel())
+    for row in range(0, target.shape[0], rows):
+        _copy(target[row : row + rows], writer, (begin[0] + row, *begin[1:]), seed, name)
+
+
+def _copy(target: torch.Tensor, writer: Writer, begin: Start, seed: int, name: str) -> None:
+    host = torch.empty(target.shape, dtype=target.dtype)
+    writer.part(view(host, "the copy on the host"), begin, seed, name)
+    with torch.no_grad():
+        target.copy_(host)

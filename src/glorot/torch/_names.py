@@ -1,0 +1,89 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Canonical names: a parameter is called the same whatever wraps its module.
+
+The name of a parameter is its path of attributes through the module, as `named_parameters` gives
+it, with two changes.  A wrapper that holds one module adds nothing to the path, and a parametrized
+tensor has the name of the attribute that it is read by, `weight`, and not those of what it is
+computed from, `parametrizations.weight.original0`.
+"""
+
+import sys
+from collections.abc import Iterator
+from typing import Any, NamedTuple
+
+import torch
+
+from glorot.recipe import TensorSpec
+
+# What compiling, checkpointing activations and FSDP 1 put into the path.
+WRAPPED = ("_orig_mod", "_checkpoint_wrapped_module", "_fsdp_wrapped_module")
+
+# (module where the class is, class) of wrappers that call what they wrap `module`, a name that a
+# model may use as well: only these classes' is left out.
+_HOLDERS = (
+    ("torch.nn.parallel.distributed", "DistributedDataParallel"),
+    ("torch.nn.parallel.data_parallel", "DataParallel"),
+    ("torch.optim.swa_utils", "AveragedModel"),
+)
+
+
+def canonical_name(name: str) -> str:
+    """Return a parameter's name without what compiling and wrapping add to it.
+
+    The `module.` of DistributedDataParallel is kept, since a model may use that word itself;
+    `init_` and `named_tensors` know from the module's class, and leave it out.
+
+    Examples:
+        >>> import glorot.torch
+        >>> glorot.torch.canonical_name("_orig_mod.layers.0._checkpoint_wrapped_module.weight")
+        'layers.0.weight'
+    """
+    return ".".join(part for part in name.split(".") if part not in WRAPPED)
+
+
+class Place(NamedTuple):
+    """One name of a tensor: the module that holds it, and by which attribute; or, of a tensor that
+    no module holds, what is known of it."""
+
+    name: str
+    owner: torch.nn.Module
+    attribute: str
+    spec: TensorSpec | None = None
+
+
+def _held(module: torch.nn.Module) -> str | None:
+    """The child that is wrapped by this module, if the module is a wrapper."""
+    children = module._modules
+    for name in WRAPPED:
+        if name in children:
+            return name
+    for place, cls in _HOLDERS:
+        loaded = sys.modules.get(place)
+        if loaded is not None and isinstance(module, getattr(loaded, cls)):
+            return "module"
+    return None
+
+
+def walk(module: torch.nn.Module, prefix: str = "") -> Iterator[tuple[str, torch.nn.Module]]:
+    """(canonical prefix, module) of a module and all below it, in the order they were registered;
+    a module that is used twice comes twice, and what parametrizes a tensor does not come."""
+    yield prefix, module
+    held = _held(module)
+    parametrized = getattr(module, "parametrizations", None)
+    for name, child in module._modules.items():
+        if child is None or (child is parametrized and is_parametrized(module)):
+            continue
+        yield from walk(child, prefix if name == held else f"{prefix}{name}.")
+
+
+def is_parametrized(module: torch.nn.Module) -> bool:
+    """Whether some tensor of the module itself is computed from others."""
+    return torch.nn.utils.parametrize.is_parametrized(module)
+
+
+def parametrized(module: torch.nn.Module) -> dict[str, Any]:
+    """The module's parametrized tensors: {attribute: its ParametrizationList}."""
+    if not is_parametrized(module):
+        return {}
+    lists: Any = module.parametrizations
+    return dict(lists.items())

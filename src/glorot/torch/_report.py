@@ -1,0 +1,91 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What filling a module did, as values that JSON can hold."""
+
+import math
+from dataclasses import dataclass
+from typing import Any
+
+from glorot._base import Initializer
+from glorot._registry import serialize
+from glorot._shard import Shard
+from glorot.recipe import describe_law
+
+
+@dataclass(frozen=True, slots=True)
+class ParameterReport:
+    """One parameter that was filled.
+
+    Attributes:
+        name: the canonical name, which its values come from.
+        names: all its names; more than one where it is tied.
+        pattern: of the rule that it got its initializer from.
+        initializer: the rule's, depth scaling included.
+        shape: of the whole parameter.
+        dtype: such as "bfloat16".
+        shards: the parts of the whole that this process holds and filled.
+    """
+
+    name: str
+    names: tuple[str, ...]
+    pattern: str
+    initializer: Initializer
+    shape: tuple[int, ...]
+    dtype: str
+    shards: tuple[Shard, ...]
+
+    @property
+    def law(self) -> str:
+        """The law in a few characters, such as "N(0, 0.02)"."""
+        return describe_law(self.initializer, self.shape)
+
+    @property
+    def count(self) -> int:
+        """How many elements of it were filled here."""
+        return sum(
+            math.prod(j - i for i, j in zip(shard.start, shard.stop, strict=True))
+            for shard in self.shards
+        )
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return the report as what JSON can hold."""
+        return {
+            "name": self.name,
+            "names": list(self.names),
+            "pattern": self.pattern,
+            "initializer": serialize(self.initializer),
+            "law": self.law,
+            "shape": list(self.shape),
+            "dtype": self.dtype,
+            "shards": [[list(shard.start), list(shard.stop)] for shard in self.shards],
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class InitReport:
+    """What `init_` or `materialize` did to a module.
+
+    Attributes:
+        recipe: the fingerprint of the recipe.
+        parameters: those that were filled, in the order of the module.
+        left_out: the names of parameters that the recipe leaves out; their memory is as it was.
+        buffers: the names of the buffers; a recipe says nothing of them, and their memory is as it
+            was, or made again by `materialize`.
+    """
+
+    seed: int
+    recipe: str
+    stream: int
+    parameters: tuple[ParameterReport, ...]
+    left_out: tuple[str, ...]
+    buffers: tuple[str, ...]
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return the report as what JSON can hold."""
+        return {
+            "seed": self.seed,
+            "recipe": self.recipe,
+            "stream": self.stream,
+            "parameters": [parameter.as_dict() for parameter in self.parameters],
+            "left_out": list(self.left_out),
+            "buffers": list(self.buffers),
+        }

@@ -1,0 +1,107 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A tensor to be filled: what is checked before any memory is changed, and then the filling."""
+
+import functools
+from typing import Any
+
+import torch
+
+from glorot import _base, _registry
+from glorot._base import Initializer
+from glorot._check import parse_shape, show
+from glorot._dtypes import dtype_name, parse_dtype
+from glorot._shard import Shard, parse_shard
+from glorot._writers import Writer
+from glorot.torch._dtensor import Part, is_dtensor, local_parts
+from glorot.torch._memory import Memory, check_known
+
+
+@functools.lru_cache(maxsize=4096)
+def whole(shape: tuple[int, ...]) -> tuple[Shard, ...]:
+    """The one part that is all of a tensor."""
+    return (Shard((0,) * len(shape), shape),)
+
+
+class Target:
+    """The memory that a tensor has here, and which parts of the whole it holds.
+
+    Args:
+        tensor: a plain tensor, which is the whole, or a DTensor.
+        what: how errors call it.
+        shape: of the whole, where `tensor` is the part `shard` of it.
+    """
+
+    __slots__ = ("memory", "parts", "shape", "what")
+
+    def __init__(
+        self, tensor: torch.Tensor, what: str, shape: Any = None, shard: Any = None
+    ) -> None:
+        self.what = what
+        check_known(tensor, what)
+        self.shape = tuple(tensor.shape)
+        self.parts: list[Part] | None = None
+        if (shape is None) != (shard is None):
+            raise TypeError(
+                "`shard` says which part of a whole the tensor is, and `shape` what the whole is: "
+                f"give both or neither; got shape={show(shape)}, shard={show(shard)}."
+            )
+        if is_dtensor(tensor):
+            if shard is not None:
+                raise TypeError(f"{what} is a DTensor, which knows its part. Leave `shard` out.")
+            tensor, self.parts = local_parts(tensor, what)
+        elif shard is not None:
+            self.shape = parse_shape(shape)
+            start, extent = parse_shard(shard, self.shape)
+            if extent != tuple(tensor.shape):
+                raise ValueError(
+                    f"{what} must have the shape of the shard, {extent}, got {tuple(tensor.shape)}."
+                )
+            self.parts = [Part(start, extent, None)]
+        self.memory = Memory(tensor, what)
+
+    @property
+    def dtype(self) -> str:
+        """Its dtype's name."""
+        return dtype_name(self.memory.dtype)
+
+    @property
+    def shards(self) -> tuple[Shard, ...]:
+        """The parts of the whole that are here."""
+        if self.parts is None:
+            return whole(self.shape)
+        return tuple(
+            Shard(start, [i + n for i, n in zip(start, extent, strict=True)])
+            for start, extent, _ in self.parts
+        )
+
+    def writer(self, initializer: Initializer) -> Writer:
+        """What writes the initializer's values; raises where it cannot have this shape or dtype."""
+        parse_dtype(self.memory.dtype, floating=initializer.random)
+        return _base._prepared(initializer, self.shape, self.memory.dtype)
+
+    def fill(self, writer: Writer, seed: int, name: str) -> None:
+        """Write the values of `name` into the parts that are here."""
+        if self.parts is None:
+            self.memory.fill(writer, None, None, seed, name)
+        else:
+            for start, _, place in self.parts:
+                self.memory.fill(writer, start, place, seed, name)
+        self.memory.written()
+
+
+def read_initializer(initializer: Any) -> Initializer:
+    """The initializer that is given, or that `glorot.get` makes of a class, name or dict."""
+    found = _registry.get(initializer)
+    if not isinstance(found, Initializer):
+        raise TypeError(
+            "`initializer` must be one of glorot's, or its class, name or dict; got "
+            f"{show(initializer)}."
+        )
+    return found
+
+
+def check_tensor(tensor: object) -> torch.Tensor:
+    """Return `tensor` if it is one."""
+    if not isinstance(tensor, torch.Tensor):
+        raise TypeError(f"`tensor` must be a torch.Tensor, got {type(tensor).__name__}.")
+    return tensor
