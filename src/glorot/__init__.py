@@ -27,6 +27,7 @@ from glorot._sparse import Sparse
 
 if TYPE_CHECKING:  # what __getattr__ below loads
     from glorot import compat, recipe, replay
+    from glorot._fingerprint import Fingerprint, fingerprint
     from glorot._gain import gain
     from glorot.recipe import Recipe, Rule
 
@@ -35,6 +36,7 @@ __all__ = [
     "Constant",
     "DeltaOrthogonal",
     "Dirac",
+    "Fingerprint",
     "GlorotNormal",
     "GlorotUniform",
     "HeNormal",
@@ -59,6 +61,7 @@ __all__ = [
     "compat",
     "config",
     "deserialize",
+    "fingerprint",
     "gain",
     "get",
     "recipe",
@@ -68,7 +71,13 @@ __all__ = [
 
 # Loaded at first use, so that `import glorot` stays light.
 _LAZY_MODULES = {"checkpoint", "compat", "recipe", "replay", "torch"}
-_LAZY_NAMES = {"Recipe": "recipe", "Rule": "recipe", "gain": "_gain"}
+_LAZY_NAMES = {
+    "Fingerprint": "_fingerprint",
+    "Recipe": "recipe",
+    "Rule": "recipe",
+    "fingerprint": "_fingerprint",
+    "gain": "_gain",
+}
 
 
 def __getattr__(name: str) -> Any:

@@ -12,6 +12,7 @@ except ModuleNotFoundError as error:
         name=error.name,
     ) from None
 
+from glorot.torch._fingerprint import fingerprint
 from glorot.torch._init import init_
 from glorot.torch._names import canonical_name
 from glorot.torch._nn_init import (
@@ -40,6 +41,7 @@ __all__ = [
     "constant_",
     "dirac_",
     "eye_",
+    "fingerprint",
     "init_",
     "kaiming_normal_",
     "kaiming_uniform_",
