@@ -206,6 +206,7 @@ def test_no_tensor(verb):
         getattr(glorot.torch, verb)(np.empty((4, 4, 4)), **options, seed=42, name="w")
 
 
+@pytest.mark.filterwarnings("ignore:torch.distributed is disabled")
 def test_docstring_examples_run():
     """Every example in the adapter's docstrings prints what it shows."""
     attempted = 0

@@ -4,6 +4,8 @@
 The names of `torch.nn.init` are here too, with `seed` and `name`.
 """
 
+from typing import TYPE_CHECKING, Any
+
 try:
     from torch.nn.init import calculate_gain
 except ModuleNotFoundError as error:
@@ -14,6 +16,7 @@ except ModuleNotFoundError as error:
 
 from glorot.torch._fingerprint import fingerprint
 from glorot.torch._init import init_
+from glorot.torch._materialize import materialize
 from glorot.torch._names import canonical_name
 from glorot.torch._nn_init import (
     constant_,
@@ -31,13 +34,19 @@ from glorot.torch._nn_init import (
     xavier_uniform_,
     zeros_,
 )
+from glorot.torch._ranks import check_ranks
 from glorot.torch._report import InitReport, ParameterReport
+
+if TYPE_CHECKING:  # what __getattr__ below loads
+    from glorot.torch._dcp import VirtualCheckpoint
 
 __all__ = [
     "InitReport",
     "ParameterReport",
+    "VirtualCheckpoint",
     "calculate_gain",
     "canonical_name",
+    "check_ranks",
     "constant_",
     "dirac_",
     "eye_",
@@ -45,6 +54,7 @@ __all__ = [
     "init_",
     "kaiming_normal_",
     "kaiming_uniform_",
+    "materialize",
     "normal_",
     "ones_",
     "orthogonal_",
@@ -55,3 +65,15 @@ __all__ = [
     "xavier_uniform_",
     "zeros_",
 ]
+
+
+def __getattr__(name: str) -> Any:
+    if name == "VirtualCheckpoint":  # torch.distributed.checkpoint takes a while to load
+        from glorot.torch._dcp import VirtualCheckpoint
+
+        return VirtualCheckpoint
+    raise AttributeError(f"module 'glorot.torch' has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

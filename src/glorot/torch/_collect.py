@@ -45,7 +45,7 @@ def collect(module: torch.nn.Module, names: Names = None) -> Contents:
     """
     if not isinstance(module, torch.nn.Module):
         raise TypeError(f"`module` must be a torch.nn.Module, got {type(module).__name__}.")
-    renamed = _renaming(names)
+    renamed = renaming(names)
     parameters: dict[object, Group] = {}
     buffers: dict[object, Group] = {}
     for prefix, owner in walk(module):
@@ -81,14 +81,16 @@ def _add(
 
 
 def memory_key(tensor: torch.Tensor) -> object:
-    """What is equal for two tensors of the same memory, shape and dtype."""
-    if is_dtensor(tensor):
-        with torch.no_grad():
-            tensor = tensor.to_local()
+    """What is equal for two tensors of the same memory, shape and dtype, while both are alive."""
     if torch.nn.parameter.is_lazy(tensor) or tensor.is_meta:
         return id(tensor)
-    address = tensor.data_ptr() if type(tensor).__torch_dispatch__ is _PLAIN_DISPATCH else 0
-    return (address, tensor.dtype, tensor.shape, tensor.stride()) if address else id(tensor)
+    local = tensor
+    if is_dtensor(tensor):
+        with torch.no_grad():
+            local = tensor.to_local()
+    address = local.data_ptr() if type(local).__torch_dispatch__ is _PLAIN_DISPATCH else 0
+    # Not the id of `local`: it may be a new object each time, and so be gone.
+    return (address, local.dtype, local.shape, local.stride()) if address else id(tensor)
 
 
 _PLAIN_DISPATCH = torch.Tensor.__torch_dispatch__
@@ -103,7 +105,8 @@ def _computed(source: Any) -> torch.Tensor:
     return found
 
 
-def _renaming(names: Names) -> Any:
+def renaming(names: Names) -> Any:
+    """The function from names to names that `names` means."""
     if names is None:
         return lambda name: name
     if isinstance(names, Mapping):

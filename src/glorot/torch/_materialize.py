@@ -1,0 +1,133 @@
+# SPDX-License-Identifier: Apache-2.0
+"""`materialize`: memory and first values for a module that was built on the meta device.
+
+`Module.to_empty` gives memory with three losses, which are made good here: tied parameters come
+apart, what had values loses them, and buffers hold what was in the memory before.
+"""
+
+from collections.abc import Iterator
+from typing import Any
+
+import torch
+
+from glorot._stream import check_seed
+from glorot.torch import _buffers
+from glorot.torch._collect import Contents, Group, Names, collect
+from glorot.torch._compile import uncompiled
+from glorot.torch._init import fill
+from glorot.torch._memory import check_eager
+from glorot.torch._plan import make_plan, read_recipe
+from glorot.torch._report import InitReport
+
+Held = dict[str, torch.Tensor | None]
+
+
+@uncompiled
+def materialize(
+    module: torch.nn.Module,
+    recipe: Any,
+    *,
+    seed: int,
+    device: Any = "cpu",
+    names: Names = None,
+    buffers: _buffers.Given = None,
+) -> InitReport:
+    """Give a module of the meta device memory on `device`, and its parameters their first values.
+
+    Tied parameters stay tied.  Buffers on the meta device are made again, in this order, until one
+    way has written each: by `buffers`; by torch's norms; by the `_init_weights(module)` of the
+    transformers model around; by a method of the module that holds them, named `reset_buffers`,
+    `init_buffers`, `reset_parameters`, or one of these after an underscore.  What none of them
+    writes is refused by its name.  Buffers that have values keep them.  torch's generators are as
+    they were afterwards.
+
+    A module may be sharded before (`fully_shard`, `parallelize_module`): each rank then has memory
+    for its own part only.
+
+    Args:
+        module: changed in place; what is not on the meta device moves to `device` too.
+        recipe, seed, names: as for `init_`.
+        device: where the memory is.
+        buffers: values by the buffers' names, or a function that is called with each module that
+            holds buffers without values, and writes or replaces them.
+
+    Returns:
+        A report as `init_`'s.
+
+    Raises:
+        ValueError: as `init_`; a parameter that the recipe leaves out, or a buffer that nothing
+            makes, and that would be what was in the memory. The module is then as it was.
+
+    Examples:
+        >>> import glorot, torch
+        >>> import glorot.torch
+        >>> with torch.device("meta"):
+        ...     model = torch.nn.Sequential(torch.nn.Linear(4, 8), torch.nn.BatchNorm1d(8))
+        >>> recipe = glorot.Recipe([
+        ...     glorot.Rule("0.weight", glorot.HeNormal(layout="torch.linear")),
+        ...     glorot.Rule("1.weight", "ones"),
+        ...     glorot.Rule("*bias", "zeros"),
+        ... ])
+        >>> report = glorot.torch.materialize(model, recipe, seed=42)
+        >>> model[0].weight.device, model[1].running_var[0].item()
+        (device(type='cpu'), 1.0)
+    """
+    rules = read_recipe(recipe)
+    number = check_seed(seed)
+    check_eager()
+    place = torch.device(device)
+    if place.type == "meta":
+        raise ValueError("`device` must have memory, got the meta device. Give 'cpu' or 'cuda'.")
+    contents = collect(module, names)
+    _buffers.check(buffers, contents.buffers)
+    for group in make_plan(contents.parameters, rules).left_out:
+        if group.tensor.is_meta:
+            raise ValueError(
+                f"the recipe leaves out the parameter {group.places[0].name!r}, which is on the "
+                "meta device and would hold what was in the memory. Give it an initializer."
+            )
+    before = [(owner, dict(owner._parameters), dict(owner._buffers)) for owner in _owners(module)]
+    try:
+        _allocate(module, contents, place)
+        made = _buffers.Remaking(contents.buffers, buffers)
+        made.before_parameters(module, place)
+        again = collect(module, names)
+        report = fill(make_plan(again.parameters, rules), again, rules, number)
+        made.check()
+    except BaseException:
+        _restore(module, before)
+        raise
+    return report
+
+
+def _owners(module: torch.nn.Module) -> Iterator[torch.nn.Module]:
+    return iter(dict.fromkeys(module.modules()))
+
+
+def _allocate(module: torch.nn.Module, contents: Contents, device: torch.device) -> None:
+    """Memory for all, ties kept, values kept where there were any."""
+    module.to_empty(device=device)
+    for groups, held in ((contents.parameters, "_parameters"), (contents.buffers, "_buffers")):
+        for group in groups:
+            if group.source is None:
+                _retie(group, held)
+
+
+def _retie(group: Group, held: str) -> None:
+    owner, attribute = group.places[0].owner, group.places[0].attribute
+    tensor = getattr(owner, held)[attribute]
+    for place in group.places[1:]:
+        getattr(place.owner, held)[place.attribute] = tensor
+    for key, value in vars(group.tensor).items():  # what users and wrappers keep on a parameter
+        vars(tensor).setdefault(key, value)
+    if not group.tensor.is_meta and tensor is not group.tensor:
+        with torch.no_grad():
+            tensor.copy_(group.tensor)
+
+
+def _restore(module: torch.nn.Module, before: list[tuple[torch.nn.Module, Held, Held]]) -> None:
+    """Put every tensor back where it was."""
+    for owner, parameters, held in before:
+        owner._parameters.update(parameters)
+        owner._buffers.update(held)
+    module._apply(lambda tensor: tensor)  # lets sharding wrappers see what is there again
