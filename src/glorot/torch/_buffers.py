@@ -95,8 +95,8 @@ class Remaking:
             for place in group.places:
                 place.owner._buffers[place.attribute] = tensor
 
-    def check(self) -> None:
-        """Refuse buffers that nothing has made.
+    def check(self, module: torch.nn.Module) -> None:
+        """Refuse buffers that nothing has made, and attributes that nobody moves.
 
         Raises:
             ValueError: with their names.
@@ -114,6 +114,14 @@ class Remaking:
                 "function that writes those of the module it is called with, buffers=function; or "
                 "give the module that holds them a method reset_buffers()."
             )
+        for prefix, owner in walk(module):
+            for attribute, value in vars(owner).items():
+                if isinstance(value, torch.Tensor) and value.is_meta:
+                    raise ValueError(
+                        f"the attribute '{prefix}{attribute}' is a tensor on the meta device, "
+                        "neither a parameter nor a buffer, so that nothing gives it values. "
+                        "Register it as a buffer, or make it outside of torch.device('meta')."
+                    )
 
 
 def _torch_norms(owner: Any) -> None:

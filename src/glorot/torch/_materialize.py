@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """`materialize`: memory and first values for a module that was built on the meta device.
 
-`Module.to_empty` gives memory with three losses, which are made good here: tied parameters come
-apart, what had values loses them, and buffers hold what was in the memory before.
+`Module.to_empty` gives memory at three losses, which are avoided here: tied parameters come apart,
+what has values loses them, and buffers hold what was in the memory before.
 """
 
 from collections.abc import Iterator
@@ -93,7 +93,7 @@ def materialize(
         made.before_parameters(module, place)
         again = collect(module, names)
         report = fill(make_plan(again.parameters, rules), again, rules, number)
-        made.check()
+        made.check(module)
     except BaseException:
         _restore(module, before)
         raise
@@ -105,8 +105,14 @@ def _owners(module: torch.nn.Module) -> Iterator[torch.nn.Module]:
 
 
 def _allocate(module: torch.nn.Module, contents: Contents, device: torch.device) -> None:
-    """Memory for all, ties kept, values kept where there were any."""
-    module.to_empty(device=device)
+    """Memory for all, ties kept, values kept where there are any."""
+
+    def give(tensor: torch.Tensor) -> torch.Tensor:
+        if tensor.is_meta:
+            return torch.empty_like(tensor, device=device)
+        return tensor.to(device)
+
+    module._apply(give)  # which is all that Module.to_empty does; sharding wrappers hook it
     for groups, held in ((contents.parameters, "_parameters"), (contents.buffers, "_buffers")):
         for group in groups:
             if group.source is None:
@@ -120,9 +126,6 @@ def _retie(group: Group, held: str) -> None:
         getattr(place.owner, held)[place.attribute] = tensor
     for key, value in vars(group.tensor).items():  # what users and wrappers keep on a parameter
         vars(tensor).setdefault(key, value)
-    if not group.tensor.is_meta and tensor is not group.tensor:
-        with torch.no_grad():
-            tensor.copy_(group.tensor)
 
 
 def _restore(module: torch.nn.Module, before: list[tuple[torch.nn.Module, Held, Held]]) -> None:
