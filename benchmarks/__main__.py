@@ -20,10 +20,11 @@ TOPICS = (
     "small",
     "canonical",
     "shard",
+    "torch",
     "import",
     "checkpoint",
-    "replay_tensorflow",
     "replay_jax",
+    "replay_tensorflow",
     "replay_torch",
 )
 ONCE = ("import", "checkpoint")  # of no interest on one core: run on the last thread setting alone

@@ -131,6 +131,30 @@ def _shards(records: Records) -> Iterator[Row]:
             yield Row(what, "1/N x 1.10", measured, all(r <= 1.10 for r in ratios.values()))
 
 
+def _torch(records: Records) -> Iterator[Row]:
+    for record in records.where(topic="torch", part="cost", kind="glorot"):
+        each = 1000 if "module" in record["who"] else 1
+        taken = best(record) * 1e6 / each
+        what = f"torch: {record['who']}, {record['threads']} thr., a tensor"
+        yield Row(what, "under 50 us", f"{taken:.2f} us", taken < 50)
+    for ours in records.where(topic="torch", part="module", kind="glorot"):
+        same = {key: ours[key] for key in ("topic", "part", "threads", "law")}
+        what = f"torch: a module of 1000 tensors, {ours['law']}, {ours['threads']} thr."
+        needed = 60 if ours["law"] == "truncated" else 5
+        yield _times(what, ours, records.one(kind="peer", **same), needed)
+        yield _times(
+            f"{what}, against the kernel alone", ours, records.one(kind="bare", **same), 0.9
+        )
+    for one in records.where(topic="torch", part="shares", world=1):
+        same = {key: one[key] for key in ("topic", "part", "threads")}
+        for world in (2, 4):
+            shared = records.one(world=world, **same)
+            if shared is not None:
+                share = best(shared) / best(one) * world
+                what = f"torch: the slowest of {world} ranks, {one['threads']} thr."
+                yield Row(what, "1/N x 1.10", f"{share:.3f}", share <= 1.10)
+
+
 def _import(records: Records) -> Iterator[Row]:
     found = records.where(topic="import")
     if found:
@@ -170,6 +194,6 @@ def rows(records: list[Record], judge: bool) -> list[Row]:
     found: list[Row] = []
     if known.where(topic="fill"):
         found += _fills(known)
-    for part in (_small, _canonical, _shards, _import, _checkpoint, _replays):
+    for part in (_small, _canonical, _shards, _torch, _import, _checkpoint, _replays):
         found += part(known)
     return found if judge else [replace(row, holds=None) for row in found]

@@ -220,7 +220,9 @@ def fill_every_placement(rank, world, meshes):
                     shape=value.shape,
                     stride=value.stride(),
                 )
+                version = tensor._version
                 assert glorot.torch.init_(tensor, NORMAL, seed=SEED, name="w") is tensor
+                assert tensor._version > version
                 found.append(
                     (f"{mesh_shape} {shape} {placed}", torch.equal(tensor.to_local(), wanted))
                 )

@@ -84,10 +84,7 @@ def memory_key(tensor: torch.Tensor) -> object:
     """What is equal for two tensors of the same memory, shape and dtype, while both are alive."""
     if torch.nn.parameter.is_lazy(tensor) or tensor.is_meta:
         return id(tensor)
-    local = tensor
-    if is_dtensor(tensor):
-        with torch.no_grad():
-            local = tensor.to_local()
+    local = tensor.to_local() if is_dtensor(tensor) else tensor
     address = local.data_ptr() if type(local).__torch_dispatch__ is _PLAIN_DISPATCH else 0
     # Not the id of `local`: it may be a new object each time, and so be gone.
     return (address, local.dtype, local.shape, local.stride()) if address else id(tensor)

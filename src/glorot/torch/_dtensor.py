@@ -85,34 +85,20 @@ def local_parts(tensor: Any, what: str) -> tuple[torch.Tensor, list[Part]]:
         TypeError: a placement of another kind.
     """
     from torch.distributed.tensor import Replicate, Shard
-    from torch.distributed.tensor.placement_types import Partial, _StridedShard
 
     shape = tuple(tensor.shape)
-    with torch.no_grad():
-        local: torch.Tensor = tensor.to_local()
+    local: torch.Tensor = tensor.to_local()
     mesh, placements = tensor.device_mesh, tensor.placements
     coordinate = mesh.get_coordinate()
     axes: list[list[Run]] = [[(0, size)] for size in shape]
     for dimension, placement in enumerate(placements):
-        if isinstance(placement, Replicate):
+        if type(placement) is Replicate:
             continue
-        if isinstance(placement, Partial):
-            raise ValueError(
-                f"{what} is a DTensor of placements {tuple(placements)}: of a Partial one each "
-                "rank holds a summand, and no initial value says how to split the sum. "
-                "Redistribute it to Replicate or Shard first."
-            )
-        strided = isinstance(placement, _StridedShard)
-        if not strided and not isinstance(placement, Shard):
-            raise TypeError(
-                f"{what} is a DTensor of placements {tuple(placements)}; only Replicate and Shard "
-                "are known. Redistribute it first."
-            )
-        if coordinate is None:
-            continue
-        axis: int = placement.dim
-        split = placement.split_factor if strided else 1
-        axes[axis] = shard_axis(axes[axis], mesh.size(dimension), coordinate[dimension], split)
+        split = 1 if type(placement) is Shard else _split_factor(tensor, placement, what)
+        if coordinate is not None:
+            axis: int = placement.dim
+            number, index = mesh.size(dimension), coordinate[dimension]
+            axes[axis] = shard_axis(axes[axis], number, index, split)
     if coordinate is None:  # this rank is not in the mesh
         return local, []
     if hasattr(local, "__create_chunk_list__"):
@@ -126,6 +112,24 @@ def local_parts(tensor: Any, what: str) -> tuple[torch.Tensor, list[Part]]:
             "not known here. Redistribute it to Shard or Replicate."
         )
     return local, list(_outer_product(axes))
+
+
+def _split_factor(tensor: Any, placement: Any, what: str) -> int:
+    """That of a strided shard; what is neither is refused."""
+    from torch.distributed.tensor.placement_types import Partial, _StridedShard
+
+    if isinstance(placement, Partial):
+        raise ValueError(
+            f"{what} is a DTensor of placements {tuple(tensor.placements)}: of a Partial one each "
+            "rank holds a summand, and no initial value says how to split the sum. Redistribute it "
+            "to Replicate or Shard first."
+        )
+    if not isinstance(placement, _StridedShard):
+        raise TypeError(
+            f"{what} is a DTensor of placements {tuple(tensor.placements)}; only Replicate and "
+            "Shard are known. Redistribute it first."
+        )
+    return int(placement.split_factor)
 
 
 def _outer_product(axes: list[list[Run]]) -> Iterator[Part]:

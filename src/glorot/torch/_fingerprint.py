@@ -14,6 +14,7 @@ from glorot.torch._dtensor import Part, is_dtensor, local_parts
 from glorot.torch._memory import view
 
 
+@torch.no_grad()
 def fingerprint(module: torch.nn.Module, *, names: Names = None, group: Any = None) -> str:
     """Return the fingerprint of a module's parameters, `glorot.fingerprint` of their whole values.
 

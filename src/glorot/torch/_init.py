@@ -39,6 +39,7 @@ def init_(
 
 
 @uncompiled
+@torch.no_grad()
 def init_(
     target: Any,
     recipe: Any,
@@ -121,6 +122,7 @@ def init_(
 
 
 @uncompiled
+@torch.no_grad()
 def init_tensor(
     tensor: torch.Tensor,
     initializer: Initializer,

@@ -23,6 +23,7 @@ Held = dict[str, torch.Tensor | None]
 
 
 @uncompiled
+@torch.no_grad()
 def materialize(
     module: torch.nn.Module,
     recipe: Any,

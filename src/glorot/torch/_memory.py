@@ -162,10 +162,6 @@ class Memory:
         target = self.tensor.detach()
         _staged(target if place is None else target[place], writer, start, seed, name)
 
-    def written(self) -> None:
-        """Tell autograd, as an operation in place does."""
-        torch.autograd.graph.increment_version(self.tensor)
-
 
 def _torch_overlaps(tensor: torch.Tensor) -> bool:
     """Whether two elements of a tensor anywhere may share memory."""

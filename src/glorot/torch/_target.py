@@ -31,12 +31,13 @@ class Target:
         shape: of the whole, where `tensor` is the part `shard` of it.
     """
 
-    __slots__ = ("memory", "parts", "shape", "what")
+    __slots__ = ("memory", "parts", "shape", "tensor", "what")
 
     def __init__(
         self, tensor: torch.Tensor, what: str, shape: Any = None, shard: Any = None
     ) -> None:
         self.what = what
+        self.tensor = tensor
         check_known(tensor, what)
         self.shape = tuple(tensor.shape)
         self.parts: list[Part] | None = None
@@ -86,7 +87,9 @@ class Target:
         else:
             for start, _, place in self.parts:
                 self.memory.fill(writer, start, place, seed, name)
-        self.memory.written()
+        torch.autograd.graph.increment_version(self.tensor)  # as an operation in place does
+        if self.tensor is not self.memory.tensor:
+            torch.autograd.graph.increment_version(self.memory.tensor)
 
 
 def read_initializer(initializer: Any) -> Initializer:
