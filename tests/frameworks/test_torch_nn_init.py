@@ -6,6 +6,7 @@ import importlib
 import inspect
 import math
 import pkgutil
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -216,3 +217,15 @@ def test_docstring_examples_run():
         assert result.failed == 0
         attempted += result.attempted
     assert attempted > 40
+
+
+@pytest.mark.filterwarnings("ignore:torch.distributed is disabled", "ignore::DeprecationWarning")
+def test_page_examples_run():
+    """Every example in docs/torch.md prints what it shows, and its table names what is public."""
+    page = Path(__file__).parents[2] / "docs" / "torch.md"
+    result = doctest.testfile(str(page), module_relative=False, optionflags=doctest.ELLIPSIS)
+    assert result.attempted > 20
+    assert result.failed == 0
+    text = page.read_text(encoding="utf-8")
+    verbs = set(VERBS) | {"calculate_gain", "InitReport", "ParameterReport"}
+    assert all(f"`{name}(" in text for name in set(glorot.torch.__all__) - verbs)
