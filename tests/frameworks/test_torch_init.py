@@ -473,6 +473,25 @@ def test_a_refused_module_is_as_it_was(case):
     assert first._version == version
 
 
+def test_fsdp1():
+    """FSDP 1's flat pieces are refused, and are whole under summon_full_params. (FSDP 1 cannot be
+    made without an accelerator, so a module that looks like one stands for it.)"""
+    from types import SimpleNamespace
+
+    from torch.distributed.fsdp import FullyShardedDataParallel
+
+    module = FullyShardedDataParallel.__new__(FullyShardedDataParallel)
+    nn.Module.__init__(module)
+    module._fsdp_wrapped_module = mlp()
+    state = SimpleNamespace(name="IDLE")
+    object.__setattr__(module, "_handle", SimpleNamespace(_training_state=state))
+    with pytest.raises(ValueError, match=r"\(FSDP 1\), whose parameters are flat pieces .*summon"):
+        init_(module, RECIPE, seed=42)
+    state.name = "SUMMON_FULL_PARAMS"
+    report = init_(module, RECIPE, seed=42)
+    assert [p.name for p in report.parameters] == ["0.weight", "0.bias", "2.weight", "2.bias"]
+
+
 def test_left_out():
     """A rule of None leaves a parameter's memory as it is, and the report names it."""
     recipe = glorot.Recipe([glorot.Rule("0.*", None), glorot.Rule("*", NORMAL)])

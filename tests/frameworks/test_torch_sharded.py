@@ -193,6 +193,13 @@ def test_refused(case):
         assert ranks[1][case] == text
 
 
+def test_local_parts_that_say_where_they_lie():
+    """What a local tensor says itself of its place counts; more than one chunk is refused."""
+    for found, wanted, error in torch_world.run(2, torch_layouts.chunks_of_its_own):
+        assert (found == wanted).all()
+        assert "only one chunk of that shape is known" in error
+
+
 def test_a_module_that_has_run():
     """After a forward pass that left parameters gathered, the shards are filled all the same."""
     for found, plain in torch_world.run(2, torch_layouts.after_a_step):

@@ -306,6 +306,28 @@ def refusals(rank, world):
     return found
 
 
+def chunks_of_its_own(rank, world):
+    """A DTensor whose local part says itself where it lies, as sharding libraries of uneven shards
+    do: (its values, the whole's there, the error when it says something that is not known)."""
+    from torch.distributed.checkpoint.metadata import ChunkStorageMetadata
+
+    mesh = init_device_mesh("cpu", (world,))
+    tensor = distribute_tensor(torch.zeros(8, 3), mesh, [Shard(0)])
+    local = tensor._local_tensor
+    first, count = (1, 4) if rank == 0 else (4, 4)
+    said = [ChunkStorageMetadata(torch.Size((first, 0)), torch.Size((count, 3)))]
+    local.__create_chunk_list__ = lambda: said
+    glorot.torch.init_(tensor, NORMAL, seed=SEED, name="w")
+    wanted = NORMAL((8, 3), seed=SEED, name="w")[first : first + count]
+    local.__create_chunk_list__ = lambda: said * 2
+    try:
+        glorot.torch.init_(tensor, NORMAL, seed=SEED, name="w")
+        error = ""
+    except ValueError as found:
+        error = str(found)
+    return local.numpy().copy(), wanted, error
+
+
 def _holding_partial(mesh):
     module = nn.ParameterDict({"a": torch.zeros(2)})
     module["b"] = nn.Parameter(DTensor.from_local(torch.zeros(3), mesh, [Partial()]))

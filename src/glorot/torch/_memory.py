@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """A tensor's own memory, checked, as what a writer can fill in place."""
 
+import operator
 import sys
 from typing import Any
 
@@ -9,7 +10,8 @@ import torch
 
 from glorot._base import _overlaps
 from glorot._dtypes import ALL, FLOATS
-from glorot._writers import Writer
+from glorot._stream import stream
+from glorot._writers import LawWriter, Writer
 
 Array = np.ndarray[Any, np.dtype[Any]]
 Start = tuple[int, ...]
@@ -160,7 +162,10 @@ class Memory:
             writer.part(out, start, seed, name)
             return
         target = self.tensor.detach()
-        _staged(target if place is None else target[place], writer, start, seed, name)
+        if place is not None:
+            target = target[place]
+        if not (target.is_cuda and filled_on_device(target, writer, start, seed, name)):
+            _staged(target, writer, start, seed, name)
 
 
 def _torch_overlaps(tensor: torch.Tensor) -> bool:
@@ -172,6 +177,24 @@ def _torch_overlaps(tensor: torch.Tensor) -> bool:
             return True
         span += stride * (size - 1)
     return False
+
+
+def filled_on_device(
+    target: torch.Tensor, writer: Writer, start: Start | None, seed: int, name: str
+) -> bool:
+    """Fill by the device's own kernel, if there is one for this law, dtype and memory."""
+    if not isinstance(writer, LawWriter):
+        return False
+    try:
+        from glorot.torch import _triton
+    except ImportError:  # builds of torch for CUDA bring it
+        return False
+    if not _triton.can_fill(target, writer.law, writer.strides):
+        return False
+    first = 0 if start is None else sum(map(operator.mul, start, writer.strides))
+    with torch.cuda.device_of(target):
+        _triton.fill(target, writer.law, stream(seed, name), first, writer.strides)
+    return True
 
 
 def _staged(
