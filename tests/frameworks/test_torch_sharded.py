@@ -52,7 +52,7 @@ def test_the_single_process_is_numpys():
     """What all layouts are compared with is NumPy's."""
     _, contents, count = single()
     total = 0
-    shapes = dict(torch_layouts.Model().named_parameters())
+    shapes = glorot.torch.shapes(torch_layouts.Model())
     for found in torch_layouts.RECIPE.resolve(shapes):
         wanted = found.initializer(found.shape, dtype=found.dtype, seed=42, name=found.name)
         assert contents[found.name] == wanted.tobytes()

@@ -22,7 +22,7 @@ import glorot.torch
 RECIPE = glorot.Recipe(
     [
         glorot.Rule("embed.weight", glorot.RandomNormal(stddev=0.02)),
-        glorot.Rule("norm.weight", "ones"),
+        glorot.Rule("*weight", "ones", where={"type": "LayerNorm"}),  # FSDP makes new classes
         glorot.Rule("*bias", glorot.RandomUniform()),
         glorot.Rule("down.weight", glorot.Orthogonal(layout="torch.linear")),
         glorot.Rule("conv.weight", glorot.HeNormal(layout="torch.conv", order="canonical")),

@@ -36,6 +36,7 @@ from glorot.torch._nn_init import (
 )
 from glorot.torch._ranks import check_ranks
 from glorot.torch._report import InitReport, ParameterReport
+from glorot.torch._shapes import shapes
 
 if TYPE_CHECKING:  # what __getattr__ below loads
     from glorot.torch._dcp import VirtualCheckpoint
@@ -58,6 +59,7 @@ __all__ = [
     "normal_",
     "ones_",
     "orthogonal_",
+    "shapes",
     "sparse_",
     "trunc_normal_",
     "uniform_",

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """A checkpoint without files: torch.distributed.checkpoint reads, and the values are computed."""
 
+import dataclasses
 import os
 from collections.abc import Iterator, Mapping
 from typing import Any, NamedTuple
@@ -215,7 +216,8 @@ def _of_mapping(
             dtype = _TORCH[ALL[spec.dtype or "float32"]]
             tensor = torch.empty(spec.shape, dtype=dtype, device="meta")
         group, keys = found.setdefault(memory_key(tensor), (Group(tensor, []), []))
-        group.places.append(Place(renamed(canonical_name(path)), owner, path))
+        known = spec if spec.dtype else dataclasses.replace(spec, dtype="float32")
+        group.places.append(Place(renamed(canonical_name(path)), owner, path, known))
         keys.append(path)
     return list(found.values())
 

@@ -4,7 +4,6 @@ not say it themselves."""
 
 from typing import Any
 
-import torch
 from torch import nn
 from torch.nn.modules.conv import _ConvNd, _ConvTransposeNd
 
@@ -33,7 +32,7 @@ def layer_type(module: nn.Module) -> str:
     """The name of a module's class, before sharding or parametrizing made another of it.
 
     Examples:
-        >>> layer_type(torch.nn.utils.parametrizations.weight_norm(torch.nn.Linear(2, 2)))
+        >>> layer_type(nn.utils.parametrizations.weight_norm(nn.Linear(2, 2)))
         'Linear'
     """
     return _own_class(module).__name__
@@ -53,9 +52,9 @@ def described(module: nn.Module, attribute: str, dimensions: int) -> dict[str, A
     """The fields of `TensorSpec` that a parameter's module knows: `type`, `layout` and `groups`.
 
     Examples:
-        >>> described(torch.nn.Conv2d(8, 8, 3, groups=8), "weight", 4)
+        >>> described(nn.Conv2d(8, 8, 3, groups=8), "weight", 4)
         {'type': 'Conv2d', 'layout': 'torch.conv', 'groups': 8}
-        >>> described(torch.nn.Linear(3, 2), "bias", 1)
+        >>> described(nn.Linear(3, 2), "bias", 1)
         {'type': 'Linear'}
     """
     own = _own_class(module)

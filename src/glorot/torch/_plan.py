@@ -10,8 +10,7 @@ from glorot import _check
 from glorot import recipe as recipes
 from glorot._base import Initializer
 from glorot._dtypes import dtype_name
-from glorot.recipe import Assignment, Recipe, Rule, TensorSpec
-from glorot.recipe import _coverage
+from glorot.recipe import Assignment, Recipe, Rule, TensorSpec, _coverage
 from glorot.recipe._shapes import check_parameter_name
 from glorot.torch._collect import Group
 from glorot.torch._layers import described
