@@ -6,6 +6,7 @@ shards it takes its share of that list, in the order of the mesh dimensions, as 
 local tensor is the outer product of its axes' runs.
 """
 
+import functools
 import itertools
 import sys
 from collections.abc import Iterator, Sequence
@@ -77,7 +78,7 @@ def is_dtensor(tensor: object) -> bool:
     return module is not None and isinstance(tensor, module.DTensor)
 
 
-def local_parts(tensor: Any, what: str) -> tuple[torch.Tensor, list[Part]]:
+def local_parts(tensor: Any, what: str) -> tuple[torch.Tensor, Sequence[Part]]:
     """(this rank's local tensor, the parts of the whole that it holds).
 
     Raises:
@@ -90,28 +91,43 @@ def local_parts(tensor: Any, what: str) -> tuple[torch.Tensor, list[Part]]:
     local: torch.Tensor = tensor.to_local()
     mesh, placements = tensor.device_mesh, tensor.placements
     coordinate = mesh.get_coordinate()
-    axes: list[list[Run]] = [[(0, size)] for size in shape]
-    for dimension, placement in enumerate(placements):
+    splits: list[tuple[int, int] | None] = []
+    for placement in placements:
         if type(placement) is Replicate:
-            continue
-        split = 1 if type(placement) is Shard else _split_factor(tensor, placement, what)
-        if coordinate is not None:
-            axis: int = placement.dim
-            number, index = mesh.size(dimension), coordinate[dimension]
-            axes[axis] = shard_axis(axes[axis], number, index, split)
+            splits.append(None)
+        else:
+            split = 1 if type(placement) is Shard else _split_factor(tensor, placement, what)
+            splits.append((placement.dim, split))
     if coordinate is None:  # this rank is not in the mesh
-        return local, []
+        return local, ()
     if hasattr(local, "__create_chunk_list__"):
         return local, _chunks(local, what)
-    expected = tuple(sum(last - first for first, last in runs) for runs in axes)
-    if tuple(local.shape) != expected:
+    expected, parts = _dealt(shape, tuple(mesh.shape), tuple(coordinate), tuple(splits))
+    if local.shape != expected:
         raise ValueError(
             f"{what} is a DTensor of shape {shape} and placements {tuple(placements)} on a mesh of "
             f"{tuple(mesh.shape)}, of which this rank, at {tuple(coordinate)}, should hold "
             f"{expected}; it holds {tuple(local.shape)}. Its shards are dealt out in a way that is "
             "not known here. Redistribute it to Shard or Replicate."
         )
-    return local, list(_outer_product(axes))
+    return local, parts
+
+
+@functools.lru_cache(maxsize=4096)  # layers repeat their shapes
+def _dealt(
+    shape: tuple[int, ...],
+    mesh: tuple[int, ...],
+    coordinate: tuple[int, ...],
+    splits: tuple[tuple[int, int] | None, ...],
+) -> tuple[tuple[int, ...], tuple[Part, ...]]:
+    """(shape of the local tensor, its parts) at one place of a mesh; `splits` are the axis and the
+    split factor of each mesh dimension, None where it replicates."""
+    axes: list[list[Run]] = [[(0, size)] for size in shape]
+    for number, index, split in zip(mesh, coordinate, splits, strict=True):
+        if split is not None:
+            axes[split[0]] = shard_axis(axes[split[0]], number, index, split[1])
+    expected = tuple(sum(last - first for first, last in runs) for runs in axes)
+    return expected, tuple(_outer_product(axes))
 
 
 def _split_factor(tensor: Any, placement: Any, what: str) -> int:

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """The fingerprint of a module, whole or sharded: only sums travel between processes."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import torch
@@ -46,7 +46,8 @@ def fingerprint(module: torch.nn.Module, *, names: Names = None, group: Any = No
     for name, tensor in _stored(module, names):
         what = f"the parameter {name!r}"
         shape = tuple(tensor.shape)
-        local, parts = tensor, [Part((0,) * len(shape), shape, None)]
+        local: torch.Tensor = tensor
+        parts: Sequence[Part] = [Part((0,) * len(shape), shape, None)]
         if is_dtensor(tensor):
             local, parts = local_parts(tensor, what)
         _check_values(local, what)

@@ -2,6 +2,7 @@
 """A tensor to be filled: what is checked before any memory is changed, and then the filling."""
 
 import functools
+from collections.abc import Sequence
 from typing import Any
 
 import torch
@@ -22,6 +23,13 @@ def whole(shape: tuple[int, ...]) -> tuple[Shard, ...]:
     return (Shard((0,) * len(shape), shape),)
 
 
+@functools.lru_cache(maxsize=4096)
+def _shards(parts: tuple[tuple[tuple[int, ...], tuple[int, ...]], ...]) -> tuple[Shard, ...]:
+    return tuple(
+        Shard(start, [i + n for i, n in zip(start, extent, strict=True)]) for start, extent in parts
+    )
+
+
 class Target:
     """The memory that a tensor has here, and which parts of the whole it holds.
 
@@ -40,7 +48,7 @@ class Target:
         self.tensor = tensor
         check_known(tensor, what)
         self.shape = tuple(tensor.shape)
-        self.parts: list[Part] | None = None
+        self.parts: Sequence[Part] | None = None
         if (shape is None) != (shard is None):
             raise TypeError(
                 "`shard` says which part of a whole the tensor is, and `shape` what the whole is: "
@@ -70,10 +78,7 @@ class Target:
         """The parts of the whole that are here."""
         if self.parts is None:
             return whole(self.shape)
-        return tuple(
-            Shard(start, [i + n for i, n in zip(start, extent, strict=True)])
-            for start, extent, _ in self.parts
-        )
+        return _shards(tuple(part[:2] for part in self.parts))
 
     def writer(self, initializer: Initializer) -> Writer:
         """What writes the initializer's values; raises where it cannot have this shape or dtype."""
