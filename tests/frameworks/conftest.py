@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """How the frameworks are loaded, before any test imports one."""
 
+import contextlib
 import os
 import warnings
 
@@ -12,6 +13,11 @@ pytest.register_assert_rewrite("contract")
 os.environ["TF_USE_LEGACY_KERAS"] = "1"
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 os.environ.setdefault("CUDA_VISIBLE_DEVICES", "-1")
+
+# TensorFlow and Triton, which torch's compiler loads where it is installed, each bring an LLVM:
+# Triton after TensorFlow aborts the process.
+with contextlib.suppress(ImportError):
+    import triton  # noqa: F401
 
 
 @pytest.fixture(scope="session")
