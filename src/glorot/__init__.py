@@ -70,7 +70,7 @@ __all__ = [
 ]
 
 # Loaded at first use, so that `import glorot` stays light.
-_LAZY_MODULES = {"checkpoint", "compat", "recipe", "replay", "torch"}
+_LAZY_MODULES = {"checkpoint", "compat", "jax", "recipe", "replay", "torch"}
 _LAZY_NAMES = {
     "Fingerprint": "_fingerprint",
     "Recipe": "recipe",

@@ -16,7 +16,7 @@ from glorot._kernel import row_major
 from glorot._laws import Law
 from glorot._layouts import BOTH, OUTPUT
 from glorot._shard import boxes
-from glorot._stream import STREAM_VERSION
+from glorot._stream import STREAM_VERSION, Name
 from glorot._writers import Array, LawWriter, Place, WholeWriter, Writer
 
 
@@ -241,7 +241,7 @@ class _BlocksWriter(Writer):
         self.writers = writers
         self.at_once = any(writer.at_once for writer in writers)
 
-    def part(self, out: Array, start: tuple[int, ...] | None, seed: int, name: str) -> None:
+    def part(self, out: Array, start: tuple[int, ...] | None, seed: int, name: Name) -> None:
         """Write the blocks, or their parts, that are in `out`."""
         axis, repeat, sizes = self.split
         begin = start or (0,) * out.ndim
@@ -260,7 +260,7 @@ class _BlocksWriter(Writer):
                     writer.part(piece, (*before, row, low - offset, *after), seed, name)
                 offset += size
 
-    def run(self, out: Array, first: int, seed: int, name: str) -> None:
+    def run(self, out: Array, first: int, seed: int, name: Name) -> None:
         """Write a run in rectangles; a matrix that must be whole is computed once for all."""
         if not self.at_once:
             super().run(out, first, seed, name)
@@ -274,7 +274,7 @@ def _along(array: Array, axis: int, start: int, stop: int) -> Array:
     return array[(slice(None),) * axis + (slice(start, stop),)]
 
 
-def _split_whole(writer: Writer, dtype: np.dtype[Any], place: Place, seed: int, name: str) -> Array:
+def _split_whole(writer: Writer, dtype: np.dtype[Any], place: Place, seed: int, name: Name) -> Array:
     whole = np.empty(writer.shape, dtype)
     writer.part(whole, None, seed, name)
     return whole.reshape(place.shape)

@@ -13,6 +13,7 @@ from glorot._base import Initializer
 from glorot._dtypes import ALL, dtype_name
 from glorot._fans import Axes, permutation
 from glorot._layouts import INPUT, OUTPUT, SPATIAL
+from glorot._stream import Name
 from glorot._writers import Array, Place, Writer
 
 
@@ -55,7 +56,7 @@ class _ValueWriter(Writer):
         super().__init__(shape)
         self.value = value
 
-    def part(self, out: Array, start: tuple[int, ...] | None, seed: int, name: str) -> None:
+    def part(self, out: Array, start: tuple[int, ...] | None, seed: int, name: Name) -> None:
         """Write the value."""
         out[...] = self.value
 
@@ -231,7 +232,7 @@ class _PlacesWriter(Writer):
         self.places = places
         self.axes = axes
 
-    def part(self, out: Array, start: tuple[int, ...] | None, seed: int, name: str) -> None:
+    def part(self, out: Array, start: tuple[int, ...] | None, seed: int, name: Name) -> None:
         """Write the places that are in `out`."""
         out[...] = 0
         places = self.places()

@@ -12,7 +12,7 @@ from glorot._base import Initializer, check_stream, read_axes
 from glorot._dtypes import FLOATS
 from glorot._fans import MATRIX_OPTIONS, MatrixOptions
 from glorot._layouts import SPATIAL
-from glorot._stream import STREAM_VERSION, Stream
+from glorot._stream import STREAM_VERSION, Name, Stream
 from glorot._stream import stream as tensor_stream
 from glorot._writers import Array, Place, WholeWriter, Writer
 
@@ -72,7 +72,7 @@ class _Orthogonal(Initializer):
         raise NotImplementedError
 
     def _whole(
-        self, shape: tuple[int, ...], dtype: np.dtype[Any], start: int, seed: int, name: str
+        self, shape: tuple[int, ...], dtype: np.dtype[Any], start: int, seed: int, name: Name
     ) -> Array:
         raise NotImplementedError
 
@@ -113,7 +113,7 @@ class Orthogonal(_Orthogonal):
         return max(rows, columns, 1) / max(rows / inputs, columns / outputs, 1.0)
 
     def _whole(
-        self, shape: tuple[int, ...], dtype: np.dtype[Any], start: int, seed: int, name: str
+        self, shape: tuple[int, ...], dtype: np.dtype[Any], start: int, seed: int, name: Name
     ) -> Array:
         axes, (number, rows, columns) = self._axes.matrices(shape)
         words = tensor_stream(seed, name)
@@ -174,7 +174,7 @@ class DeltaOrthogonal(_Orthogonal):
         return max(field * columns, 1) / max(field * columns / outputs, 1.0)
 
     def _whole(
-        self, shape: tuple[int, ...], dtype: np.dtype[Any], start: int, seed: int, name: str
+        self, shape: tuple[int, ...], dtype: np.dtype[Any], start: int, seed: int, name: Name
     ) -> Array:
         axes, (number, _, _) = self._axes.matrices(shape)
         field, rows, columns = self._sizes(shape)

@@ -10,7 +10,7 @@ import numpy as np
 from glorot import _check, _kernel, _laws
 from glorot._base import Initializer, check_stream, read_axes
 from glorot._fans import MATRIX_OPTIONS, MatrixOptions
-from glorot._stream import LANE_SECOND, STREAM_VERSION
+from glorot._stream import LANE_SECOND, STREAM_VERSION, Name
 from glorot._stream import stream as tensor_stream
 from glorot._writers import Array, Place, WholeWriter, Writer
 
@@ -94,7 +94,7 @@ class Sparse(Initializer):
         dtype: np.dtype[Any],
         place: Place | None,
         seed: int,
-        name: str,
+        name: Name,
     ) -> Array:
         axes, matrices = self._axes.matrices(shape)
         split, strides, first = shape, self._axes.strides(shape), 0

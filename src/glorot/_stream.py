@@ -26,6 +26,7 @@ LANE_WORD = 0  # the word itself
 LANE_SECOND = 1  # a second draw for the same element: the mask of `Sparse`
 LANE_LOW = 2  # the low 32 bits that float64 adds below the word
 
+Name = str | int  # of a tensor, or its tag where a framework's key says that much and no more
 Array = Any  # an array of the namespace `xp`; namespaces share no common static type
 
 
@@ -70,20 +71,30 @@ def check_name(name: object) -> str:
     return name
 
 
-def tag(name: str) -> int:
-    """The 64-bit tag of a tensor's name; the name is taken as given, without normalisation."""
+def tag(name: Name) -> int:
+    """The 64-bit tag of a tensor's name; the name is taken as given, without normalisation.
+
+    An integer is a tag already.
+    """
+    if isinstance(name, int):
+        return name
     digest = hashlib.blake2b(name.encode(), digest_size=8, person=b"glorot.v1").digest()
     return int.from_bytes(digest, "little")
 
 
-def stream(seed: int, name: str = "", lane: int = LANE_WORD) -> Stream:
+def stream(seed: int, name: Name = "", lane: int = LANE_WORD) -> Stream:
     """The stream of one tensor: `lane` is LANE_WORD, LANE_SECOND or LANE_LOW."""
     return Stream(key=seed, counter=tag(name) << 64 | lane << LANE_SHIFT)
 
 
 def multiply_wide(xp: Any, a: Array, b: Array, bits: int = 32) -> tuple[Array, Array]:
     """(high, low) halves of the product of two unsigned `bits`-wide integers, in arithmetic of
-    the same width: half-width pieces, no carry lost.  JAX on a TPU has no 64-bit integers."""
+    the same width: half-width pieces, no carry lost.  JAX on a TPU has no 64-bit integers.
+
+    A namespace with a `mulhi` of its own is asked for the upper half: one instruction, not ten.
+    """
+    if hasattr(xp, "mulhi"):
+        return xp.mulhi(a, b), a * b
     word = xp.uint32 if bits == 32 else xp.uint64
     half = word(bits // 2)
     mask = word((1 << bits // 2) - 1)
@@ -141,13 +152,24 @@ def add_block(xp: Any, counter: tuple[Array, ...], lo: Array, hi: Array) -> tupl
 
 
 def words(xp: Any, stream: Stream, index_lo: Array, index_hi: Array) -> Array:
-    """The word of each element, given its index as two uint32 arrays (low and high halves).
+    """The word of each element, given its index as two uint32 arrays (low and high halves)."""
+    counter, key = digits(xp, stream.counter, 4), digits(xp, stream.key, 2)
+    return words_at(xp, counter, key, index_lo, index_hi)
+
+
+def words_at(
+    xp: Any,
+    counter: tuple[Array, ...],
+    key: tuple[Array, ...],
+    index_lo: Array,
+    index_hi: Array,
+) -> Array:
+    """The same for a stream in 32-bit digits, which may be traced.
 
     One block is computed for each element, so the whole stays elementwise: compilers fuse it.
     """
     block_lo = index_lo >> xp.uint32(2) | index_hi << xp.uint32(30)
     block_hi = index_hi >> xp.uint32(2)
-    counter = add_block(xp, digits(xp, stream.counter, 4), block_lo, block_hi)
-    out = philox4x32(xp, counter, digits(xp, stream.key, 2))
+    out = philox4x32(xp, add_block(xp, counter, block_lo, block_hi), key)
     odd, upper = index_lo & xp.uint32(1) == 1, index_lo & xp.uint32(2) == 2
     return xp.where(upper, xp.where(odd, out[3], out[2]), xp.where(odd, out[1], out[0]))

@@ -11,7 +11,7 @@ import numpy as np
 from glorot import _kernel
 from glorot._laws import Law
 from glorot._shard import boxes
-from glorot._stream import INDEX_BITS, stream
+from glorot._stream import INDEX_BITS, Name, stream
 
 Array = np.ndarray[Any, np.dtype[Any]]
 
@@ -40,11 +40,11 @@ class Writer:
             raise ValueError(f"`shape` {shape} has more than 2**63 elements.")
         self.shape = shape
 
-    def part(self, out: Array, start: tuple[int, ...] | None, seed: int, name: str) -> None:
+    def part(self, out: Array, start: tuple[int, ...] | None, seed: int, name: Name) -> None:
         """Write the rectangle that begins at `start` and has the shape of `out`; None: all."""
         raise NotImplementedError
 
-    def run(self, out: Array, first: int, seed: int, name: str) -> None:
+    def run(self, out: Array, first: int, seed: int, name: Name) -> None:
         """Write len(out) elements of the whole flattened row-major, from `first` on."""
         done = 0
         for start, extent in boxes(self.shape, first, first + out.size):
@@ -68,7 +68,7 @@ class LawWriter(Writer):
         self.strides = order or _kernel.row_major(shape)
         self.first = first
 
-    def part(self, out: Array, start: tuple[int, ...] | None, seed: int, name: str) -> None:
+    def part(self, out: Array, start: tuple[int, ...] | None, seed: int, name: Name) -> None:
         """Fill by the kernel, strided where it is a shard."""
         if start is None:
             _kernel.fill(out, self.law, stream(seed, name), self.first, self.order)
@@ -76,7 +76,7 @@ class LawWriter(Writer):
             first = self.first + sum(map(operator.mul, start, self.strides))
             _kernel.fill(out, self.law, stream(seed, name), first, self.strides)
 
-    def run(self, out: Array, first: int, seed: int, name: str) -> None:
+    def run(self, out: Array, first: int, seed: int, name: Name) -> None:
         """Fill by the kernel, in one go where the index is row-major as stored."""
         if self.order is None:
             _kernel.fill(out, self.law, stream(seed, name), self.first + first)
@@ -90,18 +90,18 @@ class WholeWriter(Writer):
     __slots__ = ("whole",)
     at_once = True
 
-    def __init__(self, shape: tuple[int, ...], whole: Callable[[int, str], Array]) -> None:
+    def __init__(self, shape: tuple[int, ...], whole: Callable[[int, Name], Array]) -> None:
         super().__init__(shape)
         self.whole = whole
 
-    def part(self, out: Array, start: tuple[int, ...] | None, seed: int, name: str) -> None:
+    def part(self, out: Array, start: tuple[int, ...] | None, seed: int, name: Name) -> None:
         """Compute the whole, copy the part."""
         if out.size:
             begin = start or (0,) * out.ndim
             part = tuple(slice(i, i + n) for i, n in zip(begin, out.shape, strict=True))
             out[...] = self.whole(seed, name)[part]
 
-    def run(self, out: Array, first: int, seed: int, name: str) -> None:
+    def run(self, out: Array, first: int, seed: int, name: Name) -> None:
         """Compute the whole, copy the range."""
         if out.size:
             out[...] = self.whole(seed, name).reshape(-1)[first : first + out.size]
