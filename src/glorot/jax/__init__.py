@@ -1,0 +1,13 @@
+# SPDX-License-Identifier: Apache-2.0
+"""glorot in JAX: the same bits under `jit`, `vmap`, `shard_map` and on any mesh."""
+
+from glorot.jax._keyed import KeyedInitializer, initializer
+from glorot.jax._values import name_words, seed_words, values
+
+__all__ = [
+    "KeyedInitializer",
+    "initializer",
+    "name_words",
+    "seed_words",
+    "values",
+]

@@ -1,0 +1,143 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Programs: what JAX compiles to compute a block of a weight, once for each (law, shapes, dtype).
+
+A program takes the seed's and the tag's words and where its block begins, so it serves every weight
+of its shapes and law, and every block of them.
+"""
+
+import functools
+from collections.abc import Callable
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from glorot._constants import _PlacesWriter, _ValueWriter
+from glorot._writers import LawWriter, WholeWriter, Writer
+from glorot.jax import _traced
+from glorot.jax._traced import Array, Halves
+
+Extent = tuple[int, ...]
+
+
+@functools.lru_cache(maxsize=4096)
+def program(
+    writer: Writer, dtype: np.dtype[Any], extent: Extent, sharding: Any, native: bool | None
+) -> Callable[..., Array]:
+    """A jitted function (seed, tag, *start) -> the block of shape `extent` that begins there.
+
+    `seed` and `tag` are two uint32 each, `start` one uint32 an axis, or nothing for the beginning.
+    """
+
+    def initial_value(seed: Array, tag: Array, *start: Array) -> Array:
+        return _block(writer, dtype, extent, (seed[0], seed[1]), (tag[0], tag[1]), start, native)
+
+    compiled: Callable[..., Array] = jax.jit(placed(initial_value, sharding))
+    return compiled
+
+
+def _block(
+    writer: Writer,
+    dtype: np.dtype[Any],
+    extent: Extent,
+    seed: Halves,
+    tag: Halves,
+    start: tuple[Array, ...],
+    native: bool | None,
+) -> Array:
+    begin = start or (0,) * len(extent)
+    if isinstance(writer, LawWriter):
+        return _law(writer, dtype, extent, seed, tag, begin, native)
+    if isinstance(writer, _ValueWriter):
+        return jnp.full(extent, np.full((), writer.value, dtype))
+    if isinstance(writer, _PlacesWriter):
+        return _places(writer, dtype, extent, begin)
+    assert isinstance(writer, WholeWriter)
+    return _host(writer, dtype, extent, seed, tag, begin)
+
+
+def _law(
+    writer: LawWriter,
+    dtype: np.dtype[Any],
+    extent: Extent,
+    seed: Halves,
+    tag: Halves,
+    begin: tuple[Any, ...],
+    native: bool | None,
+) -> Array:
+    def traced(seed: Halves, tag: Halves, begin: tuple[Any, ...]) -> Array:
+        return _traced.values(
+            writer.law, dtype, seed, tag, _traced.index(extent, begin, writer.strides)
+        )
+
+    return traced(seed, tag, begin)
+
+
+def _places(
+    writer: _PlacesWriter, dtype: np.dtype[Any], extent: Extent, begin: tuple[Any, ...]
+) -> Array:
+    """Zeros, and `value` at those of the writer's places that are in the block."""
+    places = writer.places()
+    axes = writer.axes
+    batch = len(extent) - len(places)
+    at: list[Any] = [...]
+    for place, axis in zip(places, axes[batch:], strict=True):
+        here = jnp.asarray(place, jnp.int32) - jnp.int32(begin[axis])
+        at.append(jnp.where(here < 0, extent[axis], here))  # outside, and so dropped
+    permuted = jnp.zeros([extent[axis] for axis in axes], dtype)
+    value = np.full((), writer.value, dtype)
+    return permuted.at[tuple(at)].set(value, mode="drop").transpose(np.argsort(axes))
+
+
+def _host(
+    writer: WholeWriter,
+    dtype: np.dtype[Any],
+    extent: Extent,
+    seed: Halves,
+    tag: Halves,
+    begin: tuple[Any, ...],
+) -> Array:
+    """What needs the whole matrix in float64 is computed by NumPy, while the program runs."""
+
+    def compute(seed: Any, tag: Any, begin: Any) -> np.ndarray[Any, Any]:
+        number, name = (int(low) | int(high) << 32 for low, high in (seed, tag))
+        part = tuple(slice(int(i), int(i) + n) for i, n in zip(begin, extent, strict=True))
+        return np.ascontiguousarray(writer.whole(number, name)[part])
+
+    result = jax.ShapeDtypeStruct(extent, dtype)
+    return jax.pure_callback(compute, result, seed, tag, begin, vmap_method="sequential")
+
+
+def placement(sharding: Any) -> Any:
+    """A `NamedSharding` from what `out_sharding` takes, or None."""
+    if sharding is None or isinstance(sharding, jax.sharding.NamedSharding):
+        return sharding
+    if not isinstance(sharding, jax.sharding.PartitionSpec):
+        raise TypeError(
+            "`out_sharding` must be a NamedSharding, a PartitionSpec under jax.set_mesh, or None; "
+            f"got {sharding!r}."
+        )
+    mesh = jax.sharding.get_abstract_mesh()
+    if mesh.empty:
+        raise ValueError(
+            f"`out_sharding` {sharding} names axes of no mesh. Call inside of jax.set_mesh(mesh), "
+            "or pass a NamedSharding(mesh, spec)."
+        )
+    return jax.sharding.NamedSharding(mesh, sharding)
+
+
+def placed(compute: Callable[..., Array], sharding: Any) -> Callable[..., Array]:
+    """`compute` with its result laid out so."""
+    if sharding is None:
+        return compute
+    explicit = sharding.mesh.abstract_mesh.explicit_axes
+    if explicit:
+        there: Callable[..., Array]
+        there = jax.sharding.auto_axes(compute, axes=explicit, out_sharding=sharding)
+        return there
+
+    def constrained(*args: Array) -> Array:
+        return jax.lax.with_sharding_constraint(compute(*args), sharding)
+
+    return constrained

@@ -1,0 +1,85 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The laws traced: the lines of `_laws.py` and `_stream.py`, run on jax.numpy.
+
+Everything is elementwise in 32-bit integers and float32 (64-bit for float64 alone), so XLA fuses it
+into the loop that writes the result, and splits it over devices by itself.
+"""
+
+import math
+from collections.abc import Sequence
+from types import SimpleNamespace
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from glorot import _laws, _stream
+from glorot._stream import multiply_wide
+
+Array = Any
+Halves = tuple[Array, Array]  # a 64-bit number as (low, high) uint32: JAX may have no wider type
+
+_MASK = 0xFFFFFFFF
+
+# What the reference asks of its namespace. `jax.lax.mulhi` came with JAX 0.10.
+_xp = SimpleNamespace(
+    **{name: getattr(jnp, name) for name in ("uint32", "int32", "float32")},
+    **{name: getattr(jnp, name) for name in ("uint64", "int64", "float64")},
+    **{name: getattr(jnp, name) for name in ("asarray", "zeros_like")},
+    **{name: getattr(jnp, name) for name in ("where", "minimum", "maximum")},
+)
+if hasattr(jax.lax, "mulhi"):
+    _xp.mulhi = jax.lax.mulhi
+
+
+def halves(number: int) -> Halves:
+    """A Python integer below 2**64 in two halves."""
+    return jnp.uint32(number & _MASK), jnp.uint32(number >> 32)
+
+
+def _add(a: Halves, b: Halves) -> Halves:
+    low = a[0] + b[0]
+    return low, a[1] + b[1] + (low < a[0]).astype(jnp.uint32)
+
+
+def _times(place: Array, step: int) -> Halves:
+    """A uint32 times an integer below 2**63."""
+    low, high = halves(step)
+    carried, product = multiply_wide(_xp, place, low)
+    return product, carried + place * high
+
+
+def index(extent: Sequence[int], start: Sequence[Any], strides: Sequence[int]) -> Halves:
+    """The index of each element of a block of the whole, of shape `extent`.
+
+    Args:
+        extent: the block's sizes, each below 2**32.
+        start: where the block begins; integers, or uint32 scalars where they are traced.
+        strides: the index step along each axis.
+    """
+    known = sum(s * step for s, step in zip(start, strides, strict=True) if isinstance(s, int))
+    total = halves(known)
+    for place, step in zip(start, strides, strict=True):
+        if not isinstance(place, int):
+            total = _add(total, _times(place, step))
+    if math.prod(extent) == 0:
+        return jnp.zeros(extent, jnp.uint32), jnp.zeros(extent, jnp.uint32)
+    small = sum((n - 1) * step for n, step in zip(extent, strides, strict=True)) <= _MASK
+    for axis, (size, step) in enumerate(zip(extent, strides, strict=True)):
+        if size > 1:
+            place = jax.lax.broadcasted_iota(jnp.uint32, tuple(extent), axis)
+            steps = (place * jnp.uint32(step), jnp.uint32(0)) if small else _times(place, step)
+            total = _add(total, steps)
+    return jnp.broadcast_to(total[0], extent), jnp.broadcast_to(total[1], extent)
+
+
+def values(
+    law: _laws.Law, dtype: np.dtype[Any], seed: Halves, tag: Halves, index_of: Halves
+) -> Array:
+    """The law's values in `dtype` at these indices, of the stream (seed, tag)."""
+    draws = []
+    for lane in _laws.lanes(dtype):
+        counter = (*halves(lane << _stream.LANE_SHIFT), *tag)
+        draws.append(_stream.words_at(_xp, counter, seed, *index_of))
+    return _laws.values(_xp, law, dtype, *draws)

@@ -1,0 +1,264 @@
+# SPDX-License-Identifier: Apache-2.0
+"""`glorot.jax.values`: the bytes of NumPy, eagerly and inside of JAX's transformations."""
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+import glorot
+import glorot.jax
+
+NAME = "encoder.kernel"
+SHAPE = (37, 52)
+NARROW = ("float32", "float16", "bfloat16", "float8_e4m3fn", "float8_e5m2")
+LAWS = {
+    "uniform": glorot.GlorotUniform(seed=42),
+    "limits": glorot.RandomUniform(-0.25, 2.0, seed=2**64 - 1),
+    "normal": glorot.RandomNormal(stddev=0.02, seed=42),
+    "mean": glorot.RandomNormal(mean=0.5, stddev=0.02, seed=42),
+    "truncated": glorot.GlorotNormal(seed=2**40 + 1),
+    "cut": glorot.TruncatedNormal(mean=-1.0, seed=3, lower=-1.0, upper="inf"),
+    "canonical": glorot.HeUniform(seed=1, layout="torch.linear", order="canonical"),
+    "zeros": glorot.Zeros(),
+    "constant": glorot.Constant(0.1),
+    "identity": glorot.Identity(2.0),
+    "sparse": glorot.Sparse(0.3, seed=1),
+    "orthogonal": glorot.Orthogonal(seed=1),
+}
+RANDOM = ("uniform", "limits", "normal", "mean", "truncated", "cut", "canonical")
+PATHS = {"native": None, "traced": False}
+
+
+def bits(array):
+    """Bytes, so that signed zeros and every last bit count."""
+    return np.asarray(array).tobytes()
+
+
+@pytest.mark.parametrize("path", PATHS)
+@pytest.mark.parametrize("dtype", NARROW)
+@pytest.mark.parametrize("law", LAWS)
+def test_bytes_are_numpys(law, dtype, path):
+    """Every initializer in every float type, whole and in parts."""
+    init = LAWS[law]
+    whole = init(SHAPE, dtype, name=NAME)
+    options = {"name": NAME, "dtype": dtype, "native": PATHS[path]}
+
+    made = glorot.jax.values(init, SHAPE, **options)
+    part = glorot.jax.values(init, SHAPE, shard=(slice(5, 31), slice(7, None)), **options)
+
+    assert (made.shape, made.dtype) == (SHAPE, whole.dtype)
+    assert bits(made) == whole.tobytes()
+    assert bits(part) == whole[5:31, 7:].tobytes()
+
+
+@pytest.mark.parametrize("path", PATHS)
+@pytest.mark.parametrize("law", LAWS)
+def test_float64_is_numpys_where_jax_has_it(law, path):
+    """With 64-bit types float64 refines the same words."""
+    init = LAWS[law]
+    with jax.enable_x64(True):
+        made = glorot.jax.values(init, SHAPE, name=NAME, dtype="float64", native=PATHS[path])
+
+        assert made.dtype == np.float64
+        assert bits(made) == init(SHAPE, "float64", name=NAME).tobytes()
+
+
+@pytest.mark.parametrize("shape", [(), (0,), (3, 0, 2), (1,), (7,), (2, 3, 4, 5), (1, 1)])
+@pytest.mark.parametrize("path", PATHS)
+@pytest.mark.parametrize("law", ["uniform", "truncated", "constant"])
+def test_every_rank_and_the_empty(law, shape, path):
+    """Scalars, empty arrays and many axes."""
+    init = LAWS[law]
+
+    made = glorot.jax.values(init, shape, name=NAME, native=PATHS[path])
+
+    assert made.shape == shape
+    assert bits(made) == init(shape, name=NAME).tobytes()
+
+
+@pytest.mark.parametrize("dtype", ["int32", "uint8", "bool"])
+def test_constants_have_integers(dtype):
+    """Counters and masks are constants of integer types."""
+    made = glorot.jax.values("ones", (3, 4), dtype=dtype)
+
+    assert made.dtype == dtype
+    assert bits(made) == glorot.Ones()((3, 4), dtype).tobytes()
+
+
+def test_dirac_and_delta_orthogonal():
+    """Convolutions, whole and in part."""
+    for init in (glorot.Dirac(), glorot.Dirac(2, layout="torch.conv"), glorot.DeltaOrthogonal()):
+        shape = (8, 4, 3) if init.get_config().get("layout") else (3, 4, 8)
+        seed = 5 if init.random else None
+        whole = init(shape, seed=seed, name=NAME)
+
+        made = glorot.jax.values(init, shape, seed=seed, name=NAME)
+        part = glorot.jax.values(init, shape, seed=seed, name=NAME, shard=(slice(1, 3), ...))
+
+        assert bits(made) == whole.tobytes()
+        assert bits(part) == whole[1:3].tobytes()
+
+
+@pytest.mark.parametrize("path", PATHS)
+@pytest.mark.parametrize("law", RANDOM)
+def test_one_compilation_serves_every_seed_and_name(law, path):
+    """Seed and name are arguments: a second weight of a shape compiles nothing."""
+    init = LAWS[law].replace(seed=None)
+    traces = []
+
+    @jax.jit
+    def make(seed, name):
+        traces.append(None)
+        return glorot.jax.values(init, SHAPE, seed=seed, name=name, native=PATHS[path])
+
+    for seed, name in ((0, ""), (2**64 - 1, "a"), (2**32, "Ünïcode.层.0")):
+        made = make(glorot.jax.seed_words(seed), glorot.jax.name_words(name))
+
+        assert bits(made) == init(SHAPE, seed=seed, name=name).tobytes()
+    assert len(traces) == 1
+
+
+@pytest.mark.parametrize("path", PATHS)
+@pytest.mark.parametrize("law", [*RANDOM, "orthogonal", "sparse", "constant"])
+def test_vmap_stacks_the_layers(law, path):
+    """A name an element: the stacked weights of a scanned model."""
+    init = LAWS[law]
+    names = [f"h.{i}.kernel" for i in range(3)]
+    tags = np.stack([glorot.jax.name_words(name) for name in names])
+
+    stacked = jax.vmap(lambda tag: glorot.jax.values(init, SHAPE, name=tag, native=PATHS[path]))(
+        tags
+    )
+
+    expected = np.stack([init(SHAPE, name=name) for name in names])
+    if law == "constant":  # depends on no name, so nothing is mapped
+        assert bits(stacked) == expected.tobytes()
+    assert bits(stacked) == expected.tobytes()
+
+
+def test_scan_and_grad_pass_by():
+    """In a scanned body and under differentiation the values are the same."""
+    init = LAWS["truncated"]
+    tags = np.stack([glorot.jax.name_words(str(i)) for i in range(4)])
+    expected = np.stack([init(SHAPE, name=str(i)) for i in range(4)])
+
+    _, scanned = jax.lax.scan(
+        lambda carry, tag: (carry, glorot.jax.values(init, SHAPE, name=tag)), 0, tags
+    )
+    gradient = jax.grad(lambda x: (x * glorot.jax.values(init, SHAPE, name="0")).sum())(1.0)
+
+    assert bits(scanned) == expected.tobytes()
+    assert float(gradient) == pytest.approx(float(expected[0].sum()), rel=1e-4)
+
+
+@pytest.mark.parametrize("dtype", NARROW[1:])
+def test_the_narrow_value_is_rounded_even_where_it_is_widened_again(dtype):
+    """XLA may keep excess precision inside of one program; these values are rounded all the same.
+
+    jax.random.normal in bfloat16 differs between eager and jit for that reason.
+    """
+    init = LAWS["truncated"]
+
+    @jax.jit
+    def widened():
+        made = glorot.jax.values(init, SHAPE, name=NAME, dtype=dtype, native=False)
+        return made.astype(jnp.float32) * 1.0
+
+    assert bits(widened()) == init(SHAPE, dtype, name=NAME).astype(np.float32).tobytes()
+
+
+def temporaries(init, dtype, shape=(512, 1024)):
+    """(temporary bytes, output bytes) of the compiled traced law."""
+    compiled = (
+        jax.jit(lambda seed, tag: glorot.jax.values(
+            init, shape, seed=seed, name=tag, dtype=dtype, native=False))
+        .lower(glorot.jax.seed_words(1), glorot.jax.name_words("w"))
+        .compile()
+    )  # fmt: skip
+    memory = compiled.memory_analysis()
+    return memory.temp_size_in_bytes, memory.output_size_in_bytes
+
+
+@pytest.mark.parametrize("dtype", ["float32", "bfloat16"])
+def test_uniform_takes_no_memory_beyond_its_output(dtype):
+    """But for the scalars of the key: jax.random.uniform takes three outputs more."""
+    temporary, output = temporaries(LAWS["uniform"], dtype)
+
+    assert output == 512 * 1024 * np.dtype(jnp.dtype(dtype)).itemsize
+    assert temporary < 4096
+
+
+@pytest.mark.parametrize("law", ["normal", "mean", "truncated"])
+def test_normals_take_at_most_one_output_more(law):
+    """The table's rows are gathered in the loop that writes."""
+    temporary, output = temporaries(LAWS[law], "float32")
+
+    assert temporary <= output + 4096
+
+
+@pytest.mark.parametrize("path", PATHS)
+@pytest.mark.parametrize("law", ["uniform", "truncated", "canonical"])
+def test_a_part_of_more_than_four_billion_elements(law, path):
+    """Indices have 63 bits, without 64-bit types."""
+    init, shape = LAWS[law], (2**20, 2**13)
+    corner = glorot.Shard((2**20 - 3, 2**13 - 5), shape)
+    across = glorot.Shard((2**19 - 2, 11), (2**19 + 2, 30))  # over index 2**32
+
+    for shard in (corner, across):
+        made = glorot.jax.values(init, shape, name=NAME, shard=shard, native=PATHS[path])
+
+        assert bits(made) == init(shape, name=NAME, shard=shard).tobytes()
+
+
+def test_blocks_share_one_compilation():
+    """Parts of one shape are one program: where a part begins is an argument."""
+    shape, init = (48, 16), LAWS["uniform"]
+    whole = init(shape, name=NAME)
+    parts = [
+        glorot.jax.values(init, shape, name=NAME, shard=slice(i, i + 8), native=False)
+        for i in range(0, 48, 8)
+    ]
+
+    assert bits(np.concatenate(parts)) == whole.tobytes()
+
+
+def test_refusals():
+    """What cannot be had is said before anything is computed."""
+    init = glorot.GlorotUniform()
+    with pytest.raises(ValueError, match="`seed` is missing"):
+        glorot.jax.values(init, (3, 4))
+    with pytest.raises(ValueError, match=r"Pass `seed % 2\*\*64`"):
+        glorot.jax.values(init, (3, 4), seed=-1)
+    with pytest.raises(TypeError, match=r"`dtype` float64 needs JAX's 64-bit types.*float32"):
+        glorot.jax.values(init, (3, 4), seed=1, dtype="float64")
+    with pytest.raises(TypeError, match="`dtype` int64 needs JAX's 64-bit types"):
+        glorot.jax.values("ones", (3, 4), dtype="int64")
+    with pytest.raises(TypeError, match="Only floating point types"):
+        glorot.jax.values(init, (3, 4), seed=1, dtype=jnp.int32)
+    with pytest.raises(TypeError, match=r"`initializer` must be one of glorot's.*got <function"):
+        glorot.jax.values(jax.nn.initializers.glorot_uniform(), (3, 4), seed=1)
+    with pytest.raises(TypeError, match=r"`seed` as an array must be two uint32 words.*seed_words"):
+        glorot.jax.values(init, (3, 4), seed=np.zeros(3, np.uint32))
+    with pytest.raises(TypeError, match=r"`seed` as an array must be two uint32.*\(\) of int32"):
+        jax.jit(lambda seed: glorot.jax.values(init, (3, 4), seed=seed))(5)
+    with pytest.raises(TypeError, match=r"`name` as an array must be two uint32.*name_words"):
+        glorot.jax.values(init, (3, 4), seed=1, name=np.zeros(2, np.int32))
+    with pytest.raises(TypeError, match="`name` must be a string"):
+        glorot.jax.values(init, (3, 4), seed=1, name=5)
+    with pytest.raises(ValueError, match="`shard` must lie inside"):
+        glorot.jax.values(init, (3, 4), seed=1, shard=glorot.Shard((0, 0), (4, 4)))
+    with pytest.raises(ValueError, match=r"inside of jax\.shard_map alone.*out_sharding"):
+        glorot.jax.values(init, (3, 4), seed=1, shard=jax.P("x"))
+    with pytest.raises(ValueError, match="more entries than the 1 axes"):
+        glorot.jax.values(init, (3,), seed=1, shard=jax.P(None, "x"))
+    with pytest.raises(ValueError, match=r"begins at \(4294967296,\).*initializer itself"):
+        glorot.jax.values(init, (2**33,), seed=1, shard=slice(2**32, 2**32 + 8))
+    with pytest.raises(ValueError, match=r"axis of 2\*\*32 elements or more.*`shard`"):
+        glorot.jax.values(init, (2**32,), seed=1)
+    with pytest.raises(TypeError, match="`out_sharding` must be a NamedSharding"):
+        glorot.jax.values(init, (3, 4), seed=1, out_sharding="x")
+    with pytest.raises(ValueError, match=r"names axes of no mesh.*set_mesh"):
+        glorot.jax.values(init, (3, 4), seed=1, out_sharding=jax.P("x"))
+    with pytest.raises(ValueError, match="overflows float16"):
+        glorot.jax.values(glorot.RandomNormal(stddev=1e5), (3, 4), seed=1, dtype="float16")
