@@ -10,6 +10,7 @@
 
 #include "bind.h"
 #include "moments.h"
+#include "xla_call.h"
 
 namespace nb = nanobind;
 using namespace glorot;
@@ -95,4 +96,6 @@ NB_MODULE(_native, m) {
   m.def("apply", &py_apply);
   m.def("moments", &py_moments);
   bind_torch(m);
+  m.def("xla_handler", [] { return reinterpret_cast<uintptr_t>(xla_handler(&kernel)); },
+        "The address of the kernel as a custom call of XLA; 0 where there is none.");
 }

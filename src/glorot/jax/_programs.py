@@ -15,7 +15,7 @@ import numpy as np
 
 from glorot._constants import _PlacesWriter, _ValueWriter
 from glorot._writers import LawWriter, WholeWriter, Writer
-from glorot.jax import _traced
+from glorot.jax import _native, _traced
 from glorot.jax._traced import Array, Halves
 
 Extent = tuple[int, ...]
@@ -46,9 +46,9 @@ def _block(
     start: tuple[Array, ...],
     native: bool | None,
 ) -> Array:
-    begin = start or (0,) * len(extent)
     if isinstance(writer, LawWriter):
-        return _law(writer, dtype, extent, seed, tag, begin, native)
+        return _law(writer, dtype, extent, seed, tag, start, native)
+    begin = start or (0,) * len(extent)
     if isinstance(writer, _ValueWriter):
         return jnp.full(extent, np.full((), writer.value, dtype))
     if isinstance(writer, _PlacesWriter):
@@ -63,15 +63,20 @@ def _law(
     extent: Extent,
     seed: Halves,
     tag: Halves,
-    begin: tuple[Any, ...],
+    start: tuple[Array, ...],
     native: bool | None,
 ) -> Array:
-    def traced(seed: Halves, tag: Halves, begin: tuple[Any, ...]) -> Array:
-        return _traced.values(
-            writer.law, dtype, seed, tag, _traced.index(extent, begin, writer.strides)
-        )
+    def traced(seed: Halves, tag: Halves, *start: Array) -> Array:
+        index = _traced.index(extent, start or (0,) * len(extent), writer.strides)
+        return _traced.values(writer.law, dtype, seed, tag, index)
 
-    return traced(seed, tag, begin)
+    def called(seed: Halves, tag: Halves, *start: Array) -> Array:
+        first = _traced.first_index(start or (0,) * len(extent), writer.strides)
+        return _native.fill(writer, dtype, extent, seed, tag, first)
+
+    if native is False or not _native.usable():
+        return traced(seed, tag, *start)
+    return jax.lax.platform_dependent(seed, tag, *start, cpu=called, default=traced)
 
 
 def _places(

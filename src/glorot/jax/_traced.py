@@ -50,19 +50,26 @@ def _times(place: Array, step: int) -> Halves:
     return product, carried + place * high
 
 
+def first_index(start: Sequence[Any], strides: Sequence[int]) -> Halves:
+    """The index of the element at `start`: integers, or uint32 scalars where they are traced."""
+    total = halves(0)
+    for place, step in zip(start, strides, strict=True):
+        if not isinstance(place, int):
+            total = _add(total, _times(place, step))
+        elif place:
+            total = _add(total, halves(place * step))
+    return total
+
+
 def index(extent: Sequence[int], start: Sequence[Any], strides: Sequence[int]) -> Halves:
     """The index of each element of a block of the whole, of shape `extent`.
 
     Args:
         extent: the block's sizes, each below 2**32.
-        start: where the block begins; integers, or uint32 scalars where they are traced.
+        start: where the block begins, as `first_index` takes it.
         strides: the index step along each axis.
     """
-    known = sum(s * step for s, step in zip(start, strides, strict=True) if isinstance(s, int))
-    total = halves(known)
-    for place, step in zip(start, strides, strict=True):
-        if not isinstance(place, int):
-            total = _add(total, _times(place, step))
+    total = first_index(start, strides)
     if math.prod(extent) == 0:
         return jnp.zeros(extent, jnp.uint32), jnp.zeros(extent, jnp.uint32)
     small = sum((n - 1) * step for n, step in zip(extent, strides, strict=True)) <= _MASK
