@@ -91,9 +91,10 @@ def multiply_wide(xp: Any, a: Array, b: Array, bits: int = 32) -> tuple[Array, A
     """(high, low) halves of the product of two unsigned `bits`-wide integers, in arithmetic of
     the same width: half-width pieces, no carry lost.  JAX on a TPU has no 64-bit integers.
 
-    A namespace with a `mulhi` of its own is asked for the upper half: one instruction, not ten.
+    A namespace with a `mulhi` of its own, for 32 bits, is asked for the upper half: one
+    instruction, not ten.
     """
-    if hasattr(xp, "mulhi"):
+    if bits == 32 and hasattr(xp, "mulhi"):
         return xp.mulhi(a, b), a * b
     word = xp.uint32 if bits == 32 else xp.uint64
     half = word(bits // 2)

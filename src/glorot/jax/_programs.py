@@ -33,8 +33,14 @@ def program(
     def initial_value(seed: Array, tag: Array, *start: Array) -> Array:
         return _block(writer, dtype, extent, (seed[0], seed[1]), (tag[0], tag[1]), start, native)
 
-    compiled: Callable[..., Array] = jax.jit(placed(initial_value, sharding))
-    return compiled
+    return placed(initial_value, sharding)
+
+
+@functools.lru_cache(maxsize=4096)
+def laid_out(writer: Writer, dtype: np.dtype[Any], sharding: Any) -> Callable[..., Array]:
+    """A jitted function (seed, tag) -> the whole, laid out by any kind of sharding, or None."""
+    compute = program(writer, dtype, writer.shape, None, False)
+    return jitted(compute, out_shardings=sharding)
 
 
 def _block(
@@ -133,16 +139,24 @@ def placement(sharding: Any) -> Any:
 
 
 def placed(compute: Callable[..., Array], sharding: Any) -> Callable[..., Array]:
-    """`compute` with its result laid out so."""
+    """`compute` jitted, with its result laid out so.
+
+    Under explicit axes every operation must say how its result lies; here the compiler decides for
+    all but the last.
+    """
     if sharding is None:
-        return compute
-    explicit = sharding.mesh.abstract_mesh.explicit_axes
-    if explicit:
-        there: Callable[..., Array]
-        there = jax.sharding.auto_axes(compute, axes=explicit, out_sharding=sharding)
-        return there
+        return jitted(compute)
 
-    def constrained(*args: Array) -> Array:
-        return jax.lax.with_sharding_constraint(compute(*args), sharding)
+    def laid(*args: Array) -> Array:
+        explicit = jax.sharding.get_abstract_mesh().explicit_axes
+        if not explicit:
+            return compute(*args)
+        return jax.sharding.auto_axes(compute, axes=explicit, out_sharding=sharding)(*args)
 
-    return constrained
+    return jitted(laid, out_shardings=sharding)
+
+
+def jitted(compute: Callable[..., Array], **options: Any) -> Callable[..., Array]:
+    """`jax.jit`, typed."""
+    compiled: Callable[..., Array] = jax.jit(compute, **options)
+    return compiled

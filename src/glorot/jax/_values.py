@@ -26,7 +26,7 @@ def seed_words(seed: int) -> Array:
         >>> glorot.jax.seed_words(2**32 + 5).tolist()
         [5, 1]
     """
-    return _words(_stream.check_seed(seed))
+    return pair(_stream.check_seed(seed))
 
 
 def name_words(name: str) -> Array:
@@ -37,10 +37,11 @@ def name_words(name: str) -> Array:
         >>> [hex(word) for word in glorot.jax.name_words("encoder.kernel")]
         ['0xaa30b50f', '0x57003027']
     """
-    return _words(_stream.tag(_stream.check_name(name)))
+    return pair(_stream.tag(_stream.check_name(name)))
 
 
-def _words(number: int) -> Array:
+def pair(number: int) -> Array:
+    """A 64-bit number as two uint32 words (low, high)."""
     return np.array([number & 0xFFFFFFFF, number >> 32], np.uint32)
 
 
@@ -95,9 +96,9 @@ def values(
     found = parse_initializer(initializer)
     whole = _check.parse_shape(shape)
     wanted = parse_jax_dtype(ALL[found.dtype] if dtype is None else dtype, found)
-    pair = (_seed_words(seed, found), _name_words(name))
+    stream = (_seed_words(seed, found), _name_words(name))
     writer = _base._prepared(found, whole, wanted)
-    return compute(writer, wanted, pair, shard, out_sharding, native)
+    return compute(writer, wanted, stream, shard, out_sharding, native)
 
 
 def compute(
@@ -139,7 +140,7 @@ def parse_jax_dtype(dtype: Any, initializer: Initializer) -> np.dtype[Any]:
 def _seed_words(seed: Any, initializer: Initializer) -> Array:
     if _is_pair("seed", seed, "glorot.jax.seed_words(42)"):
         return seed
-    return _words(initializer._seed(seed))
+    return pair(initializer._seed(seed))
 
 
 def _name_words(name: Any) -> Array:
