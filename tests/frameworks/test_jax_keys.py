@@ -11,6 +11,8 @@ import glorot.jax
 from glorot import _stream
 from glorot.jax._keys import stream_of_key
 
+pytestmark = pytest.mark.frameworks
+
 IMPLS = ("threefry2x32", "threefry4x32", "philox2x32", "philox4x32", "rbg", "unsafe_rbg")
 SHAPE = (5, 7)
 

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """glorot in JAX: the same bits under `jit`, `vmap`, `shard_map` and on any mesh."""
 
+from glorot.jax._fingerprint import fingerprint
 from glorot.jax._init import explain, init
 from glorot.jax._keyed import KeyedInitializer, initializer
 from glorot.jax._values import name_words, seed_words, values
@@ -8,6 +9,7 @@ from glorot.jax._values import name_words, seed_words, values
 __all__ = [
     "KeyedInitializer",
     "explain",
+    "fingerprint",
     "init",
     "initializer",
     "name_words",
