@@ -21,6 +21,7 @@ TOPICS = (
     "canonical",
     "shard",
     "torch",
+    "jax",
     "import",
     "checkpoint",
     "replay_jax",

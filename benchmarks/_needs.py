@@ -188,12 +188,26 @@ def _replays(records: Records) -> Iterator[Row]:
                 yield _times(what, ours, theirs, 2.0 if twice else 1.0)
 
 
+def _jax(records: Records) -> Iterator[Row]:
+    for threads in sorted({r["threads"] for r in records.where(topic="jax")}):
+        found = Records(records.where(topic="jax", threads=threads))
+        for law, needed in (("uniform", 3), ("normal", 2.5), ("truncated", 2.5)):
+            case = Records(found.where(law=law))
+            for who, least in (("traced", needed), ("native", 5)):
+                what = f"JAX, {law}, {who}, {threads} thr."
+                yield _times(what, case.one(who=f"glorot {who}"), case.one(who="jax"), least)
+        for ours in found.where(law="tree", kind="glorot"):
+            microseconds = best(ours) * 1e6 / ours["shape"][0]
+            what = f"{ours['who']}, a tensor, {threads} thr."
+            yield Row(what, "under 50 us", f"{microseconds:.1f} us", microseconds < 50)
+
+
 def rows(records: list[Record], judge: bool) -> list[Row]:
     """The design's rows that these records say something about, judged or only measured."""
     known = Records(records)
     found: list[Row] = []
     if known.where(topic="fill"):
         found += _fills(known)
-    for part in (_small, _canonical, _shards, _torch, _import, _checkpoint, _replays):
+    for part in (_small, _canonical, _shards, _torch, _jax, _import, _checkpoint, _replays):
         found += part(known)
     return found if judge else [replace(row, holds=None) for row in found]

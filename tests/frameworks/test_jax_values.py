@@ -5,6 +5,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from jax.sharding import NamedSharding
 
 import glorot
 import glorot.jax
@@ -220,3 +221,24 @@ def test_refusals():
         glorot.jax.values(init, (3, 4), seed=1, out_sharding=jax.P("x"))
     with pytest.raises(ValueError, match="overflows float16"):
         glorot.jax.values(glorot.RandomNormal(stddev=1e5), (3, 4), seed=1, dtype="float16")
+
+
+@pytest.mark.parametrize("axis", ["outside", "inside"])
+def test_shard_map_over_one_device(axis):
+    """Where the kernel could be called, and where what varies over the mesh keeps it away."""
+    init, mesh = LAWS["truncated"], jax.make_mesh((1,), ("x",))
+    tag = jax.device_put(glorot.jax.name_words(NAME)[None], NamedSharding(mesh, jax.P("x")))
+
+    def part(tag):
+        """This device's."""
+        name = tag[0] if axis == "inside" else NAME
+        return glorot.jax.values(init, SHAPE, name=name, shard=jax.P("x"))
+
+    def whole(tag):
+        """All of it."""
+        name = tag[0] if axis == "inside" else NAME
+        return glorot.jax.values(init, SHAPE, name=name)
+
+    for function, spec in ((part, jax.P("x")), (whole, jax.P("x" if axis == "inside" else None))):
+        mapped = jax.shard_map(function, mesh=mesh, in_specs=jax.P("x"), out_specs=spec)
+        assert bits(mapped(tag)) == init(SHAPE, name=NAME).tobytes()

@@ -89,6 +89,9 @@ def explain(
     return list(_plan(tree, recipe, names, aliases).assignments.values())
 
 
+_DTYPES = frozenset(ALL.values())
+
+
 class _Plan(NamedTuple):
     leaves: list[Leaf]  # under the names that the recipe knows
     aliases: Mapping[str, str]
@@ -130,8 +133,9 @@ def _parse_recipe(given: Any) -> Recipe:
 
 def _assign(rules: Recipe, own: Mapping[str, Any]) -> dict[str, Assignment]:
     """What the recipe gives; leaves of a dtype that no weight has (keys) must be left out by it."""
-    strange = {name: leaf for name, leaf in own.items() if str(leaf.dtype) not in ALL}
-    for name, rule in rules.match(strange).rules.items():
+    strange = {name: leaf for name, leaf in own.items() if leaf.dtype not in _DTYPES}
+    found = rules.match(strange)
+    for name, rule in found.rules.items():
         if rule.initializer is not None:
             raise TypeError(
                 f"{name!r} of {strange[name].dtype} is no weight, and the rule for "
@@ -139,9 +143,11 @@ def _assign(rules: Recipe, own: Mapping[str, Any]) -> dict[str, Assignment]:
                 "parameters alone, such as nnx.state(model, nnx.Param)."
             )
     kept = {name: leaf for name, leaf in own.items() if name not in strange}
-    unmatched = rules.match(strange).unmatched
-    if unmatched:
-        kept |= {name: leaf for name, leaf in own.items() if name in unmatched}
+    if found.unmatched:
+        raise ValueError(
+            f"no rule matches {found.unmatched[0]!r} of {strange[found.unmatched[0]].dtype}. Leave "
+            f"it out: Rule({found.unmatched[0]!r}, None)."
+        )
     if not kept:
         raise ValueError("the recipe leaves out every array of `tree`: nothing is to be computed.")
     assignments = {a.name: a for a in rules.resolve(kept)}

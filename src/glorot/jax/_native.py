@@ -37,8 +37,10 @@ def _registered() -> bool:
 
 
 def usable() -> bool:
-    """Whether a CPU program of this process can call the kernel."""
+    """Whether a CPU program of this process can call the kernel, as it is being traced."""
     if _kernel._native is None or not _registered():
+        return False
+    if jax.sharding.get_abstract_mesh().manual_axes:  # in shard_map, which must know what varies
         return False
     try:
         return len(jax.devices("cpu")) == 1
