@@ -1,116 +1,78 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A small transformer, initialised on a mesh of every device there is; prints its fingerprint.
+"""One model on a mesh of every device there is: the fingerprint of examples/fsdp2_init.py.
 
     XLA_FLAGS=--xla_force_host_platform_device_count=8 python examples/jax_mesh_init.py
+    python examples/jax_mesh_init.py                                   # no sharding at all
 
-Any number of devices prints the same, and so does examples/fsdp2_init.py, which builds the same
-model in PyTorch: there a `weight` is (out, in), here a `kernel` is (in, out), and with
-order="canonical" one is the other's transpose.
+Any number of devices prints one line "<fingerprint>  <mesh>", the same fingerprint, and so does
+PyTorch on any number of processes: the trees' names, shapes and rules are the same.
 """
 
 import jax
 import jax.numpy as jnp
-import numpy as np
 from jax.sharding import NamedSharding
 from jax.sharding import PartitionSpec as P
 
 import glorot
 import glorot.jax
 
-VOCABULARY, WIDTH, HIDDEN, LAYERS, SEED = 96, 48, 192, 2, 42
+SEED = 42
+VOCABULARY, WIDTH, HIDDEN, LAYERS = 1000, 96, 256, 3
 
-
-def dense(inputs, outputs):
-    """A kernel (in, out) and a bias."""
-    return {
-        "kernel": jax.ShapeDtypeStruct((inputs, outputs), jnp.float32),
-        "bias": jax.ShapeDtypeStruct((outputs,), jnp.float32),
-    }
-
-
-def norm():
-    """A scale and a bias."""
-    vector = jax.ShapeDtypeStruct((WIDTH,), jnp.float32)
-    return {"scale": vector, "bias": vector}
-
-
-def layer():
-    """Attention and feed-forward."""
-    return {
-        "norm1": norm(),
-        "attn": {part: dense(WIDTH, WIDTH) for part in ("q", "k", "v", "out")},
-        "norm2": norm(),
-        "up": dense(WIDTH, HIDDEN),
-        "down": dense(HIDDEN, WIDTH),
-    }
-
-
-MODEL = {
-    "embed": {"embedding": jax.ShapeDtypeStruct((VOCABULARY, WIDTH), jnp.float32)},
-    "layers": [layer() for _ in range(LAYERS)],
-    "norm": norm(),
-    "head": {"kernel": jax.ShapeDtypeStruct((WIDTH, VOCABULARY), jnp.float32)},
-}
-
-# Over the names that PyTorch gives, so that one recipe (and one seed) serves both: there layout is
-# "torch.linear", (out, in).
+# Weights are (out, in) here, as PyTorch and equinox store them.
 RECIPE = glorot.Recipe(
     [
-        glorot.Rule("*.bias", "zeros"),
-        glorot.Rule("*norm*.weight", "ones"),
         glorot.Rule("embed.weight", glorot.RandomNormal(stddev=0.02)),
-        glorot.Rule("*.down.weight", glorot.HeNormal(layout="IO", order="canonical")),
-        glorot.Rule("*.weight", glorot.GlorotUniform(layout="IO", order="canonical")),
+        glorot.Rule("*norm.weight", "ones"),
+        glorot.Rule("*norm.bias", "zeros"),
+        glorot.Rule("*up.weight", glorot.GlorotUniform(layout="torch.linear")),
+        glorot.Rule(
+            "*down.weight", glorot.RandomNormal(stddev=0.02), layers="layers.*.", branches=1
+        ),
     ]
 )
-WEIGHT = {"kernel": "weight", "scale": "weight", "embedding": "weight"}
 
 
-def torch_names(tree):
-    """{a leaf's name: its name in PyTorch}."""
-    names = {}
-    for path, _ in jax.tree_util.tree_flatten_with_path(tree)[0]:
-        name = jax.tree_util.keystr(path, simple=True, separator=".")
-        layer, _, last = name.rpartition(".")
-        names[name] = f"{layer}.{WEIGHT.get(last, last)}"
-    return names
+def weight(*shape: int) -> dict[str, jax.Array]:
+    """A matrix alone."""
+    return {"weight": jnp.zeros(shape)}
 
 
-def mesh_of_all_devices():
+def norm() -> dict[str, jax.Array]:
+    """A scale and a bias."""
+    return {"weight": jnp.zeros(WIDTH), "bias": jnp.zeros(WIDTH)}
+
+
+def layer() -> dict[str, dict[str, jax.Array]]:
+    """A feed-forward layer with a residual."""
+    return {"norm": norm(), "up": weight(HIDDEN, WIDTH), "down": weight(WIDTH, HIDDEN)}
+
+
+def model() -> dict[str, object]:
+    """Tokens to scores; the head is the embedding."""
+    return {
+        "embed": weight(VOCABULARY, WIDTH),
+        "layers": [layer() for _ in range(LAYERS)],
+        "norm": norm(),
+    }
+
+
+def mesh_of_all_devices() -> jax.sharding.Mesh:
     """data x model: two columns where the number of devices is even."""
     count = jax.device_count()
     columns = 2 if count % 2 == 0 else 1
     return jax.make_mesh((count // columns, columns), ("data", "model"))
 
 
-def sharding(mesh, leaf):
-    """Matrices over both axes, vectors over one."""
-    return NamedSharding(mesh, P("data", "model") if len(leaf.shape) == 2 else P("model"))
-
-
-def fingerprint(params, names):
-    """Of the weights as PyTorch stores them, from the blocks on this process's devices."""
-    found = glorot.Fingerprint()
-    for path, array in jax.tree_util.tree_flatten_with_path(params)[0]:
-        name = jax.tree_util.keystr(path, simple=True, separator=".")
-        turned = name.endswith("kernel")
-        shape = array.shape[::-1] if turned else array.shape
-        for part in array.addressable_shards:
-            block = np.asarray(part.data)
-            place = part.index[::-1] if turned else part.index
-            found.add(names[name], block.T if turned else block, shape=shape, shard=place)
-    return found.hexdigest()
-
-
-def main():
-    """Initialise and print."""
+def main() -> None:
+    """Fill the model on the mesh and print its fingerprint."""
     mesh = mesh_of_all_devices()
-    names = torch_names(MODEL)
-    shardings = jax.tree.map(lambda leaf: sharding(mesh, leaf), MODEL)
-    params = glorot.jax.init(MODEL, RECIPE, seed=SEED, shardings=shardings, names=names)
-    count = sum(leaf.size for leaf in jax.tree.leaves(params))
-    print(f"{count} parameters on {dict(mesh.shape)}")
-    print(fingerprint(params, names))
+    tree = jax.eval_shape(model)  # shapes alone: nothing is allocated
+    specs = {1: P("model"), 2: P("data", "model")}  # vectors over one axis, matrices over both
+    shardings = jax.tree.map(lambda leaf: NamedSharding(mesh, specs[leaf.ndim]), tree)
+    params = glorot.jax.init(tree, RECIPE, seed=SEED, shardings=shardings)
+    sizes = " x ".join(f"{size} {axis}" for axis, size in mesh.shape.items())
+    print(f"{glorot.jax.fingerprint(params)}  {sizes}")
 
 
 if __name__ == "__main__":

@@ -274,7 +274,9 @@ def _along(array: Array, axis: int, start: int, stop: int) -> Array:
     return array[(slice(None),) * axis + (slice(start, stop),)]
 
 
-def _split_whole(writer: Writer, dtype: np.dtype[Any], place: Place, seed: int, name: Name) -> Array:
+def _split_whole(
+    writer: Writer, dtype: np.dtype[Any], place: Place, seed: int, name: Name
+) -> Array:
     whole = np.empty(writer.shape, dtype)
     writer.part(whole, None, seed, name)
     return whole.reshape(place.shape)

@@ -22,6 +22,7 @@ LAWS = {
     "orthogonal": glorot.Orthogonal(seed=3),
     "sparse": glorot.Sparse(0.5, seed=3),
     "identity": glorot.Identity(2.0),
+    "blocks": glorot.Blocks([glorot.HeNormal(), glorot.Zeros()], [2, 1], seed=3),
     "constant": glorot.Constant(0.1, dtype="float16"),
 }
 SPECS = {

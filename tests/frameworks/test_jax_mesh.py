@@ -1,19 +1,25 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Eight devices: the cases of jax_mesh_cases.py, in a process of their own, and the example."""
+"""Eight devices: the cases of jax_mesh_cases.py, in a process of their own, and the examples."""
 
 import os
 import re
-import runpy
 import subprocess
 import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
+import torch
+from flax import nnx
+
+import glorot
+import glorot.jax
+import glorot.torch
 
 pytestmark = pytest.mark.frameworks
 
 HERE = Path(__file__).parent
-EXAMPLE = HERE.parents[1] / "examples" / "jax_mesh_init.py"
+EXAMPLES = HERE.parents[1] / "examples"
 
 
 def run(*command, devices=8):
@@ -38,46 +44,27 @@ def test_eight_devices():
     assert not re.search(r"failed|error|skipped|xfail", said)
 
 
-def torch_fingerprint():
-    """Of the example's model in PyTorch, its recipe read for (out, in) weights."""
-    import torch
-    from torch import nn
+def test_the_examples_print_one_fingerprint():
+    """JAX on 1, 2 and 8 devices, and PyTorch: the same model."""
+    said = [run(EXAMPLES / "jax_mesh_init.py", devices=count) for count in (1, 2, 8)]
+    said.append(run(EXAMPLES / "fsdp2_init.py"))
 
-    import glorot
-    import glorot.torch
-
-    example = runpy.run_path(str(EXAMPLE))
-    vocabulary, width = example["VOCABULARY"], example["WIDTH"]
-
-    def layer():
-        """Attention and feed-forward."""
-        parts = {name: nn.Linear(width, width) for name in ("q", "k", "v", "out")}
-        return nn.ModuleDict(
-            {
-                "norm1": nn.LayerNorm(width),
-                "attn": nn.ModuleDict(parts),
-                "norm2": nn.LayerNorm(width),
-                "up": nn.Linear(width, example["HIDDEN"]),
-                "down": nn.Linear(example["HIDDEN"], width),
-            }
-        )
-
-    model = nn.ModuleDict(
-        {
-            "embed": nn.Embedding(vocabulary, width),
-            "layers": nn.ModuleList(layer() for _ in range(example["LAYERS"])),
-            "norm": nn.LayerNorm(width),
-            "head": nn.Linear(width, vocabulary, bias=False),
-        }
-    )
-    recipe = example["RECIPE"].to_json().replace('"IO"', '"torch.linear"')
-    with torch.no_grad():
-        glorot.torch.init_(model, glorot.Recipe.from_json(recipe), seed=example["SEED"])
-    return glorot.torch.fingerprint(model)
+    fingerprints = {line.split()[0] for line in said}
+    assert len(fingerprints) == 1
+    assert re.fullmatch(r"[0-9a-f]{32}", fingerprints.pop())
 
 
-def test_the_example_prints_one_fingerprint_on_any_number_of_devices():
-    """1, 2 and 8 devices and PyTorch: the same model, its kernels transposed."""
-    said = {run(EXAMPLE, devices=count).splitlines()[-1] for count in (1, 2, 8)}
+@pytest.mark.parametrize("init", ["glorot_uniform", "he_normal", "orthogonal"])
+def test_a_kernel_is_the_transpose_of_torch_s_weight(init):
+    """One name and order="canonical": flax's (in, out) and PyTorch's (out, in) are computed equal,
+    not copied; the QR of either layout is of the same matrix without it."""
+    order = {} if init == "orthogonal" else {"order": "canonical"}
+    flax = {"class_name": init, "config": order}
+    theirs = {"class_name": init, "config": order | {"layout": "torch.linear"}}
+    linear = torch.nn.Linear(24, 40, bias=False)
+    glorot.torch.init_(linear, glorot.get(theirs), seed=1)
+    model = nnx.eval_shape(lambda: nnx.Linear(24, 40, use_bias=False, rngs=nnx.Rngs(0)))
 
-    assert said == {torch_fingerprint()}
+    state = glorot.jax.init(nnx.state(model), glorot.get(flax), seed=1, names={"kernel": "weight"})
+
+    assert np.asarray(state["kernel"][...]).T.tobytes() == linear.weight.detach().numpy().tobytes()

@@ -242,3 +242,40 @@ def test_shard_map_over_one_device(axis):
     for function, spec in ((part, jax.P("x")), (whole, jax.P("x" if axis == "inside" else None))):
         mapped = jax.shard_map(function, mesh=mesh, in_specs=jax.P("x"), out_specs=spec)
         assert bits(mapped(tag)) == init(SHAPE, name=NAME).tobytes()
+
+
+BLOCKS = {
+    "one law": glorot.Blocks(glorot.GlorotUniform(), 3, seed=42),
+    "two laws": glorot.Blocks([glorot.HeNormal(), glorot.GlorotUniform()], [2, 1], seed=42),
+    "gates": glorot.Blocks(
+        [glorot.HeUniform(), glorot.Ones(), glorot.RandomNormal(1.0)], [1, 1, 2], seed=7, axis=0
+    ),
+    "heads": glorot.Blocks(
+        [
+            glorot.GlorotUniform(layout="OI", order="canonical"),
+            glorot.Zeros(),
+            glorot.HeNormal(layout="OI", order="canonical"),
+        ],
+        [4, 2, 3],
+        repeat=4,
+        seed=1,
+    ),
+    "matrices": glorot.Blocks([glorot.Orthogonal(), glorot.HeNormal()], [1, 1], seed=3),
+}
+
+
+@pytest.mark.parametrize("path", PATHS)
+@pytest.mark.parametrize("blocks", BLOCKS)
+def test_fused_weights(blocks, path):
+    """Blocks of a fused weight, whole, in part and in a tree."""
+    init, shape = BLOCKS[blocks], (36, 24)
+    whole = init(shape, name=NAME)
+
+    made = glorot.jax.values(init, shape, name=NAME, native=PATHS[path])
+    part = glorot.jax.values(
+        init, shape, name=NAME, shard=(slice(5, 30), slice(3, 20)), native=PATHS[path]
+    )
+    tree = glorot.jax.init({NAME: made}, init.replace(seed=None), seed=init.seed)
+
+    assert bits(made) == bits(tree[NAME]) == whole.tobytes()
+    assert bits(part) == whole[5:30, 3:20].tobytes()

@@ -117,7 +117,7 @@ def _parse_recipe(given: Any) -> Recipe:
     if isinstance(given, os.PathLike):
         return recipe.load(given)
     if isinstance(given, str):
-        is_path = given.endswith(".json") or os.path.basename(given) != given
+        is_path = given.endswith((".json", ".toml")) or os.path.basename(given) != given
         if is_path or given in recipe.presets():
             return recipe.load(given)
     try:
@@ -127,7 +127,7 @@ def _parse_recipe(given: Any) -> Recipe:
             raise
         raise ValueError(
             f"`recipe` {given!r} is no built-in recipe ({', '.join(recipe.presets())}) and no "
-            f"initializer: {error} A file is named by its path, such as ./recipe.json."
+            f"initializer: {error} A file is named by its path, such as ./recipe.toml."
         ) from None
 
 

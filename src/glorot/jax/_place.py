@@ -9,7 +9,7 @@ import jax
 import numpy as np
 
 from glorot import _stream
-from glorot._writers import WholeWriter, Writer
+from glorot._writers import Writer
 from glorot.jax import _programs
 from glorot.jax._traced import Array
 from glorot.jax._values import pair
@@ -108,7 +108,7 @@ def _default_platform() -> str:
 def _by_host(work: Work, default: str) -> bool:
     """Whether NumPy's kernel computes it: always on CPUs; elsewhere what needs the whole matrix,
     and 64-bit types, which a TPU only imitates."""
-    if isinstance(work.writer, WholeWriter) or work.dtype.itemsize == 8:
+    if not _programs.traceable(work.writer) or work.dtype.itemsize == 8:
         return True
     if work.sharding is None:
         return default == "cpu"
@@ -124,7 +124,8 @@ def _on_devices(work: Work, seed: int) -> Array:
 def _sharded(work: Work, seed: int) -> Array:
     """Blocks in their own memory, one for all devices that hold the same."""
     blocks: dict[Any, Array] = {}
-    whole = work.writer.whole(seed, work.name) if isinstance(work.writer, WholeWriter) else None
+    everything = (slice(None),) * len(work.writer.shape)
+    whole = _filled(work, seed, everything) if work.writer.at_once else None
 
     def block(index: tuple[slice, ...]) -> Array:
         key = tuple((part.start, part.stop) for part in index)

@@ -13,8 +13,9 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from glorot._blocks import _BlocksWriter
 from glorot._constants import _PlacesWriter, _ValueWriter
-from glorot._writers import LawWriter, WholeWriter, Writer
+from glorot._writers import LawWriter, Writer
 from glorot.jax import _native, _traced
 from glorot.jax._traced import Array, Halves
 
@@ -59,8 +60,16 @@ def _block(
         return jnp.full(extent, np.full((), writer.value, dtype))
     if isinstance(writer, _PlacesWriter):
         return _places(writer, dtype, extent, begin)
-    assert isinstance(writer, WholeWriter)
+    if isinstance(writer, _BlocksWriter) and traceable(writer):
+        return _blocks(writer, dtype, extent, seed, tag, begin)
     return _host(writer, dtype, extent, seed, tag, begin)
+
+
+def traceable(writer: Writer) -> bool:
+    """Whether a device can compute any element alone; what cannot be is NumPy's to compute."""
+    if isinstance(writer, _BlocksWriter):
+        return all(isinstance(block, (LawWriter, _ValueWriter)) for block in writer.writers)
+    return isinstance(writer, (LawWriter, _ValueWriter, _PlacesWriter))
 
 
 def _law(
@@ -73,11 +82,13 @@ def _law(
     native: bool | None,
 ) -> Array:
     def traced(seed: Halves, tag: Halves, *start: Array) -> Array:
-        index = _traced.index(extent, start or (0,) * len(extent), writer.strides)
+        begin = start or (0,) * len(extent)
+        index = _traced.index(extent, begin, writer.strides, writer.first)
         return _traced.values(writer.law, dtype, seed, tag, index)
 
     def called(seed: Halves, tag: Halves, *start: Array) -> Array:
-        first = _traced.first_index(start or (0,) * len(extent), writer.strides)
+        begin = start or (0,) * len(extent)
+        first = _traced.first_index(begin, writer.strides, writer.first)
         return _native.fill(writer, dtype, extent, seed, tag, first)
 
     if native is False or not _native.usable():
@@ -101,8 +112,37 @@ def _places(
     return permuted.at[tuple(at)].set(value, mode="drop").transpose(np.argsort(axes))
 
 
+def _blocks(
+    writer: _BlocksWriter,
+    dtype: np.dtype[Any],
+    extent: Extent,
+    seed: Halves,
+    tag: Halves,
+    begin: tuple[Any, ...],
+) -> Array:
+    """Each block's value at every place, and of those the one whose block the place is in."""
+    axis, _, sizes = writer.split
+    # A block's axis is split in two, of which the inner one steps as the weight's.
+    laws = [block for block in writer.writers if isinstance(block, LawWriter)]
+    strides = [block.strides[:axis] + block.strides[axis + 1 :] for block in laws[:1]]
+    index = [_traced.index(extent, begin, steps) for steps in strides]
+    place = jax.lax.broadcasted_iota(jnp.uint32, extent, axis) + jnp.uint32(begin[axis])
+    column = place % jnp.uint32(sum(sizes))
+    result = jnp.zeros(extent, dtype)
+    offset = 0
+    for size, block in zip(sizes, writer.writers, strict=True):
+        if isinstance(block, LawWriter):
+            values = _traced.values(block.law, dtype, seed, tag, index[0])
+        else:
+            assert isinstance(block, _ValueWriter)
+            values = jnp.full(extent, np.full((), block.value, dtype))
+        result = jnp.where(column >= offset, values, result)
+        offset += size
+    return result
+
+
 def _host(
-    writer: WholeWriter,
+    writer: Writer,
     dtype: np.dtype[Any],
     extent: Extent,
     seed: Halves,
@@ -113,8 +153,9 @@ def _host(
 
     def compute(seed: Any, tag: Any, begin: Any) -> np.ndarray[Any, Any]:
         number, name = (int(low) | int(high) << 32 for low, high in (seed, tag))
-        part = tuple(slice(int(i), int(i) + n) for i, n in zip(begin, extent, strict=True))
-        return np.ascontiguousarray(writer.whole(number, name)[part])
+        out = np.empty(extent, dtype)
+        writer.part(out, tuple(map(int, begin)), number, name)
+        return out
 
     result = jax.ShapeDtypeStruct(extent, dtype)
     return jax.pure_callback(compute, result, seed, tag, begin, vmap_method="sequential")

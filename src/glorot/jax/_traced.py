@@ -62,9 +62,10 @@ def _times(place: Array, step: int) -> Halves:
     return product, carried + place * high
 
 
-def first_index(start: Sequence[Any], strides: Sequence[int]) -> Halves:
-    """The index of the element at `start`: integers, or uint32 scalars where they are traced."""
-    total = halves(0)
+def first_index(start: Sequence[Any], strides: Sequence[int], origin: int = 0) -> Halves:
+    """The index of the element at `start`: integers, or uint32 scalars where they are traced;
+    `origin` is that of element (0, 0, ...)."""
+    total = halves(origin)
     for place, step in zip(start, strides, strict=True):
         if not isinstance(place, int):
             total = _add(total, _times(place, step))
@@ -73,15 +74,18 @@ def first_index(start: Sequence[Any], strides: Sequence[int]) -> Halves:
     return total
 
 
-def index(extent: Sequence[int], start: Sequence[Any], strides: Sequence[int]) -> Halves:
+def index(
+    extent: Sequence[int], start: Sequence[Any], strides: Sequence[int], origin: int = 0
+) -> Halves:
     """The index of each element of a block of the whole, of shape `extent`.
 
     Args:
         extent: the block's sizes, each below 2**32.
         start: where the block begins, as `first_index` takes it.
         strides: the index step along each axis.
+        origin: the index of the whole's first element.
     """
-    total = first_index(start, strides)
+    total = first_index(start, strides, origin)
     if math.prod(extent) == 0:
         return jnp.zeros(extent, jnp.uint32), jnp.zeros(extent, jnp.uint32)
     small = sum((n - 1) * step for n, step in zip(extent, strides, strict=True)) <= _MASK
