@@ -134,26 +134,27 @@ def _parse_recipe(given: Any) -> Recipe:
 def _assign(rules: Recipe, own: Mapping[str, Any]) -> dict[str, Assignment]:
     """What the recipe gives; leaves of a dtype that no weight has (keys) must be left out by it."""
     strange = {name: leaf for name, leaf in own.items() if leaf.dtype not in _DTYPES}
-    found = rules.match(strange)
-    for name, rule in found.rules.items():
-        if rule.initializer is not None:
-            raise TypeError(
-                f"{name!r} of {strange[name].dtype} is no weight, and the rule for "
-                f"{rule.pattern!r} takes it. Put Rule({name!r}, None) before it, or pass the "
-                "parameters alone, such as nnx.state(model, nnx.Param)."
-            )
+    if strange:
+        _check_left_out(rules, strange)
     kept = {name: leaf for name, leaf in own.items() if name not in strange}
-    if found.unmatched:
-        raise ValueError(
-            f"no rule matches {found.unmatched[0]!r} of {strange[found.unmatched[0]].dtype}. Leave "
-            f"it out: Rule({found.unmatched[0]!r}, None)."
-        )
     if not kept:
         raise ValueError("the recipe leaves out every array of `tree`: nothing is to be computed.")
     assignments = {a.name: a for a in rules.resolve(kept)}
     for assignment in assignments.values():
         parse_jax_dtype(assignment.dtype, assignment.initializer)
     return assignments
+
+
+def _check_left_out(rules: Recipe, strange: Mapping[str, Any]) -> None:
+    found = rules.match({name: leaf.shape for name, leaf in strange.items()}).rules
+    for name, leaf in strange.items():
+        rule = found.get(name)
+        if rule is None or rule.initializer is not None:
+            takes = "no rule leaves it out" if rule is None else f"{rule.pattern!r} takes it"
+            raise TypeError(
+                f"{name!r} of {leaf.dtype} is no weight, and {takes}. Put Rule({name!r}, None) "
+                "first, or pass the parameters alone, such as nnx.state(model, nnx.Param)."
+            )
 
 
 def _check_aliases(aliases: Any, found: list[Leaf]) -> dict[str, str]:
