@@ -28,6 +28,7 @@ class Guarantee:
         seekable: a shard costs only its own part.
         cases: how many random cases (or values, as `note` says) were compared.
         note: what a user must know besides.
+        backend: of Keras 3, whose numbers are others on each; else empty.
     """
 
     framework: str
@@ -40,6 +41,7 @@ class Guarantee:
     seekable: bool = True
     cases: int = 0
     note: str = ""
+    backend: str = ""
 
 
 def rows() -> tuple[Guarantee, ...]:
@@ -50,20 +52,23 @@ def rows() -> tuple[Guarantee, ...]:
     return tuple(found)
 
 
-def guarantee(function: str | Callable[..., Any], dtype: Any = "float32") -> Guarantee:
+def guarantee(
+    function: str | Callable[..., Any], dtype: Any = "float32", *, backend: str = ""
+) -> Guarantee:
     """Return what is promised of a function of `glorot.replay`, or of `glorot.compat.v1`.
 
     Args:
         function: the function or class itself, or its name below `glorot.replay`, as
             "jax.random.normal"; names of `glorot.compat.v1` are given from "compat.v1." on.
         dtype: of the values.
+        backend: of a function of Keras 3: "tensorflow", "jax", "torch" or "numpy".
 
     Returns:
         The row of docs/replay.md that speaks of it.
 
     Raises:
         TypeError: `function` is neither a name nor something that has one.
-        ValueError: no such function, or it has no values of that dtype.
+        ValueError: no such function, or it has no values of that dtype, or not on that backend.
 
     Example:
         >>> import glorot.replay
@@ -80,6 +85,11 @@ def guarantee(function: str | Callable[..., Any], dtype: Any = "float32") -> Gua
             f"`function` must be a function of glorot.replay or glorot.compat.v1, got {name!r}. "
             "docs/replay.md lists them, with what each promises."
         )
+    backends = dict.fromkeys(row.backend for row in known)
+    if backend not in backends:
+        needed = ", ".join(backends) if any(backends) else "left out"
+        raise ValueError(f"`backend` of {name} must be {needed}; got {backend!r}.")
+    known = [row for row in known if row.backend == backend]
     for row in known:
         if wanted in row.dtypes:
             return row
