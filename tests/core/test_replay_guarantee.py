@@ -60,6 +60,7 @@ def test_a_function_itself_can_be_asked():
         ("tensorflow.random_unifrom", "float32", ValueError, "docs/replay.md lists them"),
         ("tensorflow.random_uniform", "int8", ValueError, "not of int8"),
         (len, "float32", ValueError, "builtins.len"),
+        ("keras.random.uniform", "float32", ValueError, "must be tensorflow, jax, torch, numpy"),
         (7, "float32", TypeError, "got 7"),
     ],
 )

@@ -13,6 +13,7 @@ from glorot.replay._guarantee import PACKAGES, Guarantee, guarantee
 if TYPE_CHECKING:
     from glorot.replay import flax as flax
     from glorot.replay import jax as jax
+    from glorot.replay import keras as keras
     from glorot.replay import tensorflow as tensorflow
     from glorot.replay import torch as torch
 

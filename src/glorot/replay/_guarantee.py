@@ -10,7 +10,7 @@ from glorot._check import show
 from glorot._dtypes import dtype_name, parse_dtype
 
 # The packages that hold rows, in the order of docs/replay.md.
-PACKAGES = ("tensorflow", "jax", "flax", "torch")
+PACKAGES = ("tensorflow", "jax", "flax", "torch", "keras")
 
 
 @dataclass(frozen=True, slots=True)

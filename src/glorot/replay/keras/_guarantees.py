@@ -1,0 +1,106 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What the replay of Keras 3 promises, backend by backend."""
+
+from glorot.replay._guarantee import Guarantee
+
+VERSIONS = ("3.15.1",)
+_HALF_AND_SINGLE = ("float16", "bfloat16", "float32")
+_FLOATS = (*_HALF_AND_SINGLE, "float64")
+_NARROW = ("int8", "int16", "int32", "uint8", "uint16", "uint32")
+_CALLS = 10_000  # random sessions compared on each backend
+
+# No difference from Orthogonal of a gain of 1 that was seen, on any backend, is above these.
+ORTHOGONAL = {"float32": 4e-6, "float64": 2e-14}
+
+
+def _initializers(names: str) -> tuple[str, ...]:
+    return tuple(f"keras.initializers.{name}" for name in names.split())
+
+
+_UNIFORM = (
+    "keras.random.uniform",
+    *_initializers("GlorotUniform HeUniform LecunUniform RandomUniform"),
+    *_initializers("glorot_uniform he_uniform lecun_uniform random_uniform"),
+)
+_NORMAL = (
+    "keras.random.normal",
+    "keras.random.truncated_normal",
+    *_initializers("GlorotNormal HeNormal LecunNormal RandomNormal TruncatedNormal"),
+    *_initializers("glorot_normal he_normal lecun_normal random_normal truncated_normal"),
+    *_initializers("VarianceScaling variance_scaling"),
+)
+_CONSTANT = _initializers("Constant Ones Zeros constant ones zeros")
+_IDENTITY = _initializers("Identity IdentityInitializer identity")
+_ORTHOGONAL = _initializers("Orthogonal OrthogonalInitializer orthogonal")
+
+
+def _row(
+    backend: str,
+    below: str,
+    functions: tuple[str, ...],
+    dtypes: tuple[str, ...],
+    *,
+    seekable: bool = True,
+    arithmetic: str = "any",
+    tolerance: str = "",
+    note: str = "",
+) -> Guarantee:
+    told = f"with {below}" + (f"; {note}" if note else "")
+    return Guarantee(
+        f"Keras 3 on {backend}", VERSIONS, functions, dtypes, arithmetic=arithmetic,
+        exact=not tolerance, tolerance=tolerance, seekable=seekable, cases=_CALLS, note=told,
+        backend=backend.lower(),
+    )  # fmt: skip
+
+
+def _orthogonal(backend: str, below: str, *dtypes: str) -> Guarantee:
+    return Guarantee(
+        f"Keras 3 on {backend}", VERSIONS, _ORTHOGONAL, dtypes, exact=False, seekable=False,
+        tolerance="of gain: " + ", ".join(f"{ORTHOGONAL[dtype]} in {dtype}" for dtype in dtypes),
+        cases=100, backend=backend.lower(),
+        note=f"with {below}; the normals that are factorised are exact; matrices up to 512 x 512",
+    )  # fmt: skip
+
+
+_TENSORFLOW = "TensorFlow 2.21.0 on CPU, eagerly"
+_GLIBC = "Linux with glibc 2.28 or later"
+_CHOICE = "Linux with glibc 2.36 or later, or what `arithmetic` says"
+_TORCH = "torch 2.13.0 on x86-64 CPU"
+_JAX = "jax 0.10.2 on CPU"
+_NUMPY = "NumPy's own generator as installed, 2.4.6"
+
+ROWS = (
+    _row("TensorFlow", _TENSORFLOW, _UNIFORM, _FLOATS),
+    _row("TensorFlow", _TENSORFLOW, _NORMAL, _HALF_AND_SINGLE, note=_GLIBC),
+    _row("TensorFlow", _TENSORFLOW, _NORMAL, ("float64",), arithmetic="FMA", note=_CHOICE),
+    _row("TensorFlow", _TENSORFLOW, ("keras.random.randint",), (*_NARROW, "int64", "uint64")),
+    _row("TensorFlow", _TENSORFLOW, _CONSTANT, (*_FLOATS, *_NARROW, "int64", "uint64", "bool")),
+    _row("TensorFlow", _TENSORFLOW, _IDENTITY, _FLOATS),
+    _orthogonal("TensorFlow", _TENSORFLOW, "float32", "float64"),
+    _row("JAX", _JAX, _UNIFORM, _HALF_AND_SINGLE, arithmetic="FMA"),
+    _row("JAX", _JAX, _NORMAL, _HALF_AND_SINGLE, arithmetic="FMA"),
+    _row("JAX", _JAX, ("keras.random.randint",), _NARROW),
+    _row("JAX", _JAX, _CONSTANT, (*_HALF_AND_SINGLE, *_NARROW, "bool")),
+    _row("JAX", _JAX, _IDENTITY, _HALF_AND_SINGLE),
+    _orthogonal("JAX", _JAX, "float32"),
+    _row("Torch", _TORCH, _UNIFORM, _FLOATS, seekable=False),
+    _row("Torch", _TORCH, _NORMAL, _FLOATS, seekable=False, arithmetic="FMA", note=_CHOICE),
+    _row(
+        "Torch", _TORCH, ("keras.random.randint",),
+        ("int8", "int16", "int32", "int64", "uint8"), seekable=False,
+    ),
+    _row(
+        "Torch", _TORCH, _CONSTANT,
+        (*_FLOATS, "int8", "int16", "int32", "int64", "uint8", "bool"),
+    ),
+    _row("Torch", _TORCH, _IDENTITY, _FLOATS),
+    _orthogonal("Torch", _TORCH, "float32", "float64"),
+    _row("NumPy", _NUMPY, _UNIFORM, _FLOATS, seekable=False),
+    _row("NumPy", _NUMPY, _NORMAL, _FLOATS, seekable=False),
+    _row(
+        "NumPy", _NUMPY, ("keras.random.randint",), (*_NARROW, "int64", "uint64"), seekable=False
+    ),
+    _row("NumPy", _NUMPY, _CONSTANT, (*_FLOATS, *_NARROW, "int64", "uint64", "bool")),
+    _row("NumPy", _NUMPY, _IDENTITY, ("float16", "float32", "float64")),
+    _orthogonal("NumPy", _NUMPY, "float32"),
+)  # fmt: skip

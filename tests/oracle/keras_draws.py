@@ -1,0 +1,75 @@
+# SPDX-License-Identifier: Apache-2.0
+"""glorot.replay.keras against the installed Keras 3, on one backend.
+
+    python tests/oracle/keras_draws.py BACKEND [--cases N] [--seed S] [--arithmetic NAME]
+
+Each case (tests/oracle/keras_cases.py) must give equal bytes, or be refused by both; and of some
+matrices of Orthogonal the largest difference is told, which must be within the tolerance stated.
+Prints one line of counts; the exit status says whether all agree.
+"""
+
+import argparse
+import json
+import os
+import runpy
+import sys
+from pathlib import Path
+
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+os.environ.setdefault("CUDA_VISIBLE_DEVICES", "-1")
+CASES = runpy.run_path(str(Path(__file__).with_name("keras_cases.py")))
+SIDES = ((1, 1), (2, 5), (5, 2), (16, 16), (64, 64), (128, 100))
+
+
+def orthogonal_difference(backend, count):
+    """The largest difference of a gain of 1 from Keras', by dtype."""
+    import keras
+    import numpy as np
+
+    from glorot.replay.keras import initializers
+
+    worst = {}
+    for number in range(count):
+        dtype = "float64" if number % 2 and backend in ("tensorflow", "torch") else "float32"
+        shape = SIDES[number % len(SIDES)]
+        theirs = keras.initializers.Orthogonal(seed=number)(shape, dtype)
+        ours = initializers.Orthogonal(seed=number, backend=backend)(shape, dtype)
+        difference = np.abs(ours - keras.ops.convert_to_numpy(theirs)).max()
+        worst[dtype] = max(worst.get(dtype, 0.0), float(difference))
+    return worst
+
+
+def main():
+    """Compare, and tell what was seen."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("backend", choices=CASES["BACKENDS"])
+    parser.add_argument("--cases", type=int, default=10000)
+    parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--arithmetic", default="fma")
+    options = parser.parse_args()
+    os.environ["KERAS_BACKEND"] = options.backend
+    wrong, refused = 0, 0
+    for case in CASES["make_cases"](options.cases, options.seed, options.backend):
+        want = CASES["run_keras"](case)
+        got = CASES["run_ours"](case, options.backend, options.arithmetic)
+        refused += want == "refused"
+        if got != want:
+            wrong += 1
+            if wrong <= 5:
+                print("differs:", json.dumps(case), str(want)[:200], str(got)[:200])
+    worst = orthogonal_difference(options.backend, max(options.cases // 100, 6))
+    import keras
+
+    from glorot.replay.keras._guarantees import ORTHOGONAL
+
+    print(
+        f"Keras {keras.__version__} on {options.backend}: {options.cases - wrong} of "
+        f"{options.cases} cases agree, byte for byte, {refused} of them refusals; Orthogonal is "
+        "within " + ", ".join(f"{value:.2g} in {dtype}" for dtype, value in sorted(worst.items()))
+    )
+    near = all(value <= ORTHOGONAL[dtype] for dtype, value in worst.items())
+    return 1 if wrong or not near else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
