@@ -4,7 +4,8 @@
     python tests/oracle/keras_draws.py BACKEND [--cases N] [--seed S] [--arithmetic NAME]
 
 Each case (tests/oracle/keras_cases.py) must give equal bytes, or be refused by both; and of some
-matrices of Orthogonal the largest difference is told, which must be within the tolerance stated.
+matrices of Orthogonal the differences must be within what is promised: the largest is told, and the
+largest in epsilons times the condition number.
 Prints one line of counts; the exit status says whether all agree.
 """
 
@@ -18,25 +19,28 @@ from pathlib import Path
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 os.environ.setdefault("CUDA_VISIBLE_DEVICES", "-1")
 CASES = runpy.run_path(str(Path(__file__).with_name("keras_cases.py")))
-SIDES = ((1, 1), (2, 5), (5, 2), (16, 16), (64, 64), (128, 100))
+SIDES = ((1, 1), (2, 2), (2, 5), (5, 2), (16, 16), (64, 64), (128, 100))
 
 
-def orthogonal_difference(backend, count):
-    """The largest difference of a gain of 1 from Keras', by dtype."""
+def orthogonal_differences(backend, count):
+    """(largest difference by dtype, largest in epsilons times the condition number)."""
     import keras
     import numpy as np
 
-    from glorot.replay.keras import initializers
+    from glorot.replay.keras import initializers, random
 
-    worst = {}
+    worst, ratio = {}, 0.0
     for number in range(count):
         dtype = "float64" if number % 2 and backend in ("tensorflow", "torch") else "float32"
-        shape = SIDES[number % len(SIDES)]
+        shape = (512, 512) if number == 11 else SIDES[number % len(SIDES)]
         theirs = keras.initializers.Orthogonal(seed=number)(shape, dtype)
         ours = initializers.Orthogonal(seed=number, backend=backend)(shape, dtype)
-        difference = np.abs(ours - keras.ops.convert_to_numpy(theirs)).max()
-        worst[dtype] = max(worst.get(dtype, 0.0), float(difference))
-    return worst
+        difference = float(np.abs(ours - keras.ops.convert_to_numpy(theirs)).max())
+        normals = random.normal(sorted(shape)[::-1], dtype=dtype, seed=number, backend=backend)
+        condition = np.linalg.cond(normals.astype(np.float64))
+        worst[dtype] = max(worst.get(dtype, 0.0), difference)
+        ratio = max(ratio, difference / (condition * np.finfo(dtype).eps))
+    return worst, ratio
 
 
 def main():
@@ -57,7 +61,7 @@ def main():
             wrong += 1
             if wrong <= 5:
                 print("differs:", json.dumps(case), str(want)[:200], str(got)[:200])
-    worst = orthogonal_difference(options.backend, max(options.cases // 100, 6))
+    worst, ratio = orthogonal_differences(options.backend, max(options.cases // 10, 14))
     import keras
 
     from glorot.replay.keras._guarantees import ORTHOGONAL
@@ -65,10 +69,11 @@ def main():
     print(
         f"Keras {keras.__version__} on {options.backend}: {options.cases - wrong} of "
         f"{options.cases} cases agree, byte for byte, {refused} of them refusals; Orthogonal is "
-        "within " + ", ".join(f"{value:.2g} in {dtype}" for dtype, value in sorted(worst.items()))
+        "within "
+        + ", ".join(f"{value:.2g} in {dtype}" for dtype, value in sorted(worst.items()))
+        + f", {ratio:.2g} epsilons times the condition number"
     )
-    near = all(value <= ORTHOGONAL[dtype] for dtype, value in worst.items())
-    return 1 if wrong or not near else 0
+    return 1 if wrong or ratio > ORTHOGONAL else 0
 
 
 if __name__ == "__main__":

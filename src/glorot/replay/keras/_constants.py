@@ -46,6 +46,9 @@ class Ones(Zeros):
     _value = 1
 
 
+_ARRAYS = ("__numpy__", "__tensor__")
+
+
 class Constant(Initializer):
     """`value` everywhere.
 
@@ -89,14 +92,17 @@ class Constant(Initializer):
         value = self.value
         if isinstance(value, np.ndarray) and value.ndim:
             inner = {"value": value.tolist(), "dtype": value.dtype.name}
-            return {"value": {"class_name": "__numpy__", "config": inner}}
+            # On NumPy an array is a tensor of the backend.
+            on_numpy = (self.backend or config.backend()) == "numpy"
+            kind = "__tensor__" if on_numpy else "__numpy__"
+            return {"value": {"class_name": kind, "config": inner}}
         return {"value": value.item() if isinstance(value, np.ndarray | np.generic) else value}
 
     @classmethod
     def from_config(cls: type[Self], config: Mapping[str, Any], **machine: Any) -> Self:
         """Return a new one from Keras' config."""
-        value = config["value"]
-        if isinstance(value, Mapping) and value.get("class_name") == "__numpy__":
+        value = config.get("value", 0.0)
+        if isinstance(value, Mapping) and value.get("class_name") in _ARRAYS:
             inner = value["config"]
             value = np.array(inner["value"], parse_dtype(inner["dtype"], floating=False))
         return cls(value=value, **machine)  # type: ignore[call-arg]

@@ -1,0 +1,39 @@
+# SPDX-License-Identifier: Apache-2.0
+"""glorot.replay.keras equals the installed Keras 3 on each backend, byte for byte.
+
+Keras takes its backend when it is imported, so each runs in a process of its own, which does what
+keras_session.py says.
+"""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+SESSION = Path(__file__).with_name("keras_session.py")
+CHECKS = [
+    line[4:].split("(")[0]
+    for line in SESSION.read_text(encoding="utf-8").splitlines()
+    if line.startswith("def check_")
+]
+
+pytestmark = pytest.mark.frameworks
+
+
+@pytest.mark.parametrize(
+    ("backend", "cases"), [("tensorflow", 600), ("torch", 600), ("jax", 200), ("numpy", 600)]
+)
+def test_keras_on_a_backend(backend, cases):
+    """Random sessions, recorded rows, names, arguments, configs, a model, large tensors."""
+    assert len(CHECKS) == 7
+    done = subprocess.run(
+        [sys.executable, str(SESSION), str(cases)],
+        env={**os.environ, "KERAS_BACKEND": backend},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr[-3000:]
+    assert done.stdout.split() == CHECKS
