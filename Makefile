@@ -15,7 +15,7 @@ SOURCES = pyproject.toml CMakeLists.txt $(shell find src native -type f -not -na
 CASES ?= 10000
 
 .PHONY: demo test lint test-core test-frameworks test-pure test-oldest hooks clean
-.PHONY: oracle oracle-vectors oracle-tf21 oracle-tf24 oracle-xla oracle-jax oracle-torch
+.PHONY: oracle oracle-vectors oracle-tf21 oracle-tf24 oracle-xla oracle-jax oracle-torch oracle-keras
 .PHONY: check-libm exhaustive exhaustive-tensorflow bench sanitize neon wheel wheels
 
 demo: $(VENV)/installed
@@ -50,7 +50,7 @@ hooks: $(VENV)/lint
 	$(BIN)/pre-commit install
 
 # The long comparisons, with programs that share nothing with the library.
-oracle: oracle-vectors oracle-tf21 oracle-tf24 oracle-xla oracle-jax check-libm oracle-torch
+oracle: oracle-vectors oracle-tf21 oracle-tf24 oracle-xla oracle-jax check-libm oracle-torch oracle-keras
 
 oracle-vectors: $(VENV)/core
 	$(BIN)/python tests/oracle/make_vectors.py --check
@@ -65,6 +65,17 @@ oracle-torch: $(VENV)/frameworks
 	for capability in avx2 default; do export ATEN_CPU_CAPABILITY=$$capability; \
 	  $(BIN)/python tests/oracle/torch_draws.py --cases 10000 && \
 	  $(BIN)/python tests/oracle/torch_box_muller.py || exit 1; done
+
+# On each backend; and as on processors without FMA, where that changes last bits.
+oracle-keras: $(VENV)/frameworks
+	$(BIN)/python tests/oracle/make_keras_vectors.py --check
+	for backend in tensorflow torch jax numpy; do \
+	  $(BIN)/python tests/oracle/keras_draws.py $$backend --cases $(CASES) || exit 1; done
+	export ATEN_CPU_CAPABILITY=default; \
+	$(BIN)/python tests/oracle/keras_draws.py torch --cases 1000 --arithmetic aten-default && \
+	export GLIBC_TUNABLES=glibc.cpu.hwcaps=-FMA,-FMA4,-AVX2 && \
+	for backend in tensorflow torch; do $(BIN)/python tests/oracle/keras_draws.py \
+	  $$backend --cases 1000 --arithmetic default || exit 1; done
 
 oracle-tf24: $(VENV)/core $(VENV)-tf24/installed
 	tests/oracle/run.sh $(BIN)/python $(VENV)-tf24/bin/python $(CASES)

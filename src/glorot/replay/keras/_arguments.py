@@ -8,6 +8,7 @@ import numpy as np
 
 from glorot._check import show
 from glorot._dtypes import FLOATS, dtype_name, parse_dtype
+from glorot.replay.keras import config
 from glorot.replay.keras._backend import DType
 
 FLOAT_DTYPES = {name: FLOATS[name] for name in ("float16", "bfloat16", "float32", "float64")}
@@ -20,8 +21,6 @@ def any_dtype(dtype: Any) -> DType:
     Raises:
         ValueError: none, or none that is replayed.
     """
-    from glorot.replay.keras import config
-
     try:
         return parse_dtype(config.floatx() if dtype is None else dtype, floating=False)
     except TypeError as error:

@@ -13,8 +13,9 @@ from glorot._check import show
 from glorot._dtypes import parse_dtype
 from glorot.replay.keras import config
 from glorot.replay.keras._arguments import any_dtype, float_dtype, number
-from glorot.replay.keras._backend import Array, Backend, DType, choose
+from glorot.replay.keras._backend import Array, Backend, DType
 from glorot.replay.keras._base import Initializer, Self, cut
+from glorot.replay.keras._choice import choose
 
 
 class Zeros(Initializer):

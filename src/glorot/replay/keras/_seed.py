@@ -14,7 +14,8 @@ import numpy as np
 
 from glorot._check import show
 from glorot.replay.keras import config
-from glorot.replay.keras._backend import Array, Backend, check_backend, choose, load_backend
+from glorot.replay.keras._backend import Array, Backend, check_backend, load_backend
+from glorot.replay.keras._choice import choose
 
 _names = itertools.count()
 _lock = threading.RLock()

@@ -12,8 +12,9 @@ import numpy as np
 
 from glorot._check import show
 from glorot.replay.keras._arguments import any_dtype
-from glorot.replay.keras._backend import Array, choose
+from glorot.replay.keras._backend import Array
 from glorot.replay.keras._base import Initializer
+from glorot.replay.keras._choice import choose
 from glorot.replay.keras._constants import Constant, Identity, Ones, Zeros
 from glorot.replay.keras._random import Orthogonal, RandomNormal, RandomUniform, TruncatedNormal
 from glorot.replay.keras._scaled import (

@@ -6,7 +6,8 @@ from typing import Any
 from glorot._check import parse_shape, show
 from glorot._dtypes import dtype_name
 from glorot.replay.keras._arguments import any_dtype, float_dtype, number
-from glorot.replay.keras._backend import Array, Backend, Draw, choose
+from glorot.replay.keras._backend import Array, Backend, Draw
+from glorot.replay.keras._choice import choose
 from glorot.replay.keras._seed import SeedGenerator, draw_seed, of_seed, state_of
 
 __all__ = ["SeedGenerator", "draw_seed", "normal", "randint", "truncated_normal", "uniform"]
