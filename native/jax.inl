@@ -206,18 +206,37 @@ static void jax_half_blocks(const Stream& stream, const Law& constants, const Bl
   for (size_t i = 0; i < count; ++i) out[i] = uint16_t(Dtype16::bits(values[i]));
 }
 
+// At most 64 values between -1 and 1, both included.
+static void jax_normal64(const JaxLaw<double>& law, int count, double* values) {
+  const double least = law.least, most = law.most;
+  double inverse[64];
+  xla_erf_inv<true>(values, inverse, count);
+  for (int i = 0; i < count; ++i) {
+    const bool edge = (bits64(values[i]) << 1) == uint64_t(0x3ff) << 53;
+    const double infinite = real64(bits64(values[i]) | 0x7ff0000000000000u);
+    const double value = choose(edge, infinite, inverse[i]) * 1.4142135623730951;
+    const double above = choose(value < least, least, value);
+    values[i] = choose(above < most, above, most);
+  }
+}
+
 static void jax_float64_blocks(const Stream& stream, const Law& constants, const BlockList& list,
                                double* out) {
   JaxWords words;
   const JaxLaw<double> law(constants);
+  const size_t count = 4 * list.count;
   jax_bits64(stream, constants.first, list, words);
-  for (size_t i = 0; i < 4 * list.count; ++i) {
+  for (size_t i = 0; i < count; ++i) {
     const uint64_t drawn = uint64_t(words.x[i]) << 32 | words.y[i];
-    const uint64_t bits = drawn >> 12 | uint64_t(1023) << 52;
-    double mantissa;
-    std::memcpy(&mantissa, &bits, sizeof mantissa);
-    const double value = multiply_add<true>(mantissa - 1.0, law.span, law.low);
-    const double product = (value < law.low ? law.low : value) * law.scale;
+    const double unit = real64(drawn >> 12 | uint64_t(1023) << 52) - 1.0;
+    const double value = multiply_add<true>(unit, law.span, law.low);
+    out[i] = choose(value < law.low, law.low, value);
+  }
+  if (constants.kind == Kind::kJaxNormal)
+    for (size_t i = 0; i < count; i += 64)
+      jax_normal64(law, count - i < 64 ? int(count - i) : 64, out + i);
+  for (size_t i = 0; i < count; ++i) {
+    const double product = out[i] * law.scale;
     out[i] = product + law.shift;
   }
 }

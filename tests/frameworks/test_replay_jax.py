@@ -27,9 +27,9 @@ def jax():
 
 
 def test_random_cases_agree(jax):
-    """300 random calls (key, option, layout, sampler or initializer, shape, dtype) give JAX's
+    """250 random calls (key, option, layout, sampler or initializer, shape, dtype) give JAX's
     bytes."""
-    cases = JAX_CASES["make_cases"](300, seed=20)
+    cases = JAX_CASES["make_cases"](250, seed=20, few=True)
     wrong = [
         json.dumps(case)
         for case in cases
@@ -39,7 +39,8 @@ def test_random_cases_agree(jax):
     ]
 
     assert not wrong, f"{len(wrong)} of {len(cases)} differ, first: {wrong[0]}"
-    assert {case["partitionable"] for case in cases} == {True, False}
+    for option in ("partitionable", "x64"):
+        assert {case[option] for case in cases} == {True, False}
 
 
 def test_initializers_under_jit_give_the_same_bytes(jax):
@@ -54,22 +55,29 @@ def test_initializers_under_jit_give_the_same_bytes(jax):
             assert found.tobytes() == np.asarray(compiled(jax.random.key(3))).tobytes()
 
 
-def test_orthogonal_is_within_its_tolerance(jax):
-    """Over 30 matrices, and the tolerance is not a hundred times what is seen."""
-    worst = 0.0
-    for shape in ((3, 3), (40, 24), (24, 40), (3, 3, 4, 8), (64, 64)):
-        for seed in range(6):
-            expected = jax.nn.initializers.orthogonal()(jax.random.key(seed), shape)
-            found = replay.jax.nn.initializers.orthogonal()(replay.jax.random.key(seed), shape)
-            worst = max(worst, float(np.abs(found - np.asarray(expected)).max()))
-    tolerance = float(replay.guarantee("jax.nn.initializers.orthogonal").tolerance.split()[0])
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_orthogonal_is_within_its_tolerance(jax, dtype):
+    """Over 30 matrices; in float32 the tolerance is not a thousand times what is seen.  (In float64
+    both may even be one LAPACK's bits.)"""
+    row = replay.guarantee("jax.nn.initializers.orthogonal", dtype)
+    tolerance, worst = float(row.tolerance.split()[0]), 0.0
+    with jax.enable_x64(dtype == "float64"), replay.jax.enable_x64(dtype == "float64"):
+        for shape in ((3, 3), (40, 24), (24, 40), (3, 3, 4, 8), (64, 64)):
+            for seed in range(6):
+                both = [
+                    namespace.nn.initializers.orthogonal()(namespace.random.key(seed), shape)
+                    for namespace in (jax, replay.jax)
+                ]
+                assert both[0].dtype == both[1].dtype == dtype
+                worst = max(worst, float(np.abs(both[1] - np.asarray(both[0])).max()))
+        delta = [
+            namespace.nn.initializers.delta_orthogonal()(namespace.random.key(1), (3, 4, 5))
+            for namespace in (jax, replay.jax)
+        ]
 
-    assert tolerance / 1000 < worst < tolerance
-    delta = (jax.random.key(1), (3, 4, 5)), (replay.jax.random.key(1), (3, 4, 5))
-    expected = np.asarray(jax.nn.initializers.delta_orthogonal()(*delta[0]))
-    assert np.allclose(
-        replay.jax.nn.initializers.delta_orthogonal()(*delta[1]), expected, rtol=0, atol=tolerance
-    )
+    assert worst < tolerance
+    assert worst > tolerance / 1000 or dtype == "float64"
+    assert np.allclose(delta[1], np.asarray(delta[0]), rtol=0, atol=tolerance)
 
 
 def test_what_jax_refuses_is_refused(jax):
@@ -127,8 +135,8 @@ def flax():
 
 
 def test_random_flax_modules_agree(flax, jax):
-    """60 random modules at random places have flax's parameters."""
-    cases = FLAX_CASES["make_cases"](60, seed=21)
+    """40 random modules at random places have flax's parameters."""
+    cases = FLAX_CASES["make_cases"](40, seed=21)
     wrong = [
         json.dumps(case)
         for case in cases

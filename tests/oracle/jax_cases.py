@@ -10,6 +10,7 @@ shape and option, so both come from short lists.
 
 import argparse
 import json
+import math
 import os
 import random
 import sys
@@ -20,7 +21,7 @@ os.environ.setdefault("JAX_PLATFORMS", "cpu")
 
 SEEDS = [0, 1, 42, -1, 2**31, 2**32 + 5, 2**40 + 3, 2**63 - 1, -(2**63), 20261124]
 SHAPES = [[], [1], [7], [64], [129], [3, 4], [33, 65], [3, 3, 4, 8], [2, 3, 5]]
-WEIGHTS = [[3, 4], [33, 65], [3, 3, 4, 8], [2, 3, 5], [16, 16]]
+WEIGHTS = [[3, 4], [33, 65], [3, 3, 4, 8], [2, 3, 5]]
 FLOATS = ["float16", "bfloat16", "float32"]
 # -0.3 and 1/3 are no floats; the pairs cover a span of 0, a negative one, and one that is rounded.
 LIMITS = [[0, 1], [0.0, 1.0], [-1, 1], [-0.3, 0.9], [0.1, 2.5], [-1e-3, 1 / 3], [5, -5], [2, 2],
@@ -41,39 +42,51 @@ MODES = ["fan_in", "fan_out", "fan_avg", "fan_geo_avg"]
 DISTRIBUTIONS = ["uniform", "normal", "truncated_normal"]
 
 
-def make_case(rng):
-    """A random call, as JSON can hold it."""
-    x64 = rng.random() < 0.25
-    case = {"x64": x64, "partitionable": rng.random() < 0.7}
+FEW_SHAPES = [[33, 65], [3, 3, 4, 8]]
+
+
+def make_case(rng, few):
+    """A random call, as JSON can hold it; with `few`, of a kind that JAX compiles seldom anew."""
+    x64 = rng.random() < (0.1 if few else 0.25)
+    case = {"x64": x64, "partitionable": (few and x64) or rng.random() < 0.7}
     case["key"] = {"seed": rng.choice([*SEEDS, rng.randrange(2**63)])}
     if rng.random() < 0.3:
         case["key"]["fold_in"] = rng.randrange(2**32)
     if rng.random() < 0.3:
-        case["key"]["split"] = rng.choice([[2, 0], [2, 1], [3, 2], [5, 4]])
+        case["key"]["split"] = rng.choice([[2, 0], [2, 1]] if few else [[2, 1], [3, 2], [5, 4]])
+    shapes = FEW_SHAPES if few else SHAPES
     if rng.random() < 0.5:
-        return dict(case, **sampler(rng, x64))
-    return dict(case, **initializer(rng, x64))
+        return dict(case, **sampler(rng, x64, shapes))
+    return dict(case, **initializer(rng, x64, shapes))
 
 
-def sampler(rng, x64):
+def sampler(rng, x64, shapes):
+    """A sampler of jax.random, or the key itself."""
     name = rng.choice(["key_data", "bits", "uniform", "uniform", "normal", "truncated_normal"])
-    case = {"call": f"random.{name}", "shape": rng.choice(SHAPES), "options": {}}
-    case["dtype"] = rng.choice(FLOATS)
+    case = {"call": f"random.{name}", "shape": rng.choice(shapes), "options": {}}
+    case["dtype"] = rng.choice([*FLOATS, "float64"] if x64 else FLOATS)
     if name == "key_data":
         case.update(shape=[], dtype="uint32")
     elif name == "bits":
         case["dtype"] = rng.choice(["uint8", "uint16", "uint32"] + ["uint64"] * x64)
     elif name == "uniform":
-        case["dtype"] = rng.choice(FLOATS + ["float64"] * x64)
         low, high = rng.choice(LIMITS[:8] if case["dtype"] == "float16" else LIMITS)
+        if shapes is FEW_SHAPES:
+            low, high = float(low), float(high)  # integers are compiled apart
         case["options"] = {"minval": low, "maxval": high}
     elif name == "truncated_normal":
-        case["options"] = dict(zip(("lower", "upper"), rng.choice(CUTS), strict=True))
+        low, high = map(number, rng.choice(CUTS))
+        if shapes is FEW_SHAPES:
+            low, high = float(low), float(high)
+        case["options"] = {
+            name: str(x) if math.isinf(x) else x for name, x in (("lower", low), ("upper", high))
+        }
     return case
 
 
-def initializer(rng, x64):
-    shape, options = rng.choice(SHAPES), {}
+def initializer(rng, x64, shapes):
+    """An initializer of jax.nn."""
+    shape, options = rng.choice(shapes), {}
     kind = rng.choice(["constant", "scaled", "named", "named", "variance_scaling"])
     if kind == "constant":
         name, options = rng.choice([("zeros", None), ("ones", None), ("constant", {"value": -0.1})])
@@ -81,7 +94,7 @@ def initializer(rng, x64):
         name, choices = rng.choice(SCALED)
         options = rng.choice(choices)
     else:
-        name, shape = rng.choice(NAMED), rng.choice(WEIGHTS)
+        name, shape = rng.choice(NAMED), rng.choice([w for w in WEIGHTS if w in shapes])
         options = dict(rng.choice(AXES if len(shape) > 2 else AXES[:2]))
         if len(shape) == 3 and rng.random() < 0.5:
             options = {"batch_axis": 0}
@@ -89,16 +102,14 @@ def initializer(rng, x64):
             name = kind
             options |= {"scale": rng.choice([1.0, 2, 0.1]), "mode": rng.choice(MODES)}
             options["distribution"] = rng.choice(DISTRIBUTIONS)
-    uniform = "uniform" in (name, name[-7:], (options or {}).get("distribution"))
-    wide = x64 and (uniform or kind == "constant")
-    dtype = rng.choice([*FLOATS, "float64"] if wide else FLOATS)
+    dtype = rng.choice([*FLOATS, "float64"] if x64 else FLOATS)
     return {"call": f"nn.initializers.{name}", "shape": shape, "dtype": dtype, "options": options}
 
 
-def make_cases(count, seed):
+def make_cases(count, seed, *, few=False):
     """`count` random calls."""
     rng = random.Random(seed)
-    return [make_case(rng) for _ in range(count)]
+    return [make_case(rng, few) for _ in range(count)]
 
 
 def number(value):

@@ -26,6 +26,14 @@ _LEAST = {
     FLOATS["float64"]: 2.0**-900,
 }
 _SQRT2 = math.sqrt(2.0)
+# erf(bound / sqrt(2)) in float64: XLA calls the C library, and these are glibc's.
+_ERF64 = {
+    0.0: "0x0p+0", 0.5: "0x1.881d788cab1dbp-2", 1.0: "0x1.5d897a241a6fap-1",
+    1.5: "0x1.bb96e49da6e04p-1", 2.0: "0x1.e8b4307d3627ap-1", 2.5: "0x1.f9a42c6a06d8cp-1",
+    3.0: "0x1.fe9e21e067a4ap-1", 3.5: "0x1.ffc30486da910p-1", 4.0: "0x1.fff7b294355a8p-1",
+    5.0: "0x1.ffffecc35d0dfp-1", 6.0: "0x1.ffffffef0cf11p-1",
+}  # fmt: skip
+_ERF64_IS_1 = 8.5  # from here on
 
 
 def limit(argument: str, value: Any, dtype: Dtype) -> Any:
@@ -103,9 +111,7 @@ def truncated_law(
 ) -> NormalLaw:
     """The law of `truncated_normal(lower, upper) * scale + shift`."""
     bounds = [limit(name, x, dtype) for name, x in (("lower", lower), ("upper", upper))]
-    low, high = (
-        _xla32.erf(np.float32(bound / dtype.type(_SQRT2)))[()].astype(dtype) for bound in bounds
-    )
+    low, high = (_erf(bound, dtype) for bound in bounds)
     for name, value in (("erf(`lower`)", low), ("erf(`upper`)", high), ("their gap", high - low)):
         finite(name, value, dtype)
     infinity = dtype.type(np.inf)
@@ -114,8 +120,25 @@ def truncated_law(
     return _normal(total, low, high, least, most, scale, shift)
 
 
+def _erf(bound: Any, dtype: Dtype) -> Any:
+    """erf(bound / sqrt(2)) as XLA computes it for the dtype."""
+    if dtype != FLOATS["float64"]:
+        return _xla32.erf(np.float32(bound / dtype.type(_SQRT2)))[()].astype(dtype)
+    size = abs(float(bound))
+    if size >= _ERF64_IS_1:
+        return np.copysign(1.0, bound)
+    if size not in _ERF64:
+        raise NotImplementedError(
+            f"truncated_normal in float64 has recorded bounds alone, as XLA takes erf from the C "
+            f"library: {', '.join(map(str, _ERF64))} and {_ERF64_IS_1} or more, of either sign; "
+            f"got {bound}. Use one of them, or float32."
+        )
+    return np.copysign(np.float64(float.fromhex(_ERF64[size])), bound)
+
+
 def _flushed(value: Any, dtype: Dtype) -> Any:
     """What XLA computes with: 0 in place of the numbers next to it."""
-    if dtype == FLOATS["float16"] or abs(float(value)) >= np.finfo(np.float32).tiny:
+    tiny = np.finfo(np.float64 if dtype == FLOATS["float64"] else np.float32).tiny
+    if dtype == FLOATS["float16"] or abs(float(value)) >= tiny:
         return value
     return math.copysign(0.0, float(value))

@@ -7,7 +7,8 @@
     then     * scale + shift, each rounded, as initializers multiply after drawing
 
 float32 and float64 compute u * span + low with one rounding (XLA fuses it, where the CPU has an
-FMA); float16 and bfloat16 round each step, and compute erf_inv in float32.
+FMA); float16 and bfloat16 round each step, and compute erf_inv in float32.  float64 has an erf_inv
+of its own.
 
 Source: jax/_src/random/core.py (_uniform, _normal_real, _truncated_normal), 0.10.2.
 """
@@ -23,6 +24,7 @@ import numpy as np
 from glorot._dtypes import FLOATS
 from glorot._stream import Stream
 from glorot.replay._fma import fma32, fma64
+from glorot.replay._xla64 import erf_inv64
 from glorot.replay.jax import _xla32
 from glorot.replay.jax._threefry import bits_at
 
@@ -137,7 +139,10 @@ class NormalLaw(UniformLaw):
     def blocks(self, dtype: np.dtype[Any], stream: Stream, block: Array) -> Array:
         """The NumPy reference."""
         uniform = self._uniform(dtype, stream, block)
-        inverse = _xla32.erf_inv(uniform.astype(np.float32)).astype(dtype)
+        if dtype.itemsize == 8:
+            inverse = erf_inv64(uniform)
+        else:
+            inverse = _xla32.erf_inv(uniform.astype(np.float32)).astype(dtype)
         value = inverse * dtype.type(math.sqrt(2.0))
         least, most = dtype.type(self.least), dtype.type(self.most)
         value = np.where(value < least, least, value)

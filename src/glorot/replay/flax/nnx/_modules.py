@@ -37,7 +37,7 @@ _UNUSED = {
     *("decode", "qkv_promote_dtype", "out_promote_dtype", "ln_promote_dtype", "deterministic"),
     *("qkv_dot_general", "out_dot_general", "qkv_dot_general_cls", "out_dot_general_cls"),
     *("out_kernel_metadata", "out_bias_metadata", "query_ln_scale_metadata", "num_groups"),
-    *("key_ln_scale_metadata", "group_size", "force_float32_reductions"),
+    *("key_ln_scale_metadata", "group_size", "force_float32_reductions", "negative_slope_metadata"),
 }
 
 
@@ -298,7 +298,7 @@ class BatchNorm(LayerNorm):
         array([1., 1., 1.], dtype=float32)
     """
 
-    def __init__(self, num_features: int, *, rngs: Rngs, **options: Any) -> None:
+    def __init__(self, num_features: int, *, axis: int = -1, rngs: Rngs, **options: Any) -> None:
         self.mean = ZEROS(None, (num_features,), "float32")
         self.var = ONES(None, (num_features,), "float32")
         super().__init__(num_features, rngs=rngs, **options)
@@ -338,7 +338,10 @@ class PReLU(Module):
         array(0.01, dtype=float32)
     """
 
-    def __init__(self, negative_slope_init: float = 0.01, param_dtype: Any = "float32") -> None:
+    def __init__(
+        self, negative_slope_init: float = 0.01, param_dtype: Any = "float32", **unused: Any
+    ) -> None:
+        _check_unused(self, unused)
         slope = constant(np.float64(negative_slope_init))
         self.negative_slope = slope(None, (), param_dtype)
 

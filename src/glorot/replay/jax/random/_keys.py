@@ -204,12 +204,12 @@ def key_impl(keys: Any) -> str:
     return IMPL
 
 
-def key_dtype(impl: Any = None) -> KeyDtype:
+def key_dtype(impl_spec: Any = None) -> KeyDtype:
     """Return the dtype of key arrays.
 
     Example:
         >>> key_dtype() == key(0).dtype
         True
     """
-    check_impl("impl", impl)
+    check_impl("impl_spec", impl_spec)
     return DTYPE

@@ -8,9 +8,8 @@ result is that part of the whole, computed alone.
 from typing import Any
 
 from glorot._check import show
-from glorot._dtypes import FLOATS
 from glorot.replay.jax import _draw
-from glorot.replay.jax._draw import Array, Dtype, parse_draw_shape
+from glorot.replay.jax._draw import Array, parse_draw_shape
 from glorot.replay.jax._dtypes import float_dtype, uint_dtype
 from glorot.replay.jax._keys import key_words
 
@@ -22,17 +21,6 @@ def refuse_sharding(out_sharding: object) -> None:
             f"`out_sharding` must be None, got {show(out_sharding)}: values do not depend on it. "
             "Use `shard` for a part of the whole."
         )
-
-
-def normal_dtype(function: str, dtype: Any) -> Dtype:
-    """The dtype of a function that needs erf_inv, which is known in float32."""
-    found = float_dtype(function, dtype)
-    if found == FLOATS["float64"]:
-        raise NotImplementedError(
-            f"{function} in float64 is not replayed yet: XLA's double erf_inv is not reproduced. "
-            "Draw float32, or give dtype='float32' where jax_enable_x64 makes float64 the default."
-        )
-    return found
 
 
 def bits(
@@ -112,13 +100,13 @@ def normal(
     Args:
         key: a single key, typed or raw.
         shape: of the whole draw.
-        dtype: float16, bfloat16 or float32, which None is.
+        dtype: float16, bfloat16, float32 or float64; None is float32, or float64 with
+            `jax_enable_x64`.
         out_sharding: None: the values of JAX do not depend on it.  Use `shard`.
         shard: the part to compute.
 
     Raises:
         TypeError: `dtype` is no such float; `key` is no key.
-        NotImplementedError: float64.
         ValueError: `key` is an array of keys.
 
     Example:
@@ -129,7 +117,7 @@ def normal(
     Replays jax 0.10.2 on a CPU with FMA exactly: float32 was compared for all 2**23 mantissas.
     """
     words, _ = key_words("normal", key)
-    found = normal_dtype("normal", dtype)
+    found = float_dtype("normal", dtype)
     refuse_sharding(out_sharding)
     return _draw.normal(words, parse_draw_shape(shape), found, shard=shard)
 
@@ -150,13 +138,14 @@ def truncated_normal(
         key: a single key, typed or raw.
         lower, upper: numbers, in standard deviations; infinities are allowed.
         shape: of the whole draw; None is ().
-        dtype: float16, bfloat16 or float32, which None is.
+        dtype: float16, bfloat16, float32 or float64; None is float32, or float64 with
+            `jax_enable_x64`.
         out_sharding: None: the values of JAX do not depend on it.  Use `shard`.
         shard: the part to compute.
 
     Raises:
         TypeError: `dtype` is no such float; a limit is no number; `key` is no key.
-        NotImplementedError: float64.
+        NotImplementedError: float64 with a bound that is not recorded (`_constants._ERF64`).
         ValueError: `key` is an array of keys.
 
     Example:
@@ -168,7 +157,7 @@ def truncated_normal(
     2**23 mantissas.
     """
     words, _ = key_words("truncated_normal", key)
-    found = normal_dtype("truncated_normal", dtype)
+    found = float_dtype("truncated_normal", dtype)
     refuse_sharding(out_sharding)
     whole = () if shape is None else parse_draw_shape(shape)
     return _draw.truncated_normal(words, lower, upper, whole, found, shard=shard)

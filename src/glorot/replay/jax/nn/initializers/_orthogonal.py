@@ -4,7 +4,7 @@
 The draw is exact.  JAX factorises in the dtype itself with its own LAPACK, whose last bits no other
 library has; here the factorisation is done in float64 and rounded once.  What comes out differs by
 rounding errors of JAX's own.  They grow with the condition of the drawn matrix, so square ones have
-the largest: 4.4e-6 was seen, and `TOLERANCE` is promised.
+the largest: 4.4e-6 was seen in float32, and `TOLERANCE` is promised.
 
 Source: jax/_src/nn/initializers.py and random/core.py (_orthogonal), 0.10.2.
 """
@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 
 from glorot._check import show
-from glorot._dtypes import FLOATS, dtype_name
+from glorot._dtypes import dtype_name
 from glorot.replay.jax import _draw
 from glorot.replay.jax._draw import parse_draw_shape
 from glorot.replay.jax._keys import key_words
@@ -25,12 +25,12 @@ from glorot.replay.jax.nn.initializers._protocol import (
     Initializer,
     Shape,
     constant_of,
+    float_dtype,
     part,
 )
-from glorot.replay.jax.random._samplers import normal_dtype
 
-# From JAX's values at a scale of 1, of float32 matrices up to 512 x 512.
-TOLERANCE = 1e-4
+# From JAX's values at a scale of 1, of matrices up to 512 x 512.
+TOLERANCE = {"float32": 1e-4, "float64": 1e-12}
 
 
 def _refuse(out_sharding: object) -> None:
@@ -50,10 +50,10 @@ def _matrix(key: Any, rows: int, columns: int, dtype: Dtype) -> Array:
 def _whole(key: Any, shape: Shape, column_axis: int, scale: Any, dtype: Dtype) -> Array:
     if 0 in shape:
         return np.zeros(shape, dtype=dtype)
-    if dtype != FLOATS["float32"]:
+    if dtype.itemsize == 2:
         raise TypeError(
-            f"`dtype` of orthogonal must be float32, got {dtype_name(dtype)}: JAX has no QR of it. "
-            "Draw float32 and convert."
+            f"`dtype` of orthogonal must be float32 or float64, got {dtype_name(dtype)}: JAX has "
+            "no QR of it. Draw float32 and convert."
         )
     columns = shape[column_axis]
     q = _matrix(key, math.prod(shape) // columns, columns, dtype)
@@ -65,7 +65,7 @@ def orthogonal(scale: Any = 1.0, column_axis: int = -1, dtype: Any = None) -> In
     """Return an initializer of orthogonal matrices times `scale`.
 
     The columns are what `column_axis` counts, the rows all else; whichever are fewer are
-    orthonormal.  float32 alone.  A shard is a slice of the whole.
+    orthonormal.  float32 and float64.  A shard is a slice of the whole.
 
     Not exact: values differ from JAX's by rounding errors (`TOLERANCE`).
 
@@ -89,7 +89,7 @@ def orthogonal(scale: Any = 1.0, column_axis: int = -1, dtype: Any = None) -> In
         shard: Any = None,
     ) -> Array:
         _refuse(out_sharding)
-        whole, found = parse_draw_shape(shape), normal_dtype("orthogonal", dtype)
+        whole, found = parse_draw_shape(shape), float_dtype("orthogonal", dtype)
         if len(whole) < 2:
             raise ValueError(
                 f"orthogonal initializer requires at least a 2D `shape`, got {show(whole)}."
@@ -126,7 +126,7 @@ def delta_orthogonal(scale: Any = 1.0, column_axis: int = -1, dtype: Any = None)
         shard: Any = None,
     ) -> Array:
         _refuse(out_sharding)
-        whole, found = parse_draw_shape(shape), normal_dtype("delta_orthogonal", dtype)
+        whole, found = parse_draw_shape(shape), float_dtype("delta_orthogonal", dtype)
         if len(whole) not in (3, 4, 5):
             raise ValueError(
                 f"Delta orthogonal initializer requires a 3D, 4D or 5D `shape`, got {show(whole)}."
@@ -136,7 +136,7 @@ def delta_orthogonal(scale: Any = 1.0, column_axis: int = -1, dtype: Any = None)
                 f"`fan_in` must be less or equal than `fan_out`, got shape {show(whole)}. Use "
                 "orthogonal."
             )
-        inner = normal_dtype("delta_orthogonal", made)
+        inner = float_dtype("delta_orthogonal", made)
         matrix = _whole(key, whole[-2:], column_axis, scale, inner)
         weight = np.zeros(whole, dtype=found)
         weight[tuple((size - 1) // 2 for size in whole[:-2])] = matrix.astype(found)

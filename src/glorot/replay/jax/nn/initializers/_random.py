@@ -1,8 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """uniform, normal and truncated_normal: a draw, then one product with a scale.
 
-All replay jax 0.10.2 on a CPU with FMA exactly, in float16, bfloat16 and float32; `uniform` also in
-float64, and on any CPU.
+All replay jax 0.10.2 on a CPU with FMA exactly; `uniform` on any CPU.
 
 Source: jax/_src/nn/initializers.py, 0.10.2.
 """
@@ -18,7 +17,7 @@ from glorot.replay.jax.nn.initializers._protocol import (
     constant_of,
     float_dtype,
 )
-from glorot.replay.jax.random._samplers import normal_dtype, refuse_sharding
+from glorot.replay.jax.random._samplers import refuse_sharding
 
 
 def uniform(scale: Any = 1e-2, dtype: Any = None) -> Initializer:
@@ -65,7 +64,7 @@ def normal(stddev: Any = 1e-2, dtype: Any = None) -> Initializer:
         shard: Any = None,
     ) -> Array:
         refuse_sharding(out_sharding)
-        found = normal_dtype("normal", dtype)
+        found = float_dtype("normal", dtype)
         words, _ = key_words("normal", key)
         then = Then(constant_of(stddev, found))
         return _draw.normal(words, parse_draw_shape(shape), found, then=then, shard=shard)
@@ -95,7 +94,7 @@ def truncated_normal(
         shard: Any = None,
     ) -> Array:
         refuse_sharding(out_sharding)
-        found = normal_dtype("truncated_normal", dtype)
+        found = float_dtype("truncated_normal", dtype)
         words, _ = key_words("truncated_normal", key)
         then, whole = Then(constant_of(stddev, found)), parse_draw_shape(shape)
         return _draw.truncated_normal(words, lower, upper, whole, found, then=then, shard=shard)

@@ -7,8 +7,7 @@
     truncated_normal   truncated_normal(-2, 2) * (sqrt(variance) / dtype(.87962566103423978))
 
 each step rounded in the dtype; the product comes after the draw.  All replay jax 0.10.2 on a CPU
-with FMA exactly, in float16, bfloat16 and float32; the uniform ones also in float64, and on any
-CPU.
+with FMA exactly; the uniform ones on any CPU.
 
 Source: jax/_src/nn/initializers.py, 0.10.2.
 """
@@ -30,7 +29,7 @@ from glorot.replay.jax.nn.initializers._protocol import (
     constant_of,
     float_dtype,
 )
-from glorot.replay.jax.random._samplers import normal_dtype, refuse_sharding
+from glorot.replay.jax.random._samplers import refuse_sharding
 
 Axes = int | Sequence[int]
 
@@ -155,8 +154,7 @@ def variance_scaling(
     ) -> Array:
         refuse_sharding(out_sharding)
         whole = parse_draw_shape(shape)
-        kind = float_dtype if distribution == "uniform" else normal_dtype
-        found = kind("variance_scaling", dtype)
+        found = float_dtype("variance_scaling", dtype)
         fans = compute_fans(whole, in_axis, out_axis, batch_axis)
         then = Then(_factor(scale, _fan(mode, *fans), distribution, found))
         words, _ = key_words(distribution, key)
