@@ -61,6 +61,23 @@ std::vector<Case> cases(Dtype dtype) {
     tf.kind = Kind::kTfTruncatedNormal;
     all.push_back({"tf_truncated", tf});
   }
+  for (const uint64_t total : {uint64_t(0), uint64_t(700001)}) {  // both layouts; fields: JaxLaw
+    Law jax = law(Kind::kJaxBits, -0.3125);
+    jax.first = total;
+    all.push_back({total ? "jax_bits_legacy" : "jax_bits", jax});
+    if (item_size(dtype) == 1) continue;
+    jax.kind = Kind::kJaxUniform;
+    jax.peak = 0.625;
+    jax.mean = 0.75;
+    jax.low = -0.0;
+    all.push_back({total ? "jax_uniform_legacy" : "jax_uniform", jax});
+    jax.kind = Kind::kJaxNormal;
+    jax.scale = -1.0;  // saturated: both infinities occur, and are clipped
+    jax.peak = 2.0;
+    jax.high = -4.0;
+    jax.unused_real = 4.0;
+    all.push_back({total ? "jax_normal_legacy" : "jax_normal", jax});
+  }
   return all;
 }
 

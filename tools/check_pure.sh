@@ -38,6 +38,15 @@ for law, dtype in itertools.product(["uniform", "normal", "trunc_normal"], dtype
     generator = glorot.replay.torch.Generator().manual_seed(5)
     values = getattr(glorot.replay.torch.nn.init, law)((2001,), generator=generator, dtype=dtype)
     print("torch", law, dtype, hashlib.sha256(values.tobytes()).hexdigest())
+key = glorot.replay.jax.random.key(42)
+for law, dtype in itertools.product(["glorot_uniform", "lecun_normal"], dtypes[:4]):
+    for partitionable in (True, False):
+        with (
+            glorot.replay.jax.enable_x64(True),
+            glorot.replay.jax.threefry_partitionable(partitionable),
+        ):
+            values = getattr(glorot.replay.jax.nn.initializers, law)()(key, (257, 33), dtype)
+        print("jax", law, dtype, hashlib.sha256(values.tobytes()).hexdigest())
 END
 
 # An old compiler: good enough for CMake's questions, not for our files.

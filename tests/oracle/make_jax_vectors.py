@@ -47,6 +47,8 @@ def vector_cases():
         cases.append(case("random.bits", [13], "uint64", {}, x64=True, **layout))
         limits = {"minval": -0.3, "maxval": 0.9}
         cases.append(case("random.uniform", [13], "float64", limits, x64=True, **layout))
+        for call, cuts in (("normal", {}), ("truncated_normal", {"lower": -2, "upper": 2})):
+            cases.append(case(f"random.{call}", [300], "float64", cuts, x64=True, **layout))
         for dtype in FLOATS:
             cases.append(case("random.uniform", [13], dtype, {}, **layout))
             cases.append(case("random.uniform", [13], dtype, limits, **layout))
