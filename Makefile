@@ -16,7 +16,7 @@ CASES ?= 10000
 
 .PHONY: demo test lint test-core test-frameworks test-pure test-oldest hooks clean
 .PHONY: oracle oracle-vectors oracle-tf21 oracle-tf24 oracle-xla oracle-jax oracle-torch oracle-keras
-.PHONY: check-libm exhaustive exhaustive-tensorflow bench sanitize neon wheel wheels
+.PHONY: presets check-libm exhaustive exhaustive-tensorflow bench sanitize neon wheel wheels
 
 demo: $(VENV)/installed
 	$(BIN)/glorot init examples/gpt2-124m.json --recipe gpt2 --seed 42 --out $(DEMO) --force
@@ -84,6 +84,10 @@ oracle-tf24: $(VENV)/core $(VENV)-tf24/installed
 oracle-xla: $(VENV)/frameworks
 	$(BIN)/python tests/oracle/make_xla_vectors.py --check
 	$(BIN)/python tests/oracle/make_xla_vectors.py --compare 100000000
+
+# Measures the presets against their sources' own code: docs/presets.md, tests/vectors/presets.
+presets: $(VENV)/frameworks
+	$(BIN)/python -W ignore tests/oracle/presets.py --write
 
 # The C library's functions in NumPy and C++ against the one that runs here (x86-64, glibc).
 check-libm: $(VENV)/core

@@ -200,6 +200,54 @@ def explain(
             _explain.show(loaded, found, full=full or bool(pattern))
 
 
+presets = typer.Typer(help="The built-in recipes.", rich_markup_mode=None)
+app.add_typer(presets, name="presets", invoke_without_command=True)
+
+
+@presets.callback()
+def _list_presets(context: typer.Context, as_json: Json = False, debug: Debug = False) -> None:
+    """List the built-in recipes: name, for which models, and the source they are tested against.
+
+    \b
+    Example:
+      glorot presets
+      glorot presets show llama
+    """
+    if context.invoked_subcommand is not None:
+        return
+    with _mendable(debug):
+        from glorot import recipe as recipes
+        from glorot.cli import _presets
+
+        found = [recipes.describe(name) for name in recipes.presets()]
+        if as_json:
+            fields = [
+                {"name": p.name, "models": p.models, "source": p.recipe.source} for p in found
+            ]
+            typer.echo(json.dumps(fields))
+        else:
+            _presets.show(found)
+
+
+@presets.command("show")
+def _show_preset(
+    name: Annotated[str, typer.Argument(metavar="NAME", help="Such as gpt2.")],
+    as_json: Json = False,
+    debug: Debug = False,
+) -> None:
+    """Print a built-in recipe; saved in a file, it can be changed and used by its path.
+
+    \b
+    Example:
+      glorot presets show llama > recipe.toml
+    """
+    with _mendable(debug):
+        from glorot import recipe as recipes
+
+        found = recipes.describe(name)
+        typer.echo(found.recipe.to_json() if as_json else found.text.rstrip())
+
+
 @app.command()
 def sample(
     initializer: Annotated[

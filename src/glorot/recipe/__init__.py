@@ -2,13 +2,12 @@
 """Recipes: which initializer each parameter of a model gets, as ordered rules over names."""
 
 import os
-from importlib import resources
 from pathlib import Path
 
-from glorot import _check
 from glorot.recipe._coverage import Matches
 from glorot.recipe._explain import Explanation
 from glorot.recipe._law import describe_law
+from glorot.recipe._presets import SUFFIXES, Preset, describe, preset, preset_for, presets
 from glorot.recipe._recipe import Recipe
 from glorot.recipe._resolve import Assignment, BlockPlan
 from glorot.recipe._rule import Rule
@@ -21,41 +20,21 @@ __all__ = [
     "BlockPlan",
     "Explanation",
     "Matches",
+    "Preset",
     "Recipe",
     "Rule",
     "TensorSpec",
     "Variable",
     "Where",
+    "describe",
     "describe_law",
     "load",
     "parse_shapes",
+    "preset",
+    "preset_for",
     "presets",
     "shapes_from_json",
 ]
-
-
-_SUFFIXES = (".json", ".toml")
-
-
-def presets() -> tuple[str, ...]:
-    """Return the names of the built-in recipes.
-
-    Examples:
-        >>> import glorot
-        >>> glorot.recipe.presets()
-        ('gpt2',)
-    """
-    return tuple(sorted(_files()))
-
-
-def _files() -> dict[str, str]:
-    folder = resources.files("glorot.recipe") / "presets"
-    files = [file.name for file in folder.iterdir() if file.name.endswith(_SUFFIXES)]
-    return {file.rpartition(".")[0]: file for file in files}
-
-
-def _read(name: str, content: bytes) -> Recipe:
-    return Recipe.from_toml(content) if name.endswith(".toml") else Recipe.from_json(content)
 
 
 def load(name: str | os.PathLike[str]) -> Recipe:
@@ -74,16 +53,10 @@ def load(name: str | os.PathLike[str]) -> Recipe:
         11
     """
     text = os.fspath(name)
-    if isinstance(name, str) and not text.endswith(_SUFFIXES) and Path(text).name == text:
-        files = _files()
-        if text not in files:
-            raise ValueError(
-                f"no built-in recipe is called {text!r}. {_check.near(text, presets())} A file is "
-                "named by its path, such as ./recipe.toml."
-            )
-        preset = resources.files("glorot.recipe") / "presets" / files[text]
-        return _read(files[text], preset.read_bytes())
+    if isinstance(name, str) and not text.endswith(SUFFIXES) and Path(text).name == text:
+        return preset(text)
     try:
-        return _read(text, Path(text).read_bytes())
+        content = Path(text).read_bytes()
+        return Recipe.from_toml(content) if text.endswith(".toml") else Recipe.from_json(content)
     except ValueError as error:
         raise ValueError(f"{text}: {error}") from None

@@ -1,0 +1,157 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The built-in recipes: their names, what they are for, and which model types have which.
+
+Each is a file in presets/, whose first lines say what it follows and what it offers instead.
+"""
+
+import re
+from importlib import resources
+from typing import Any, NamedTuple
+
+from glorot import _check
+from glorot.recipe._recipe import Recipe
+
+SUFFIXES = (".json", ".toml")
+
+
+class Preset(NamedTuple):
+    """A built-in recipe: its name, which models it is for, the recipe, and its file's text."""
+
+    name: str
+    models: str
+    recipe: Recipe
+    text: str
+
+
+# Which models a preset is for, in the order that lists show them.
+MODELS = {
+    "gpt2": "GPT-2, with the paper's depth scaling",
+    "gpt2-unscaled": "GPT-2, without it",
+    "gpt-neox": "GPT-NeoX, Pythia",
+    "llama": "Llama, Mistral, Phi-3, OLMo 2, Granite, Cohere and others of these names",
+    "mixtral": "Mixtral",
+    "qwen": "Qwen 2, 2.5 and 3, with and without experts",
+    "gemma": "Gemma 1, 2 and 3 (text)",
+    "bert": "BERT",
+    "t5": "T5, T5 v1.1, FLAN-T5",
+    "clip": "CLIP",
+    "vit": "ViT (transformers)",
+    "vit-timm": "ViT (timm's default)",
+    "vit-jax": "ViT as in the paper's JAX code (timm's names)",
+    "vit-moco": "ViT as in MoCo v3 (timm's names)",
+    "convnext": "ConvNeXt (transformers, timm)",
+    "resnet": "ResNet-50, 101, 152 (timm, torchvision)",
+    "resnet-basic": "ResNet-18, 34 (timm, torchvision)",
+    "resnet-transformers": "ResNet (transformers)",
+}
+
+# `model_type` of a Hugging Face config -> preset.
+MODEL_TYPES = {
+    "gpt2": "gpt2",
+    "gpt_neox": "gpt-neox",
+    **dict.fromkeys(
+        (
+            *("llama", "mistral", "phi3", "olmo2", "granite", "helium", "cohere", "cohere2"),
+            *("exaone4", "seed_oss", "arcee", "ernie4_5"),
+        ),
+        "llama",
+    ),
+    "mixtral": "mixtral",
+    **dict.fromkeys(("qwen2", "qwen3", "qwen2_moe", "qwen3_moe"), "qwen"),
+    **dict.fromkeys(("gemma", "gemma2", "gemma3_text"), "gemma"),
+    "bert": "bert",
+    "t5": "t5",
+    "clip": "clip",
+    "vit": "vit",
+    "convnext": "convnext",
+    "resnet": "resnet-transformers",
+}
+
+# Names of timm's models, without the tag after the dot -> preset.
+TIMM = (
+    (r"vit_(tiny|small|base|large|huge|giant|gigantic)_patch\d+_\d+", "vit-timm"),
+    (r"convnext_(atto|femto|pico|nano|tiny|small|base|large|xlarge|xxlarge)", "convnext"),
+    (r"resnet(18|34)", "resnet-basic"),
+    (r"resnet(50|101|152)", "resnet"),
+)
+
+
+def presets() -> tuple[str, ...]:
+    """Return the names of the built-in recipes.
+
+    Examples:
+        >>> import glorot
+        >>> glorot.recipe.presets()[:3]
+        ('bert', 'clip', 'convnext')
+    """
+    return tuple(sorted(_files()))
+
+
+def preset(name: str, /, **variables: float | str) -> Recipe:
+    """Return a built-in recipe, with some of its variables set to numbers or formulas.
+
+    Args:
+        name: one of `presets()`.
+        variables: as for `Recipe.set`; the recipe's `variables` are those that there are.
+
+    Raises:
+        ValueError: no built-in recipe of that name, no variable of that name.
+
+    Examples:
+        >>> import glorot
+        >>> deep = glorot.recipe.preset("llama", residual_gain="1 / sqrt(2 * num_hidden_layers)")
+        >>> float(deep.variables["initializer_range"].value)
+        0.02
+    """
+    return describe(name).recipe.set(**variables)
+
+
+def preset_for(model: str) -> str | None:
+    """Return the name of the preset for a type of model, or None where there is none.
+
+    Args:
+        model: the `model_type` of a Hugging Face config, or "timm:" and a model's name in timm.
+
+    Examples:
+        >>> import glorot
+        >>> glorot.recipe.preset_for("qwen3_moe"), glorot.recipe.preset_for("timm:resnet18.a1_in1k")
+        ('qwen', 'resnet-basic')
+        >>> glorot.recipe.preset_for("unheard-of") is None
+        True
+    """
+    if not isinstance(model, str):
+        raise TypeError(f"`model` must be a string, got {_check.show(model)}.")
+    library, colon, name = model.partition(":")
+    if not colon:
+        return MODEL_TYPES.get(model)
+    if library != "timm":
+        raise ValueError(
+            f"`model` must be a model_type such as 'llama', or 'timm:' and a name; got {model!r}."
+        )
+    name = name.partition(".")[0]
+    return next((preset for pattern, preset in TIMM if re.fullmatch(pattern, name)), None)
+
+
+def describe(name: str) -> Preset:
+    """Return a preset with what it is for and the text of its file.
+
+    Raises:
+        ValueError: no built-in recipe of that name.
+    """
+    files = _files()
+    if not isinstance(name, str) or name not in files:
+        raise ValueError(
+            f"no built-in recipe is called {_check.show(name)}. "
+            f"{_check.near(str(name), presets())} A file is named by its path, such as "
+            "./recipe.toml."
+        )
+    text = files[name].read_text(encoding="utf-8")
+    toml = files[name].name.endswith(".toml")
+    recipe = Recipe.from_toml(text) if toml else Recipe.from_json(text)
+    return Preset(name, MODELS.get(name, ""), recipe, text)
+
+
+def _files() -> dict[str, Any]:
+    folder = resources.files("glorot.recipe") / "presets"
+    files = (file for file in folder.iterdir() if file.name.endswith(SUFFIXES))
+    return {file.name.rpartition(".")[0]: file for file in files}

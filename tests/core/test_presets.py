@@ -1,0 +1,149 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Built-in recipes without their frameworks: files, the models they cover, types, the command."""
+
+import json
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner
+
+import glorot
+from glorot.cli._app import app
+from glorot.recipe import Recipe, _presets, describe, load, preset, preset_for, presets
+
+FILES = Path(_presets.__file__).parent / "presets"
+SHAPES = {path.stem: path for path in (Path(__file__).parents[1] / "vectors/presets").iterdir()}
+# Models that no preset of their own name is for; the others are named by their preset.
+PRESETS = json.loads((Path(__file__).parents[1] / "vectors/presets.json").read_text())
+
+
+def resolve(name):
+    """What its preset gives a stored model."""
+    chosen, variables = PRESETS[name]
+    return preset(chosen, **variables).resolve(
+        glorot.recipe.shapes_from_json(SHAPES[name].read_bytes())
+    )
+
+
+@pytest.mark.parametrize("name", presets())
+def test_reads_and_comes_back(name):
+    """Each file is read, is named in the list of models, says its source, and comes back equal
+    from JSON and TOML; its comments say what it is for."""
+    found = describe(name)
+    assert found.recipe == load(name) == preset(name)
+    assert found.models
+    assert found.recipe.source
+    assert Recipe.from_json(found.recipe.to_json()) == found.recipe
+    assert Recipe.from_toml(found.recipe.to_toml()) == found.recipe
+    if name != "gpt2":  # of the schema's first version, and never changed
+        assert found.text.startswith("# SPDX-License-Identifier: Apache-2.0\n# ")
+        assert max(map(len, found.text.partition("format =")[0].splitlines())) <= 100
+
+
+def test_lists():
+    """The names, the files and the table of models are the same; every type's preset exists."""
+    assert set(presets()) == set(_presets.MODELS) == {path.stem for path in FILES.iterdir()}
+    assert set(_presets.MODEL_TYPES.values()) <= set(presets())
+    assert {name for _, name in _presets.TIMM} <= set(presets())
+    assert set(SHAPES) == set(PRESETS)
+    assert {chosen for chosen, _ in PRESETS.values()} == set(presets())
+
+
+@pytest.mark.parametrize("name", SHAPES)
+def test_covers_its_models(name):
+    """Every parameter of every stored model has a rule, and every rule that must has one."""
+    found = resolve(name)
+    assert len(found) == len(json.loads(SHAPES[name].read_text()))
+    assert all(assignment.stddev >= 0.0 for assignment in found)
+    assert any(assignment.stddev > 0.0 for assignment in found)
+
+
+def laws(name, **variables):
+    """Names without the layer's number to laws, with other variables."""
+    chosen, own = PRESETS[name]
+    recipe = preset(chosen, **{**own, **variables})
+    shapes = glorot.recipe.shapes_from_json(SHAPES[name].read_bytes())
+    return {found.name: found.law for found in recipe.resolve(shapes)}
+
+
+def test_variables_give_the_other_choice():
+    """What the first lines of the presets offer instead is what they say."""
+    neox = laws(
+        "gpt-neox", input_std="sqrt(2 / (5 * hidden_size))",
+        output_std="2 / (num_hidden_layers * sqrt(hidden_size))",
+    )  # fmt: skip
+    assert neox["gpt_neox.layers.0.attention.query_key_value.weight"] == "N(0, 0.06455)"
+    assert neox["gpt_neox.layers.1.mlp.dense_4h_to_h.weight"] == "N(0, 0.1021)"
+    for name in ("llama", "mixtral", "qwen3", "qwen3-moe", "gemma2"):
+        scaled = laws(name, residual_gain="1 / sqrt(2 * num_hidden_layers)")
+        deep = {n for n, law in scaled.items() if law == "N(0, 0.01)"}
+        assert deep == {n for n in scaled if "o_proj" in n or "down_proj" in n}
+    clip = laws("clip", text_query_gain=1, text_output_gain="1 / sqrt(2 * text_layers)")
+    tower = "text_model.encoder.layers.0.self_attn."
+    assert clip[tower + "q_proj.weight"] == "N(0, 0.1021)"
+    assert clip[tower + "out_proj.weight"] == "N(0, 0.04167)"
+    separate = laws("vit-jax", qkv_gain="sqrt(2)")["blocks.0.attn.qkv.weight"]
+    assert separate == laws("vit-moco")["blocks.0.attn.qkv.weight"]
+    assert laws("resnet-timm")["layer1.0.bn3.weight"] == "Constant(value=0.0)"
+    assert laws("resnet-timm", last_gamma=1)["layer1.0.bn3.weight"] == "Constant(value=1.0)"
+    assert laws("gpt2")["transformer.h.0.mlp.c_proj.weight"] == "N(0, 0.008165)"
+    assert laws("gpt2-unscaled")["transformer.h.0.mlp.c_proj.weight"] == "N(0, 0.02)"
+
+
+@pytest.mark.parametrize(
+    ("chosen", "model"),
+    [("resnet", "resnet-basic-timm"), ("resnet-basic", "resnet-timm"), ("vit", "vit-timm"),
+     ("llama", "qwen3-moe"), ("llama", "mixtral"), ("bert", "gpt2")],
+)  # fmt: skip
+def test_another_architecture_is_refused(chosen, model):
+    """A preset for other blocks or experts says what it does not cover."""
+    shapes = glorot.recipe.shapes_from_json(SHAPES[model].read_bytes())
+    with pytest.raises(ValueError, match=r"no rule matches|matches no parameter"):
+        preset(chosen).resolve(shapes)
+
+
+def test_types():
+    """Types of models lead to presets; what is unknown to none."""
+    assert preset_for("llama") == "llama"
+    assert preset_for("gpt_neox") == "gpt-neox"
+    assert preset_for("timm:vit_base_patch16_224.augreg_in21k") == "vit-timm"
+    assert preset_for("timm:resnet50") == "resnet"
+    assert preset_for("timm:resnet50d") is None
+    assert preset_for("timm:") is preset_for("bloom") is None
+    with pytest.raises(TypeError, match="`model` must be a string, got 3"):
+        preset_for(3)
+    with pytest.raises(
+        ValueError, match=r"`model` must be a model_type .* got 'torchvision:resnet"
+    ):
+        preset_for("torchvision:resnet50")
+
+
+def test_refusals():
+    """A name or a variable that there is not is named with those near to it."""
+    for call in (preset, describe, load):
+        with pytest.raises(ValueError, match=r"no built-in recipe is called 'lama'\. Near: llama"):
+            call("lama")
+    with pytest.raises(ValueError, match=r"no variable 'initialiser_range'.*initializer_range"):
+        preset("llama", initialiser_range=0.01)
+
+
+def invoke(*arguments):
+    """Run the command in this process."""
+    return CliRunner().invoke(app, ["presets", *arguments])
+
+
+def test_command():
+    """`glorot presets` lists all; `show` prints one that can be saved, changed and read."""
+    listed = invoke()
+    assert listed.exit_code == 0
+    for name in presets():
+        assert f"\n{name}: " in "\n" + listed.stdout
+    rows = json.loads(invoke("--json").stdout)
+    assert [row["name"] for row in rows] == list(presets())
+    assert all(row["models"] and row["source"] for row in rows)
+    assert Recipe.from_toml(invoke("show", "llama").stdout) == preset("llama")
+    assert Recipe.from_json(invoke("show", "gpt2").stdout) == preset("gpt2")
+    assert Recipe.from_json(invoke("show", "llama", "--json").stdout) == preset("llama")
+    refused = invoke("show", "lama")
+    assert (refused.exit_code, refused.stdout) == (1, "")
+    assert "no built-in recipe is called 'lama'" in refused.stderr

@@ -1,0 +1,122 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Each preset is its source's own initialisation, by statistics of every parameter."""
+
+import math
+import runpy
+import warnings
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import glorot
+
+pytestmark = pytest.mark.frameworks
+
+ORACLE = Path(__file__).parents[1] / "oracle"
+SOURCES = runpy.run_path(str(ORACLE / "preset_sources.py"))["SOURCES"]
+STATISTICS = runpy.run_path(str(ORACLE / "preset_statistics.py"))
+SHAPES = Path(__file__).parents[1] / "vectors" / "presets"
+ENOUGH = 3000  # values for which each wrong answer is refused
+
+
+@pytest.fixture(scope="module")
+def built():
+    """What each source's own code draws, made once."""
+    found = {}
+
+    def build(name):
+        if name not in found:
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore")  # the libraries' own
+                found[name] = SOURCES[name].build(0)
+        return found[name]
+
+    return build
+
+
+def resolve(name, built):
+    """The assignments of a source's model, and its values by name."""
+    source = SOURCES[name]
+    model = built(name)
+    recipe = glorot.recipe.preset(source.preset, **source.variables)
+    found = recipe.resolve({key: spec for key, (spec, _) in model.items()})
+    return found, {key: value for key, (_, value) in model.items()}
+
+
+@pytest.mark.parametrize("name", SOURCES)
+def test_is_the_sources_own(name, built):
+    """Mean, standard deviation, extremes and distribution of each parameter, or block of one, are
+    those promised; constants are equal; none is left out."""
+    found, values = resolve(name, built)
+    assert {assignment.name for assignment in found} == set(values)
+    problems = [
+        (result.what, text)
+        for assignment in found
+        for result in STATISTICS["measure"](
+            assignment.initializer, values[assignment.name], assignment.name
+        )
+        for text in result.problems
+    ]
+    assert problems == []
+
+
+def wrong(initializer, shape):
+    """What a block might have got instead, all of which must be refused."""
+    law = initializer.law(shape)
+    spread = law.stddev
+    truncation = 0.87962566103423978
+    others = {
+        "truncation not corrected": initializer.scaled(truncation),
+        "corrected though not cut": initializer.scaled(1 / truncation),
+        "uniform": glorot.RandomUniform(-math.sqrt(3) * spread, math.sqrt(3) * spread),
+        "normal": glorot.RandomNormal(stddev=spread),
+        "truncated_normal": glorot.TruncatedNormal(stddev=spread / truncation),
+    }
+    del others[law.kind]
+    fan_in, fan_out = initializer.fans(shape)
+    mode = getattr(initializer, "mode", "")
+    if mode in ("fan_in", "fan_out") and max(fan_in, fan_out) > 1.3 * min(fan_in, fan_out):
+        others["fans swapped"] = initializer.scaled(
+            math.sqrt(fan_in / fan_out) ** (1 if mode == "fan_in" else -1)
+        )
+    return others
+
+
+@pytest.mark.parametrize("name", {source.preset: name for name, source in SOURCES.items()}.values())
+def test_wrong_answers_are_refused(name, built):
+    """The same statistics refuse each wrong law, scale and fan, of whatever is large enough."""
+    found, values = resolve(name, built)
+    tried = set()
+    for assignment in found:
+        for init, part in STATISTICS["blocks"](assignment.initializer, values[assignment.name]):
+            if not init.random or init.law(part.shape) is None or part.size < ENOUGH:
+                continue
+            if (repr(init), part.shape) in tried:
+                continue
+            tried.add((repr(init), part.shape))
+            some = part.astype(np.float64).ravel()[:10_000]
+            for what, other in wrong(init, part.shape).items():
+                result = STATISTICS["measure_law"](other.law(part.shape), some)
+                assert result.problems, (assignment.name, what)
+    assert tried
+
+
+@pytest.mark.parametrize("name", SOURCES)
+def test_stored_shapes_are_the_sources(name, built):
+    """tests/vectors/presets/ has the names, shapes, types and layouts that the source has."""
+    stored = glorot.recipe.shapes_from_json((SHAPES / f"{name}.json").read_bytes())
+    model = {key: spec for key, (spec, _) in built(name).items()}
+    assert {k: (v.shape, v.extras()) for k, v in stored.items()} == {
+        k: (v.shape, v.extras()) for k, v in model.items()
+    }
+
+
+def test_statistics_of_one_seed_are_not_of_all():
+    """What the statistics promise they keep: of 200 draws of each law none is refused."""
+    for init in (glorot.GlorotUniform(), glorot.HeNormal(), glorot.RandomNormal(stddev=3.0)):
+        for seed in range(200):
+            (result,) = STATISTICS["measure"](init, init((40, 50), seed=seed))
+            assert result.problems == [], (init, seed)
+    assert STATISTICS["measure"](glorot.Ones(), np.ones((2, 3), np.float32))[0].problems == []
+    assert STATISTICS["measure"](glorot.Ones(), np.ones((2, 3)) * 1.5)[0].problems != []

@@ -1,0 +1,190 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Small models by the frameworks' and libraries' own code, one for each preset and source.
+
+`SOURCES` names them; `build` gives what that code draws for a seed: {name: (spec, values)}.
+"""
+
+import sys
+import types
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+from glorot.recipe import TensorSpec
+
+# torchvision, which timm asks for, registers operators that a CPU build of torch may lack.
+sys.modules.setdefault(
+    "torchvision._meta_registrations", types.ModuleType("torchvision._meta_registrations")
+)
+
+SOURCES: dict[str, "Source"] = {}
+
+
+class Source(NamedTuple):
+    """A small model: the preset for it, the variables to set, what it is, and how it is made."""
+
+    preset: str
+    what: str
+    variables: dict[str, Any]
+    make: Callable[[], Any]
+
+    def build(self, seed: int) -> dict[str, tuple[TensorSpec, Any]]:
+        """Return what the source's own code draws: names to (spec, NumPy array)."""
+        return self.make(seed)
+
+
+def source(name, preset, what, **variables):
+    """Add a function of a seed to the sources."""
+
+    def add(make):
+        SOURCES[name] = Source(preset, what, variables, make)
+        return make
+
+    return add
+
+
+def torch_model(module):
+    """The parameters of a torch module, tied ones once, by names and shapes alone."""
+    return {
+        name: (TensorSpec(tuple(parameter.shape)), parameter.detach().numpy())
+        for name, parameter in module.named_parameters()
+    }
+
+
+def transformers_model(name, preset, model, config, *, variables=None, what="", **options):
+    """Add a model of transformers: names of its class and of its config's, and the options."""
+
+    def make(seed):
+        import torch
+        import transformers
+
+        torch.manual_seed(seed)
+        return torch_model(getattr(transformers, model)(getattr(transformers, config)(**options)))
+
+    about = f"transformers 5.23.0, `{model}`{what and ', '}{what}"
+    SOURCES[name] = Source(preset, about, variables or {}, make)
+
+
+_LLAMA = {
+    "vocab_size": 500, "hidden_size": 96, "intermediate_size": 160, "num_hidden_layers": 2,
+    "num_attention_heads": 6, "num_key_value_heads": 2,
+}  # fmt: skip
+_MOE = {"moe_intermediate_size": 48, "num_experts_per_tok": 2}
+_BERT = {
+    "vocab_size": 500, "hidden_size": 96, "intermediate_size": 160, "num_hidden_layers": 2,
+    "num_attention_heads": 4, "max_position_embeddings": 60,
+}  # fmt: skip
+_T5 = {"vocab_size": 500, "d_model": 96, "d_kv": 16, "d_ff": 160, "num_layers": 2, "num_heads": 5}
+_TEXT = {
+    "vocab_size": 500, "hidden_size": 96, "intermediate_size": 160, "num_hidden_layers": 3,
+    "num_attention_heads": 4, "projection_dim": 64, "max_position_embeddings": 40,
+}  # fmt: skip
+_VISION = {
+    "hidden_size": 64, "intermediate_size": 128, "num_hidden_layers": 2, "num_attention_heads": 4,
+    "image_size": 32, "patch_size": 8,
+}  # fmt: skip
+
+transformers_model(
+    "gpt2", "gpt2", "GPT2LMHeadModel", "GPT2Config",
+    n_layer=3, n_embd=96, n_head=4, vocab_size=500, n_positions=60,
+)  # fmt: skip
+
+
+@source("gpt2-unscaled", "gpt2-unscaled", "transformers 5.23.0, `GPT2LMHeadModel`, no last step")
+def _gpt2_unscaled(seed):
+    """As in the releases where the depth scaling found no module to apply to."""
+    from unittest import mock
+
+    from transformers.models.gpt2 import modeling_gpt2
+
+    nobody = type("Nobody", (), {})
+    init_weights = modeling_gpt2.GPT2PreTrainedModel._init_weights
+
+    def without_scaling(self, module):
+        with mock.patch.multiple(modeling_gpt2, GPT2Attention=nobody, GPT2MLP=nobody):
+            init_weights(self, module)
+
+    with mock.patch.object(modeling_gpt2.GPT2PreTrainedModel, "_init_weights", without_scaling):
+        return SOURCES["gpt2"].build(seed)
+
+
+transformers_model(
+    "gpt-neox", "gpt-neox", "GPTNeoXForCausalLM", "GPTNeoXConfig",
+    vocab_size=500, hidden_size=96, intermediate_size=160, num_hidden_layers=2,
+    num_attention_heads=4,
+)  # fmt: skip
+transformers_model("llama", "llama", "LlamaForCausalLM", "LlamaConfig", **_LLAMA)
+for _name in (
+    "Mistral", "Olmo2", "Granite", "Helium", "Cohere", "Cohere2", "Exaone4", "SeedOss", "Arcee",
+    "Ernie4_5",
+):  # fmt: skip
+    transformers_model(_name.lower(), "llama", f"{_name}ForCausalLM", f"{_name}Config", **_LLAMA)
+transformers_model("phi3", "llama", "Phi3ForCausalLM", "Phi3Config", pad_token_id=None, **_LLAMA)
+transformers_model(
+    "mixtral", "mixtral", "MixtralForCausalLM", "MixtralConfig", num_local_experts=4, **_LLAMA
+)
+transformers_model("qwen2", "qwen", "Qwen2ForCausalLM", "Qwen2Config", **_LLAMA)
+transformers_model("qwen3", "qwen", "Qwen3ForCausalLM", "Qwen3Config", head_dim=24, **_LLAMA)
+transformers_model(
+    "qwen2-moe", "qwen", "Qwen2MoeForCausalLM", "Qwen2MoeConfig",
+    num_experts=4, shared_expert_intermediate_size=64, **_MOE, **_LLAMA,
+)  # fmt: skip
+transformers_model(
+    "qwen3-moe", "qwen", "Qwen3MoeForCausalLM", "Qwen3MoeConfig", num_experts=4, **_MOE, **_LLAMA
+)
+transformers_model("gemma", "gemma", "GemmaForCausalLM", "GemmaConfig", head_dim=24, **_LLAMA)
+transformers_model("gemma2", "gemma", "Gemma2ForCausalLM", "Gemma2Config", head_dim=24, **_LLAMA)
+transformers_model(
+    "gemma3", "gemma", "Gemma3ForCausalLM", "Gemma3TextConfig", head_dim=24, **_LLAMA
+)
+transformers_model("bert", "bert", "BertForPreTraining", "BertConfig", **_BERT)
+transformers_model("t5", "t5", "T5ForConditionalGeneration", "T5Config", **_T5)
+transformers_model(
+    "t5-v1.1", "t5", "T5ForConditionalGeneration", "T5Config", what="v1.1",
+    tie_word_embeddings=False, feed_forward_proj="gated-gelu", **_T5,
+)  # fmt: skip
+transformers_model(
+    "clip", "clip", "CLIPModel", "CLIPConfig",
+    text_config=_TEXT, vision_config=_VISION, projection_dim=48,
+)  # fmt: skip
+transformers_model("vit", "vit", "ViTForImageClassification", "ViTConfig", **_VISION)
+transformers_model(
+    "convnext", "convnext", "ConvNextForImageClassification", "ConvNextConfig",
+    hidden_sizes=[32, 64, 64, 64], depths=[1, 2, 1, 1],
+)  # fmt: skip
+transformers_model(
+    "resnet-transformers", "resnet-transformers", "ResNetForImageClassification", "ResNetConfig",
+    embedding_size=32, hidden_sizes=[32, 64, 96, 64], depths=[1, 2, 1, 1],
+)  # fmt: skip
+
+
+def timm_model(name, preset, model, *, variables=None, **options):
+    """Add a model of timm by its name there, made small by the options."""
+
+    def make(seed):
+        import timm
+        import torch
+
+        torch.manual_seed(seed)
+        return torch_model(timm.create_model(model, num_classes=40, **options))
+
+    SOURCES[name] = Source(preset, f"timm 1.0.31, `{model}`", variables or {}, make)
+
+
+_TINY_VIT = {"embed_dim": 64, "depth": 2, "num_heads": 4, "img_size": 32, "patch_size": 8}
+_VIT = "vit_tiny_patch16_224"
+timm_model("vit-timm", "vit-timm", _VIT, init_values=1e-5, reg_tokens=4, **_TINY_VIT)
+timm_model("vit-jax", "vit-jax", _VIT, weight_init="jax", **_TINY_VIT)
+timm_model(
+    "vit-jax-nlhb", "vit-jax", _VIT, weight_init="jax_nlhb",
+    variables={"head_bias": -3.6888794541139363}, **_TINY_VIT,
+)  # fmt: skip
+timm_model("vit-moco", "vit-moco", _VIT, weight_init="moco", **_TINY_VIT)
+timm_model("convnext-timm", "convnext", "convnext_atto", depths=[1, 2, 1, 1], dims=[32, 64, 64, 64])
+timm_model("resnet-timm", "resnet", "resnet50", layers=[1, 2, 1, 1], channels=[16, 16, 32, 32])
+timm_model(
+    "resnet-basic-timm", "resnet-basic", "resnet18", layers=[1, 2, 1, 1], channels=[32, 32, 64, 64]
+)
+timm_model(
+    "resnet-timm-plain", "resnet", "resnet50", variables={"last_gamma": 1}, zero_init_last=False,
+    layers=[1, 1, 1, 1], channels=[16, 16, 32, 32],
+)  # fmt: skip
