@@ -38,6 +38,7 @@ RULES = {
     "named": {"blocks": {"parts": "torch.lstm", "axis": 0, "change": {"forget": "zeros"}}},
     "repeat": {"blocks": {"parts": 3, "repeat": "n_head"}},
     "fans_of": {"fans_of": "weight"},
+    "siblings": {"fans_of": ["weight", "kernel"]},
     "optional": {"optional": True},
 }
 INITIALIZERS = [
@@ -162,7 +163,8 @@ def test_fingerprints_see_what_changes_values():
     `fingerprint_of`."""
     prints = [Recipe([Rule("a", "normal", **options)]).fingerprint for options in (
         {}, {"gain": 2.0}, {"gain": "2"}, {"where": {"ndim": 1}}, {"blocks": 2}, {"mup": "hidden"},
-        {"fans_of": "b"}, {"optional": True}, {"stddev": 0.1}, {"stddev": "0.1"},
+        {"fans_of": "b"}, {"fans_of": ["b", "c"]}, {"optional": True}, {"stddev": 0.1},
+        {"stddev": "0.1"},
     )]  # fmt: skip
     assert len(set(prints)) == len(prints)
     rule = Rule("a", "normal", gain="n")

@@ -539,8 +539,21 @@ def test_siblings_are_checked():
         Recipe([bias, chain]).resolve({"a.bias": (2,), "a.weight": (2,)})
     with pytest.raises(ValueError, match=r"`fans_of`='weight' changes nothing: the initializer ha"):
         Rule("*", "zeros", fans_of="weight")
-    with pytest.raises(TypeError, match=r"`fans_of` must be the last part of a parameter's name"):
-        Rule("*", NORMAL, fans_of=3)
+    for wrong in (3, [], ["weight", 3], ""):
+        with pytest.raises(TypeError, match=r"`fans_of` must be the last part of a parameter's na"):
+            Rule("*", NORMAL, fans_of=wrong)
+
+
+def test_the_first_sibling_that_is_there():
+    """Of several names of a sibling the first that the model has gives its fans."""
+    bias = Rule("*bias", "lecun_normal", fans_of=["weight", "kernel"])
+    recipe = Recipe([bias, Rule("*", "he_normal", layout="IO")])
+    shapes = {"a.bias": (9,), "a.weight": (4, 9), "a.kernel": (5, 9), "b.bias": (9,)}
+    found = {a.name: a.fans for a in recipe.resolve({**shapes, "b.kernel": (6, 9)})}
+    assert found["a.bias"] == (4.0, 9.0)
+    assert found["b.bias"] == (6.0, 9.0)
+    with pytest.raises(ValueError, match=r"asks for 'b.weight', and there is none"):
+        recipe.resolve(shapes)
 
 
 # --- refusals ------------------------------------------------------------------------------------

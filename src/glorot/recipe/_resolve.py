@@ -147,8 +147,9 @@ class Resolver:
         assert init is not None
         extras: dict[str, Any] = {}
         why: tuple[str, ...] = ()
-        if rule.fans_of is not None:
-            sibling = _sibling(name, rule.fans_of)
+        if rule.fans_of:
+            siblings = [_sibling(name, last) for last in rule.fans_of]
+            sibling = next((s for s in siblings if s in self.specs), siblings[0])
             fan_in, fan_out = self._fans_of(sibling)
             return {"fan_in": fan_in, "fan_out": fan_out}, (f"fans are those of {sibling!r}",)
         if spec.layout is not None and takes(init, "layout") and not says_axes(init):
@@ -167,7 +168,7 @@ class Resolver:
         if spec is None or rule is None:
             near = _check.near(sibling, tuple(self.specs)[:10_000]) if self.specs else ""
             raise ValueError(f"`fans_of` asks for {sibling!r}, and there is none. {near}")
-        if rule.initializer is None or rule.fans_of is not None:
+        if rule.initializer is None or rule.fans_of:
             what = "takes its own from another" if rule.fans_of else "is left out by its rule"
             raise ValueError(f"`fans_of` asks for the fans of {sibling!r}, which {what}.")
         extras, _ = self._extras(sibling, spec, rule)

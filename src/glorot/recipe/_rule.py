@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """One rule: which parameters it is for, what their initializer is, and how that is scaled."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -53,7 +53,7 @@ class Rule:
         blocks: of a fused weight: a number of equal blocks, a list of their proportions, a named
             order such as "qkv" or "torch.lstm", or a dict of `parts`, `axis`, `repeat`, `change`.
         fans_of: the last part of another parameter's name, such as "weight": the fans are those of
-            "up.weight" for "up.bias".
+            "up.weight" for "up.bias". Of several, ("weight", "kernel"), the first that is there.
         optional: the rule may match nothing, as those that leave out always may.
         options: of the initializer, where it is given by its name.
 
@@ -83,7 +83,7 @@ class Rule:
     branches: int = DEFAULT_BRANCHES
     mup: str | None = None
     blocks: Split | None = None
-    fans_of: str | None = None
+    fans_of: tuple[str, ...] = ()
     optional: bool = False
 
     def __init__(
@@ -98,7 +98,7 @@ class Rule:
         branches: int = DEFAULT_BRANCHES,
         mup: str | None = None,
         blocks: Any = None,
-        fans_of: str | None = None,
+        fans_of: str | Sequence[str] | None = None,
         optional: bool = False,
         **options: Any,
     ) -> None:
@@ -185,12 +185,13 @@ def _parse_layers(layers: int | str | None) -> int | str | None:
     return _check.count("layers", layers)
 
 
-def _parse_fans_of(fans_of: Any) -> str | None:
+def _parse_fans_of(fans_of: Any) -> tuple[str, ...]:
     if fans_of is None:
-        return None
-    if not isinstance(fans_of, str) or not fans_of:
+        return ()
+    found = tuple(fans_of) if isinstance(fans_of, (list, tuple)) else (fans_of,)
+    if not found or not all(isinstance(last, str) and last for last in found):
         raise TypeError(
-            "`fans_of` must be the last part of a parameter's name, such as 'weight'; got "
-            f"{_check.show(fans_of)}."
+            "`fans_of` must be the last part of a parameter's name, such as 'weight', or several; "
+            f"got {_check.show(fans_of)}."
         )
-    return fans_of
+    return found

@@ -173,6 +173,11 @@ def _options(init: Initializer | Template) -> dict[str, Any]:
     return {k: v for k, v in found if k not in silent or silent[k] != v or _kinds(silent[k], v)}
 
 
+def _fans_of(rule: Rule) -> str | list[str] | None:
+    """One name alone, several as a list."""
+    return rule.fans_of[0] if len(rule.fans_of) == 1 else list(rule.fans_of) or None
+
+
 def _kinds(default: Any, value: Any) -> bool:
     return isinstance(default, bool) != isinstance(value, bool)
 
@@ -187,7 +192,7 @@ def _extras(rule: Rule) -> dict[str, Any]:
         "branches": rule.branches if rule.branches != DEFAULT_BRANCHES else None,
         "mup": rule.mup,
         "blocks": rule.blocks.config() if rule.blocks else None,
-        "fans_of": rule.fans_of,
+        "fans_of": _fans_of(rule),
         "optional": rule.optional or None,
     }
     return {key: value for key, value in found.items() if value is not None}
