@@ -54,6 +54,9 @@ def test_covers_its_models(name):
     """Every parameter of every stored model has a rule, and every rule that must has one."""
     found = resolve(name)
     assert len(found) == len(json.loads(SHAPES[name].read_text()))
+    assert {a.name: a.spec.dtype for a in found if a.spec.dtype} == {
+        a.name: a.dtype for a in found if a.spec.dtype
+    }
     assert all(assignment.stddev >= 0.0 for assignment in found)
     assert any(assignment.stddev > 0.0 for assignment in found)
 
@@ -100,6 +103,63 @@ def test_another_architecture_is_refused(chosen, model):
     shapes = glorot.recipe.shapes_from_json(SHAPES[model].read_bytes())
     with pytest.raises(ValueError, match=r"no rule matches|matches no parameter"):
         preset(chosen).resolve(shapes)
+
+
+FRAMEWORKS = ("torch", "keras", "flax", "haiku", "equinox")
+LAYERS = ("torch", "keras", "linen", "nnx", "haiku", "equinox")
+# What the other frameworks have no layer for, and so no default.
+ALONE = {
+    "torch": {"bilinear.weight", "bilinear.bias", "lstm_projected.weight_hr_l0",
+              "attention.bias_k", "attention.bias_v", "prelu.weight"},
+    "keras": {"p_re_lu/alpha"}, "linen": {"15/params/negative_slope"}, "nnx": set(),
+    "haiku": {"12/bias/b"}, "equinox": {"prelu.negative_slope"},
+}  # fmt: skip
+
+
+def layers(model):
+    """The specs of a stored framework's layers."""
+    return glorot.recipe.shapes_from_json(SHAPES[model].read_bytes())
+
+
+@pytest.mark.parametrize("chosen", FRAMEWORKS)
+@pytest.mark.parametrize("model", LAYERS)
+def test_defaults_in_another_framework(chosen, model):
+    """Each framework's defaults cover the layers of each other one, except those that it lacks."""
+    shapes = layers(model)
+    missing = set(preset(chosen).match(shapes).unmatched)
+    assert missing <= ALONE[model]
+    if chosen == PRESETS[model][0]:
+        assert not missing
+    found = preset(chosen).resolve({k: v for k, v in shapes.items() if k not in missing})
+    assert len(found) == len(shapes) - len(missing)
+
+
+@pytest.mark.parametrize(
+    ("chosen", "model", "name", "law"),
+    [
+        ("torch", "torch", "linear.bias", f"U({-(60**-0.5):.4g}, {60**-0.5:.4g})"),
+        ("torch", "keras", "dense/kernel", f"U({-(60**-0.5):.4g}, {60**-0.5:.4g})"),
+        ("torch", "keras", "dense/bias", f"U({-(60**-0.5):.4g}, {60**-0.5:.4g})"),
+        ("torch", "nnx", "linear.bias", f"U({-(60**-0.5):.4g}, {60**-0.5:.4g})"),
+        ("torch", "torch", "transposed.weight", f"U({-(540**-0.5):.4g}, {540**-0.5:.4g})"),
+        ("torch", "keras", "conv2d_transpose/kernel", f"U({-(540**-0.5):.4g}, {540**-0.5:.4g})"),
+        ("equinox", "torch", "transposed.weight", f"U({-(144**-0.5):.4g}, {144**-0.5:.4g})"),
+        ("torch", "keras", "lstm/lstm_cell/kernel", f"U({-(40**-0.5):.4g}, {40**-0.5:.4g})"),
+        ("keras", "torch", "linear.weight", "U(-0.1936, 0.1936)"),
+        ("keras", "torch", "linear.bias", "Zeros"),
+        ("keras", "torch", "lstm.bias_hh_l0", "Zeros"),
+        ("keras", "torch", "lstm.bias_ih_l0", "Zeros | Ones | Zeros | Zeros"),
+        ("flax", "torch", "embedding.weight", f"N(0, {50**-0.5:.4g})"),
+        ("flax", "torch", "grouped.weight", f"TN(0, {72**-0.5 / 0.87962566:.4g}, ±2)"),
+        ("haiku", "torch", "grouped.weight", f"TN(0, {72**-0.5:.4g}, ±2)"),
+    ],
+)  # fmt: skip
+def test_laws_of_defaults(chosen, model, name, law):
+    """A layer gets the law that the framework asked for would give it, whoever stores it."""
+    shapes = layers(model)
+    recipe = preset(chosen)
+    kept = {k: v for k, v in shapes.items() if k not in recipe.match(shapes).unmatched}
+    assert {a.name: a.law for a in recipe.resolve(kept)}[name] == law
 
 
 def test_types():

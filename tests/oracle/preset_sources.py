@@ -4,9 +4,11 @@
 `SOURCES` names them; `build` gives what that code draws for a seed: {name: (spec, values)}.
 """
 
+import runpy
 import sys
 import types
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any, NamedTuple
 
 from glorot.recipe import TensorSpec
@@ -188,3 +190,16 @@ timm_model(
     "resnet-timm-plain", "resnet", "resnet50", variables={"last_gamma": 1}, zero_init_last=False,
     layers=[1, 1, 1, 1], channels=[16, 16, 32, 32],
 )  # fmt: skip
+
+_LAYERS = runpy.run_path(str(Path(__file__).with_name("framework_sources.py")))
+_FRAMEWORKS = {
+    "torch": ("torch", "torch 2.13.0, `torch.nn`"),
+    "keras": ("keras", "keras 3.15.1, `keras.layers`"),
+    "linen": ("flax", "flax 0.12.8, `flax.linen`"),
+    "nnx": ("flax", "flax 0.12.8, `flax.nnx`"),
+    "haiku": ("haiku", "dm-haiku 0.0.17"),
+    "equinox": ("equinox", "equinox 0.13.8, `equinox.nn`"),
+    "get_variable": ("tensorflow-v1", "tensorflow 2.21.0, `tf.compat.v1.get_variable`"),
+}
+for _name, (_preset, _what) in _FRAMEWORKS.items():
+    SOURCES[_name] = Source(_preset, _what, {}, _LAYERS[_name])

@@ -40,7 +40,8 @@ def shapes_text(specs):
     """A shapes file, one parameter a line."""
     rows = []
     for name, spec in specs.items():
-        content = {"shape": list(spec.shape)} | {
+        dtype = {} if spec.dtype in (None, "float32") else {"dtype": spec.dtype}
+        content = {"shape": list(spec.shape), **dtype} | {
             key: list(value) if isinstance(value, tuple) else value
             for key, value in spec.extras().items()
         }

@@ -43,6 +43,12 @@ MODELS = {
     "resnet": "ResNet-50, 101, 152 (timm, torchvision)",
     "resnet-basic": "ResNet-18, 34 (timm, torchvision)",
     "resnet-transformers": "ResNet (transformers)",
+    "torch": "the defaults of torch.nn",
+    "keras": "the defaults of Keras 3",
+    "flax": "the defaults of flax.linen and flax.nnx",
+    "haiku": "the defaults of Haiku",
+    "equinox": "the defaults of equinox.nn",
+    "tensorflow-v1": "the defaults of tf.compat.v1.get_variable",
 }
 
 # `model_type` of a Hugging Face config -> preset.
