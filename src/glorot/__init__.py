@@ -24,6 +24,7 @@ from glorot._registry import deserialize, get, serialize
 from glorot._scope import Scope
 from glorot._shard import Shard
 from glorot._sparse import Sparse
+from glorot._state_space import LogArange, TimeStep
 
 if TYPE_CHECKING:  # what __getattr__ below loads
     from glorot import compat, recipe, replay
@@ -45,6 +46,7 @@ __all__ = [
     "Initializer",
     "LecunNormal",
     "LecunUniform",
+    "LogArange",
     "Ones",
     "Orthogonal",
     "RandomNormal",
@@ -54,6 +56,7 @@ __all__ = [
     "Scope",
     "Shard",
     "Sparse",
+    "TimeStep",
     "TruncatedNormal",
     "VarianceScaling",
     "Zeros",

@@ -35,6 +35,8 @@ EXAMPLES = [
     glorot.Orthogonal(2.0, seed=3, layout="torch.linear"),
     glorot.DeltaOrthogonal(seed=3, layout="torch.conv"),
     glorot.Sparse(0.5, seed=3, order="canonical", layout="OI"),
+    glorot.LogArange(0),
+    glorot.TimeStep(0.002, 0.5, seed=5),
     glorot.Blocks(["zeros", glorot.HeNormal(layout="torch.linear")], [1, 3], repeat=2, seed=4),
 ]
 
@@ -351,8 +353,10 @@ def test_bad_options_are_refused_at_construction(make, error, message):
 
 @pytest.mark.parametrize("init", EXAMPLES, ids=lambda init: type(init).__name__)
 def test_scaled_multiplies_the_standard_deviation(init):
-    """`scaled` keeps the law and multiplies its spread; constants but zeros refuse."""
-    if isinstance(init, (glorot.Ones, glorot.Constant, glorot.Dirac)):
+    """`scaled` keeps the law and multiplies its spread; constants but zeros, and time steps,
+    refuse."""
+    fixed = (glorot.Ones, glorot.Constant, glorot.Dirac, glorot.LogArange, glorot.TimeStep)
+    if isinstance(init, fixed):
         with pytest.raises(TypeError, match="has no spread to scale"):
             init.scaled(0.5)
         return

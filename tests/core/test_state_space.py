@@ -1,0 +1,105 @@
+# SPDX-License-Identifier: Apache-2.0
+"""`LogArange` and `TimeStep`: exact to the last bit that they promise, and as any shard."""
+
+import math
+
+import mpmath
+import numpy as np
+import pytest
+
+import glorot
+from glorot import _state_space
+
+
+def test_log_arange_is_the_nearest_float():
+    """Each value is the correctly rounded logarithm, along any axis, and in each dtype."""
+    whole = glorot.LogArange()((500,), dtype="float64")
+    assert whole.tolist() == [float(mpmath.log(n)) for n in range(1, 501)]
+    rows = glorot.LogArange(0)((3, 2, 2))
+    assert rows[:, 1, 0].tolist() == rows[:, 0, 1].tolist()
+    assert rows[2, 0, 0] == np.float32(math.log(3))
+    half = glorot.LogArange()((500,), dtype="bfloat16")
+    assert (half == glorot.LogArange()((500,)).astype(half.dtype)).all()
+
+
+@pytest.mark.parametrize("init", [glorot.LogArange(0), glorot.LogArange(1), glorot.TimeStep()])
+def test_shards_are_slices(init):
+    """A shard, and a run of the flattened weight, are those parts of the whole."""
+    whole = init((9, 7), seed=3, name="w")
+    part = init((9, 7), seed=3, name="w", shard=(slice(2, 8), slice(1, 6)))
+    assert (part == whole[2:8, 1:6]).all()
+    run = np.empty(30, np.float32)
+    init.fill_range(run, (9, 7), 11, seed=3, name="w")
+    assert (run == whole.ravel()[11:41]).all()
+
+
+def test_time_steps_are_log_uniform():
+    """The softplus of the biases fills [minval, maxval] evenly in the logarithm, and mean and
+    standard deviation are those promised; not those of a uniform step."""
+    init = glorot.TimeStep(0.002, 0.5, seed=1)
+    biases = init((100_000,), dtype="float64", name="dt")
+    logs = np.log(np.log1p(np.exp(biases)))
+    low, high = math.log(0.002), math.log(0.5)
+    assert low <= logs.min() < low + 1e-3 < high - 1e-3 < logs.max() <= high
+    error = (high - low) / math.sqrt(12 * biases.size)
+    assert abs(logs.mean() - (low + high) / 2) < 5 * error
+    assert abs(np.log((0.002 + 0.5) / 2) - (low + high) / 2) > 100 * error
+    assert abs(biases.mean() - init.expected_mean(())) < 5 * biases.std() / math.sqrt(biases.size)
+    assert biases.std() == pytest.approx(init.expected_stddev(()), rel=0.01)
+
+
+def test_time_steps_at_lower_precision_are_rounded_once():
+    """float32 is float64 rounded, and bfloat16 is float32 rounded."""
+    init = glorot.TimeStep(seed=2)
+    exact, single, half = (init((50,), dtype=d) for d in ("float64", "float32", "bfloat16"))
+    assert (single == exact.astype(np.float32)).all()
+    assert (half == single.astype(half.dtype)).all()
+
+
+def test_known_values():
+    """Recorded: these may never change."""
+    values = glorot.TimeStep(seed=42)((3,), name="dt")
+    assert [value.hex() for value in values.tolist()] == [
+        "-0x1.60b2ac0000000p+2",
+        "-0x1.66763c0000000p+1",
+        "-0x1.2f17ea0000000p+2",
+    ]
+
+
+def test_steps_of_the_computation():
+    """exp and the bias are within 2 units of the true values, and the series is Bernoulli's."""
+    logs = np.linspace(-40.0, 0.0, 2001)
+    with mpmath.workprec(200):
+        exps = np.array([float(mpmath.exp(x)) for x in logs.tolist()])
+        true = np.array([float(mpmath.log(mpmath.expm1(mpmath.exp(x)))) for x in logs.tolist()])
+        series = [float(mpmath.bernoulli(n) / (n * mpmath.factorial(n))) for n in range(2, 19, 2)]
+    assert (np.abs(_state_space._exp(logs) - exps) <= 2 * np.spacing(exps)).all()
+    bias = _state_space._bias(logs)
+    assert (np.abs(bias - true) <= 2 * np.maximum(np.spacing(np.abs(true)), 2.0**-53)).all()
+    assert list(_state_space._SERIES) == series
+
+
+@pytest.mark.parametrize(
+    ("call", "error", "text"),
+    [
+        (lambda: glorot.LogArange(0.5), TypeError, "`axis` must be an integer, got 0.5"),
+        (lambda: glorot.LogArange(2)((3,)), ValueError, r"`axis`=2 is outside of shape \(3,\)"),
+        (lambda: glorot.LogArange()((3,), dtype="int32"), ValueError, "no whole numbers.*int32"),
+        (lambda: glorot.TimeStep(0.0), ValueError, "`minval` must be above 0"),
+        (lambda: glorot.TimeStep(0.2, 0.1), ValueError, "`minval` must be below `maxval`"),
+        (lambda: glorot.TimeStep(0.2, 3), ValueError, r"at most 1; got minval=0\.2, maxval=3"),
+        (lambda: glorot.TimeStep(stream=2), ValueError, "`stream` must be 1"),
+    ],
+)
+def test_refusals(call, error, text):
+    """What makes no sense is refused at once."""
+    with pytest.raises(error, match=text):
+        call()
+
+
+def test_blocks_of_time_steps():
+    """As a block of a fused weight it keeps the index of the whole."""
+    alone = glorot.TimeStep()((2, 8), seed=1, name="w")
+    fused = glorot.Blocks([glorot.TimeStep(), "zeros"], [1, 1], axis=1)((2, 8), seed=1, name="w")
+    assert (fused[:, :4] == alone[:, :4]).all()
+    assert (fused[:, 4:] == 0).all()
