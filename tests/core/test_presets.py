@@ -89,6 +89,7 @@ def test_variables_give_the_other_choice():
     assert separate == laws("vit-moco")["blocks.0.attn.qkv.weight"]
     assert laws("resnet-timm")["layer1.0.bn3.weight"] == "Constant(value=0.0)"
     assert laws("resnet-timm", last_gamma=1)["layer1.0.bn3.weight"] == "Constant(value=1.0)"
+    assert laws("mamba")["backbone.layers.0.mixer.A_log"] == "LogArange(axis=-1)"
     assert laws("gpt2")["transformer.h.0.mlp.c_proj.weight"] == "N(0, 0.008165)"
     assert laws("gpt2-unscaled")["transformer.h.0.mlp.c_proj.weight"] == "N(0, 0.02)"
 

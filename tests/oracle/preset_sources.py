@@ -158,6 +158,14 @@ transformers_model(
     embedding_size=32, hidden_sizes=[32, 64, 96, 64], depths=[1, 2, 1, 1],
 )  # fmt: skip
 
+_MAMBA = {"vocab_size": 300, "hidden_size": 64, "num_hidden_layers": 3, "expand": 8}
+transformers_model("mamba", "mamba", "MambaForCausalLM", "MambaConfig", **_MAMBA)
+transformers_model(
+    "mamba-rescaled", "mamba", "MambaForCausalLM", "MambaConfig",
+    variables={"residual_gain": "1 / sqrt(num_hidden_layers)"}, rescale_prenorm_residual=True,
+    what="rescale_prenorm_residual", **_MAMBA,
+)  # fmt: skip
+
 
 def timm_model(name, preset, model, *, variables=None, **options):
     """Add a model of timm by its name there, made small by the options."""

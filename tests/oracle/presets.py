@@ -62,7 +62,10 @@ def main():
         failed += bool(problems)
         largest = max((abs(m.z) for m in measured if m.z is not None), default=None)
         said = "" if largest is None else f"{largest:.1f}"
-        set_to = ", ".join(f"{k} = {v:.6g}" for k, v in SOURCES[name].variables.items())
+        set_to = ", ".join(
+            f"{k} = {v if isinstance(v, str) else format(v, '.6g')}"
+            for k, v in SOURCES[name].variables.items()
+        )
         rows.append(
             f"| {SOURCES[name].preset} | {SOURCES[name].what}{f'; {set_to}' if set_to else ''} | "
             f"{len(specs)} | {sum(m.count for m in measured):,} | {said} |"
