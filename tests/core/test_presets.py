@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Built-in recipes without their frameworks: files, the models they cover, types, the command."""
 
+import doctest
 import json
 from pathlib import Path
 
@@ -11,6 +12,7 @@ import glorot
 from glorot.cli._app import app
 from glorot.recipe import Recipe, _presets, describe, load, preset, preset_for, presets
 
+PAGE = Path(__file__).parents[2] / "docs" / "presets.md"
 FILES = Path(_presets.__file__).parent / "presets"
 SHAPES = {path.stem: path for path in (Path(__file__).parents[1] / "vectors/presets").iterdir()}
 # Models that no preset of their own name is for; the others are named by their preset.
@@ -186,6 +188,18 @@ def test_refusals():
             call("lama")
     with pytest.raises(ValueError, match=r"no variable 'initialiser_range'.*initializer_range"):
         preset("llama", initialiser_range=0.01)
+
+
+def test_page():
+    """docs/presets.md: its examples run, and its table has every stored model, none refused."""
+    result = doctest.testfile(str(PAGE), module_relative=False)
+    assert (result.attempted, result.failed) == (6, 0)
+    table = PAGE.read_text(encoding="utf-8").split("|---|---|---|---|---|\n")[1]
+    rows = [line.strip("|").split("|") for line in table.splitlines() if line.startswith("|")]
+    assert sorted(row[0].strip() for row in rows) == sorted(name for name, _ in PRESETS.values())
+    assert all(float(row[4]) < 5 for row in rows)
+    parameters = [len(json.loads(path.read_text())) for path in SHAPES.values()]
+    assert sorted(int(row[2]) for row in rows) == sorted(parameters)
 
 
 def invoke(*arguments):

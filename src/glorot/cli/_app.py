@@ -17,7 +17,9 @@ app = typer.Typer(
     help="The first value of every weight of every model, a pure function of (seed, name, index).",
 )
 
-Recipe = Annotated[str, typer.Option(help="A built-in recipe (gpt2) or the path of a recipe file.")]
+Recipe = Annotated[
+    str, typer.Option(help="A built-in recipe (`glorot presets`) or a recipe file's path.")
+]
 Seed = Annotated[int, typer.Option(help="A whole number, 0 <= seed < 2**64.")]
 Shapes = Annotated[
     str,
