@@ -13,7 +13,7 @@ import numpy as np
 from glorot.recipe import TensorSpec
 
 _TORCH = (
-    (r"Conv\w*Transpose\w*|ConvTranspose\w*", "torch.conv_transpose"),
+    (r"ConvTranspose\w*", "torch.conv_transpose"),
     (r"Conv\w+", "torch.conv"),
     (r"Bilinear", "torch.bilinear"),
     (r"\w*Linear|LSTM\w*|GRU\w*|RNN\w*|MultiheadAttention", "torch.linear"),

@@ -23,7 +23,7 @@ class Preset(NamedTuple):
     text: str
 
 
-# Which models a preset is for, in the order that lists show them.
+# Which models a preset is for.
 MODELS = {
     "gpt2": "GPT-2, with the paper's depth scaling",
     "gpt2-unscaled": "GPT-2, without it",
@@ -145,6 +145,12 @@ def describe(name: str) -> Preset:
 
     Raises:
         ValueError: no built-in recipe of that name.
+
+    Examples:
+        >>> import glorot
+        >>> found = glorot.recipe.describe("mamba")
+        >>> found.models, "residual_gain" in found.recipe.variables
+        ('Mamba', True)
     """
     files = _files()
     if not isinstance(name, str) or name not in files:
