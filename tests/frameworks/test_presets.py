@@ -15,6 +15,7 @@ pytestmark = pytest.mark.frameworks
 
 ORACLE = Path(__file__).parents[1] / "oracle"
 SOURCES = runpy.run_path(str(ORACLE / "preset_sources.py"))["SOURCES"]
+LAYERS = runpy.run_path(str(ORACLE / "framework_sources.py"))
 STATISTICS = runpy.run_path(str(ORACLE / "preset_statistics.py"))
 SHAPES = Path(__file__).parents[1] / "vectors" / "presets"
 ENOUGH = 3000  # values for which each wrong answer is refused
@@ -114,6 +115,23 @@ def test_stored_shapes_are_the_sources(name, built):
         assert (stored[key].shape, stored[key].dtype or "float32", stored[key].extras()) == (
             spec.shape, spec.dtype or "float32", spec.extras()
         ), key  # fmt: skip
+
+
+def test_torch_modules_say_what_the_presets_ask_for():
+    """The adapter's types, layouts and groups are those that the presets were measured with, so
+    that any framework's defaults can be had in a torch module."""
+    module = LAYERS["torch_layers"]()
+    expected = LAYERS["torch_specs"](module)
+    for name, spec in glorot.torch.shapes(module).items():
+        if spec.type.startswith("Embedding"):
+            continue  # whose layout the presets say themselves
+        assert spec.extras() == expected[name][0].extras(), name
+    glorot.torch.init_(module, "torch", seed=0)
+    values = {name: value.detach().numpy() for name, value in module.named_parameters()}
+    for found in glorot.recipe.preset("torch").resolve(glorot.torch.shapes(module)):
+        if found.name in values:
+            for result in STATISTICS["measure"](found.initializer, values[found.name], found.name):
+                assert result.problems == []
 
 
 def test_statistics_of_one_seed_are_not_of_all():

@@ -44,12 +44,10 @@ def torch_specs(module):
     return found
 
 
-def torch(seed):
+def torch_layers():
     """One layer of each kind of torch.nn."""
-    import torch
+    from torch import nn
 
-    torch.manual_seed(seed)
-    nn = torch.nn
     layers = {
         "linear": nn.Linear(60, 100),
         "conv1": nn.Conv1d(16, 48, 5),
@@ -79,7 +77,15 @@ def torch(seed):
         "rms_norm": nn.RMSNorm(8),
         "prelu": nn.PReLU(5),
     }
-    return torch_specs(nn.ModuleDict(layers))
+    return nn.ModuleDict(layers)
+
+
+def torch(seed):
+    """The parameters of one layer of each kind of torch.nn."""
+    import torch
+
+    torch.manual_seed(seed)
+    return torch_specs(torch_layers())
 
 
 _KERAS = (
