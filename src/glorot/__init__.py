@@ -28,6 +28,7 @@ from glorot._state_space import LogArange, TimeStep
 
 if TYPE_CHECKING:  # what __getattr__ below loads
     from glorot import compat, recipe, replay
+    from glorot._audit import audit
     from glorot._fingerprint import Fingerprint, fingerprint
     from glorot._gain import gain
     from glorot.recipe import Recipe, Rule
@@ -60,6 +61,7 @@ __all__ = [
     "TruncatedNormal",
     "VarianceScaling",
     "Zeros",
+    "audit",
     "checkpoint",
     "compat",
     "config",
@@ -78,6 +80,7 @@ _LAZY_NAMES = {
     "Fingerprint": "_fingerprint",
     "Recipe": "recipe",
     "Rule": "recipe",
+    "audit": "_audit",
     "fingerprint": "_fingerprint",
     "gain": "_gain",
 }

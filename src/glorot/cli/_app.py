@@ -251,6 +251,64 @@ def _show_preset(
 
 
 @app.command()
+def inspect(
+    path: Annotated[
+        str, typer.Argument(metavar="PATH", help="A checkpoint's folder or a .safetensors file.")
+    ],
+    recipe: Annotated[
+        str | None, typer.Option(help="What promises the values: a built-in recipe or a file.")
+    ] = None,
+    seed: Annotated[
+        int | None, typer.Option(help="That it was written with: every byte is compared too.")
+    ] = None,
+    variables: Set = None,
+    singular_values: Annotated[
+        bool | None,
+        typer.Option(
+            "--singular-values/--no-singular-values",
+            help="Of all matrices, or of none; else of those up to 4 million elements.",
+        ),
+    ] = None,
+    plot: Annotated[
+        str | None, typer.Option(help="Draw the standard deviations and the worst histograms.")
+    ] = None,
+    force: Annotated[bool, typer.Option("--force", help="Replace the picture.")] = False,
+    as_json: Json = False,
+    full: Full = False,
+    debug: Debug = False,
+) -> None:
+    """Audit a checkpoint: its values beside what a recipe promises, and what is wrong with them.
+
+    Exit code 1 when something is wrong.
+
+    \b
+    Example:
+      glorot inspect gpt2-init --recipe gpt2
+    """
+    with _mendable(debug):
+        import glorot
+        from glorot.cli import _inspect, _show
+
+        if recipe is None and variables:
+            raise ValueError("`--set` changes a recipe: give --recipe too.")
+        if plot is not None:
+            _inspect.check_plot(Path(plot), force=force)
+        known = None if recipe is None else _load(recipe, variables)
+        with _show.progress("reading") as progress:
+            report = glorot.audit(
+                path, known, seed, singular_values=singular_values, progress=progress
+            )
+        if plot is not None:
+            _inspect.draw(report, Path(plot))
+        if as_json:
+            typer.echo(json.dumps(report.as_dict()))
+        else:
+            _inspect.show(report, full=full)
+    if not report.ok:
+        raise typer.Exit(1)
+
+
+@app.command()
 def sample(
     initializer: Annotated[
         str, typer.Argument(metavar="INITIALIZER", help="Such as glorot_uniform or he_normal.")

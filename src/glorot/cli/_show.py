@@ -66,7 +66,7 @@ def plain(text: str) -> str:
     return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
 
 
-def _table(*columns: str, right: Sequence[str] = ()) -> Table:
+def make_table(*columns: str, right: Sequence[str] = ()) -> Table:
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
     for column in columns:
         table.add_column(column, justify="right" if column in right else "left", no_wrap=True)
@@ -89,7 +89,7 @@ def written(report: WriteReport, *, full: bool) -> None:
         )
         groups.setdefault(key, []).append(tensor)
     first = ("tensor", "rule") if full else ("rule", "tensors")
-    table = _table(*first, "shape", "dtype", "law", "fans", "expected stddev", "measured",
+    table = make_table(*first, "shape", "dtype", "law", "fans", "expected stddev", "measured",
                    right=_RIGHT)  # fmt: skip
     patterns = list(dict.fromkeys(tensor.pattern for tensor in report.tensors))
     order = (lambda g: g[0].name) if full else (lambda g: f"{patterns.index(g[0].pattern):06}")
@@ -132,7 +132,7 @@ def verified(report: VerifyReport, *, full: bool) -> None:
     shown: Sequence[TensorCheck] = report.tensors if full else report.problems
     out = console()
     if shown:
-        table = _table("tensor", "status")
+        table = make_table("tensor", "status")
         table.add_column("what", overflow="fold")
         for check in shown if full else shown[:_MOST_SHOWN]:
             table.add_row(plain(check.name), check.status, plain(check.note))

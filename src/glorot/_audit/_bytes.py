@@ -1,0 +1,53 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Compares what is read with what an initializer gives for a seed, run by run."""
+
+import numpy as np
+
+from glorot._audit._measure import Array
+from glorot._audit._promise import tolerance
+from glorot._audit._sources import Parameter
+from glorot._dtypes import ALL
+from glorot.recipe import Assignment
+
+
+class Comparison:
+    """Counts the elements that differ.
+
+    Attributes:
+        differing: how many do.
+        first: the first of them, in words.
+    """
+
+    def __init__(self, parameter: Parameter, assignment: Assignment, seed: int) -> None:
+        self.assignment = assignment
+        self.dtype = ALL[parameter.spec.dtype or ""]
+        self.seed = seed
+        self.differing = 0
+        self.first = ""
+        init, shape = assignment.initializer, assignment.shape
+        self.whole: Array | None = None
+        if init._writer(shape, self.dtype).at_once:
+            self.whole = init(shape, self.dtype, seed=seed, name=assignment.name).reshape(-1)
+
+    def see(self, start: int, run: Array) -> None:
+        """Compare one run."""
+        if self.whole is not None:
+            expected = self.whole[start : start + run.size]
+            wide, other = run.astype(np.float64), expected.astype(np.float64)
+            # LAPACK decides the last bits, which may round either way.
+            near = tolerance(self.dtype) * float(np.abs(other).max(initial=0.0))
+            unequal = ~(np.abs(wide - other) <= near)
+        else:
+            expected = np.empty(run.size, self.dtype)
+            self.assignment.initializer.fill_range(
+                expected, self.assignment.shape, start, seed=self.seed, name=self.assignment.name
+            )
+            bits = f"u{self.dtype.itemsize}"
+            unequal = np.ascontiguousarray(run).view(bits) != expected.view(bits)
+        count = int(np.count_nonzero(unequal))
+        if count and not self.differing:
+            at = int(unequal.argmax())
+            place = [int(i) for i in np.unravel_index(start + at, self.assignment.shape)]
+            values = f"{float(expected[at]):.9g} expected, {float(run[at]):.9g} found"
+            self.first = f" (first at {place}: {values})"
+        self.differing += count

@@ -1,0 +1,191 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The exact distribution of a law's values in a dtype, over the patterns that `_measure` counts.
+
+In 16 bits and fewer each pattern is one value, and its probability that of the interval which
+rounds to it; in more, each pattern is an interval.  Truncated laws are the normal's, cut.
+"""
+
+import functools
+import math
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from glorot._audit._measure import Array, bin_dtype, pattern_values
+from glorot._laws import Law, TruncatedNormal, Uniform
+
+_NODES = 200
+_REACH = 9.0  # stddevs of a normal within which everything is, for integrals
+
+
+class Moments(NamedTuple):
+    """Of one value: mean, variance, and the kurtosis E(x - mean)**4 / variance**2."""
+
+    mean: float
+    variance: float
+    kurtosis: float
+
+
+class Distribution:
+    """What a law's values in `dtype` are, for tests.
+
+    Attributes:
+        mean, variance, kurtosis: of the values as they are stored.
+        lower, upper: the ends of the law's support; infinite for a normal.
+        probability: of each pattern.
+        below, above: the probability of what is under each pattern's bin, and up to its end, in
+            the order of the values.
+        proxy: a variance whose normal law has no lighter tails than this one's sums.
+    """
+
+    def __init__(self, law: Law, dtype: np.dtype[Any]) -> None:
+        self.law = law
+        self.lower, self.upper = _support(law)
+        nodes, weights = _nodes(law)
+        exact = _moments(nodes, weights)
+        self.low, self.high = _bins(dtype)
+        self.below, self.above = _cumulative(law, self.low), _cumulative(law, self.high)
+        self.probability = np.maximum(self.above - self.below, 0.0)
+        self.mean, self.variance, self.kurtosis = exact
+        if dtype.itemsize <= 2:
+            values = pattern_values(dtype)
+            known = np.isfinite(values)
+            stored = _moments(values[known], self.probability[known])
+            self.mean, self.variance = stored.mean, stored.variance
+        # Symmetric uniform and truncated normal laws are strictly sub-Gaussian (Arbel, Marchal,
+        # Nguyen, "On strict sub-Gaussianity", 2020); a normal that is cut unevenly is at least no
+        # heavier than before the cut.
+        even = not isinstance(law, TruncatedNormal) or law.lower == -law.upper
+        self.proxy = self.variance if even else max(self.variance, law.scale**2)
+        deviations = (nodes - exact.mean) ** 2 / exact.variance if exact.variance else nodes * 0
+        self._squares = deviations, weights
+        self._normal = law.kind == "normal"
+
+    def square_rate(self, ratio: float) -> float:
+        """Cramér's rate of the mean square: P(mean of n squares over its expectation beyond
+        `ratio`) <= exp(-n * rate), for any n."""
+        if ratio <= 0.0 or not math.isfinite(ratio):
+            return math.inf
+        normal = (ratio - 1.0 - math.log(ratio)) / 2.0
+        return normal if self._normal else max(normal, self._rate(ratio))
+
+    def _rate(self, ratio: float) -> float:
+        """sup over t of t * ratio - log E exp(t * y), y the square over the variance: Newton."""
+        y, weights = self._squares
+        most, least = float(y.max()), float(y.min())
+        if not least < ratio < most:
+            return math.inf if ratio >= most else 0.0
+        t = best = 0.0
+        for _ in range(60):
+            power = t * y
+            shift = float(power.max())
+            mass = weights * np.exp(power - shift)
+            total = float(mass.sum())
+            mean = float((mass * y).sum()) / total
+            best = max(best, t * ratio - shift - math.log(total))
+            spread = float((mass * y * y).sum()) / total - mean * mean
+            step = (ratio - mean) / max(spread, 1e-12)
+            if abs(step) < 1e-9 * (1 + abs(t)):
+                break
+            t += max(-4.0, min(4.0, step))
+        return best
+
+
+@functools.lru_cache(maxsize=64)
+def distribution(law: Law, dtype: np.dtype[Any]) -> Distribution:
+    """Return the distribution, made once for all parameters of one law and dtype."""
+    return Distribution(law, dtype)
+
+
+def _support(law: Law) -> tuple[float, float]:
+    if isinstance(law, Uniform):
+        return law.mean - law.scale, law.mean + law.scale
+    if isinstance(law, TruncatedNormal):
+        return law.mean + law.scale * law.lower, law.mean + law.scale * law.upper
+    return -math.inf, math.inf
+
+
+@functools.cache
+def _legendre() -> tuple[Array, Array]:
+    x, weights = np.polynomial.legendre.leggauss(_NODES)
+    return x, weights
+
+
+def _nodes(law: Law) -> tuple[Array, Array]:
+    """Values and weights of the law: Gauss-Legendre's over its support."""
+    x, weights = _legendre()
+    if isinstance(law, Uniform):
+        return law.mean + law.scale * x, weights / weights.sum()
+    low, high = -_REACH, _REACH
+    if isinstance(law, TruncatedNormal):
+        low, high = max(low, law.lower), min(high, law.upper)
+    z = (low + high) / 2 + (high - low) / 2 * x
+    mass = weights * np.exp(-z * z / 2)
+    return law.mean + law.scale * z, mass / mass.sum()
+
+
+def _moments(values: Array, weights: Array) -> Moments:
+    total = float(weights.sum()) or 1.0
+    mean = float((values * weights).sum()) / total
+    squares = (values - mean) ** 2
+    variance = float((squares * weights).sum()) / total
+    fourth = float((squares * squares * weights).sum()) / total
+    return Moments(mean, variance, fourth / variance**2 if variance else 1.0)
+
+
+@functools.lru_cache(maxsize=8)
+def _bins(dtype: np.dtype[Any]) -> tuple[Array, Array]:
+    """(low, high) ends of each pattern's bin; nan for patterns that are no number."""
+    values = pattern_values(dtype)
+    known = np.isfinite(values)
+    low, high = np.full_like(values, np.nan), np.full_like(values, np.nan)
+    negative = np.signbit(values)
+    if bin_dtype(dtype).itemsize > 2:  # a bin ends where the next one away from 0 begins
+        size = np.abs(values)
+        away = np.full_like(values, np.inf)
+        half = values.size // 2  # the second half of the patterns is the negatives
+        away[: half - 1], away[half:-1] = size[1:half], size[half + 1 :]
+        away[~np.isfinite(away)] = np.inf
+        low, high = np.where(negative, -away, size), np.where(negative, -size, away)
+        return np.where(known, low, np.nan), np.where(known, high, np.nan)
+    # 0 and -0 are one value; what rounds to either from above counts for 0, from below for -0.
+    order = np.flatnonzero(known)[np.argsort(values[known], kind="stable")]
+    zeros = [p for p in order if values[p] == 0.0]
+    rest = np.array([p for p in order if values[p] != 0.0])
+    ordered = values[rest]
+    middle = np.searchsorted(ordered, 0.0)
+    with_zero = np.insert(ordered, middle, 0.0)
+    halfway = (with_zero[1:] + with_zero[:-1]) / 2
+    lows = np.concatenate(([-np.inf], halfway))
+    highs = np.concatenate((halfway, [np.inf]))
+    low[rest], high[rest] = np.delete(lows, middle), np.delete(highs, middle)
+    for pattern in zeros:
+        minus = negative[pattern]
+        low[pattern] = lows[middle] if minus else 0.0
+        high[pattern] = 0.0 if minus else highs[middle]
+    return low, high
+
+
+def _cumulative(law: Law, edges: Array) -> Array:
+    """P(value <= edge) of the law, for each edge; 0 where the edge is no number."""
+    edges = np.where(np.isnan(edges), -np.inf, edges)
+    if law.scale == 0.0:
+        return (edges >= law.mean).astype(np.float64)
+    z = (edges - law.mean) / law.scale
+    if isinstance(law, Uniform):
+        return np.clip((z + 1.0) / 2.0, 0.0, 1.0)
+    lower, upper = (law.lower, law.upper) if isinstance(law, TruncatedNormal) else (-np.inf, np.inf)
+    first, last = (0.5 * math.erfc(-cut / math.sqrt(2.0)) for cut in (lower, upper))
+    mass: Array = (_normal(np.clip(z, lower, upper)) - first) / (last - first)
+    return np.clip(mass, 0.0, 1.0)
+
+
+def _normal(z: Array) -> Array:
+    """The normal distribution function; beyond 40 stddevs and within 1e-7 of 0 by its limits."""
+    result = np.where(z > 0, 1.0, 0.0)
+    near = np.abs(z) < 1e-7
+    result[near] = 0.5 + z[near] / math.sqrt(2.0 * math.pi)
+    rest = ~near & (np.abs(z) < 40.0)
+    scaled = (z[rest] / -math.sqrt(2.0)).tolist()
+    result[rest] = 0.5 * np.fromiter(map(math.erfc, scaled), np.float64, len(scaled))
+    return result

@@ -1,0 +1,81 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Which rule promises what to which parameter, ties counted once, and what the recipe does not
+cover."""
+
+from dataclasses import dataclass, field
+
+from glorot._audit._promise import Promise, promise
+from glorot._audit._report import Problem
+from glorot._audit._sources import Parameter
+from glorot.recipe import Recipe
+from glorot.recipe._resolve import Resolver
+from glorot.recipe._variables import Values
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What is to be read and judged.
+
+    Attributes:
+        parameters: to read, in the model's order; of names that share memory one, with a rule if
+            any has one.
+        promises: of those that a rule gives an initializer.
+        left_out: names that a rule leaves out.
+        tied: names that share memory.
+        problems: what is wrong before any value is read.
+    """
+
+    parameters: list[Parameter]
+    promises: dict[str, Promise] = field(default_factory=dict)
+    left_out: set[str] = field(default_factory=set)
+    tied: list[tuple[str, ...]] = field(default_factory=list)
+    problems: list[Problem] = field(default_factory=list)
+
+
+def make_plan(found: list[Parameter], recipe: Recipe | None) -> Plan:
+    """Return the plan for the parameters of a model."""
+    groups: dict[object, list[Parameter]] = {}
+    for parameter in found:
+        if not parameter.broken:
+            groups.setdefault(parameter.memory or id(parameter), []).append(parameter)
+    plan = Plan([group[0] for group in groups.values()])
+    plan.tied.extend(tuple(p.name for p in g) for g in groups.values() if len(g) > 1)
+    plan.problems.extend(Problem("unreadable", (p.name,), p.broken) for p in found if p.broken)
+    if recipe is not None:
+        _assign(plan, found, list(groups.values()), recipe)
+    return plan
+
+
+def _assign(
+    plan: Plan, found: list[Parameter], groups: list[list[Parameter]], recipe: Recipe
+) -> None:
+    specs = {p.name: p.spec for p in found}  # lost ones count as layers all the same
+    matches = recipe._match(specs)
+    resolver = Resolver(Values(recipe.variables, dict(specs)), matches.rules, specs)
+    for number, group in enumerate(groups):
+        ruled = [p for p in group if p.name in matches.rules]
+        given = [p for p in ruled if matches.rules[p.name].initializer is not None]
+        first = (given or group)[0]
+        plan.parameters[number] = first
+        if not ruled:
+            _uncovered(plan, first.name, "no rule of the recipe matches it")
+        elif not given:
+            plan.left_out.add(first.name)
+        else:
+            _promise(plan, resolver, first)
+    for rule in matches.idle:
+        _uncovered(plan, rule.pattern, "the rule of this pattern finds no parameter")
+
+
+def _promise(plan: Plan, resolver: Resolver, parameter: Parameter) -> None:
+    try:
+        assignment = resolver.assign(parameter.name, parameter.spec, None)
+    except (TypeError, ValueError) as error:
+        _uncovered(plan, parameter.name, f"the rule cannot be meant for it: {error}")
+        return
+    if assignment is not None:
+        plan.promises[parameter.name] = promise(assignment)
+
+
+def _uncovered(plan: Plan, name: str, text: str) -> None:
+    plan.problems.append(Problem("coverage", (name,), text))

@@ -1,0 +1,166 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Rows: one parameter, or one block of a fused one, with all that was measured of it."""
+
+import math
+from dataclasses import dataclass, field
+
+from glorot._audit import _measure
+from glorot._audit._bytes import Comparison
+from glorot._audit._distribution import Distribution, distribution
+from glorot._audit._measure import Measure, merged
+from glorot._audit._promise import FIXED, MATRIX, SPARSE, Promise, Segment
+from glorot._audit._report import ParameterReport
+from glorot._audit._sources import Parameter
+from glorot._audit._spectrum import HELD, Spectrum, spectrum
+from glorot._audit._tests import Outcome, run_tests, scores
+from glorot._audit._verdict import without_zeros
+from glorot._dtypes import ALL, FLOATS
+from glorot._random import VarianceScaling
+from glorot.recipe import describe_law
+
+
+@dataclass(slots=True)
+class Row:
+    """One segment and what is known of its values.
+
+    Attributes:
+        promise, segment: None where no recipe promises anything.
+        found: its measure; whole: that of the parameter, all blocks together.
+        law: the distribution promised, for what follows one.
+        differing: how many elements of the parameter are not the seed's; None where nobody asked.
+        sure: every byte is the seed's: nothing else is asked.
+    """
+
+    parameter: Parameter
+    promise: Promise | None
+    segment: Segment | None
+    found: Measure
+    whole: Measure
+    law: Distribution | None = None
+    outcomes: list[Outcome] = field(default_factory=list)
+    spectrum: Spectrum | None = None
+    differing: int | None = None
+    first: str = ""
+    sure: bool = False
+
+    @property
+    def title(self) -> str:
+        """The name, with that of the block."""
+        block = self.segment.block if self.segment else ""
+        return f"{self.parameter.name}[{block}]" if block else self.parameter.name
+
+    @property
+    def bits(self) -> int:
+        """Of the dtype."""
+        return 8 * ALL[self.parameter.spec.dtype or ""].itemsize
+
+
+def read_rows(
+    parameter: Parameter, promise: Promise | None, seed: int | None, singular_values: bool | None
+) -> list[Row]:
+    """Read a parameter once, and return its rows."""
+    if promise is None:
+        (found,) = _measure.measure(parameter, None, [0.0])
+        row = Row(parameter, None, None, found, found)
+        row.spectrum = _spectrum(parameter, "", singular_values)
+        return [row]
+    comparison = _comparison(parameter, promise, seed)
+    centres = [segment.mean for segment in promise.segments]
+    watch = comparison.see if comparison is not None else None
+    measures = _measure.measure(parameter, promise.split, centres, watch)
+    whole = merged(measures)
+    rows = [
+        Row(parameter, promise, segment, found, whole)
+        for segment, found in zip(promise.segments, measures, strict=True)
+    ]
+    if promise.split is None:
+        needed = promise.segments[0].kind == MATRIX or singular_values
+        rows[0].spectrum = _spectrum(parameter, promise.assignment.roles, needed)
+    for row in rows:
+        if comparison is not None:
+            row.differing, row.first = comparison.differing, comparison.first
+            row.sure = seed is not None and not comparison.differing
+        _test(row)
+    return rows
+
+
+def _test(row: Row) -> None:
+    segment, dtype = row.segment, ALL[row.parameter.spec.dtype or ""]
+    if segment is None or segment.law is None or not segment.law.scale:
+        return
+    if dtype not in FLOATS.values():
+        return
+    row.law = distribution(segment.law, dtype)
+    if not (row.sure or row.found.nans or row.found.infinities):
+        found = without_zeros(row.found) if segment.kind == SPARSE else row.found
+        row.outcomes = run_tests(found, row.law, row.bits)
+
+
+def _comparison(parameter: Parameter, promise: Promise, seed: int | None) -> Comparison | None:
+    init = promise.assignment.initializer
+    known = not init.random and any(segment.kind == FIXED for segment in promise.segments)
+    if seed is None and not known:
+        return None
+    return Comparison(parameter, promise.assignment, 0 if seed is None else seed)
+
+
+def _spectrum(parameter: Parameter, roles: str, wanted: bool | None) -> Spectrum | None:
+    """`wanted`: None for matrices that are not too large."""
+    if wanted is None:
+        wanted = math.prod(parameter.spec.shape) <= HELD
+    if not wanted or ALL[parameter.spec.dtype or ""] not in FLOATS.values():
+        return None
+    return spectrum(parameter, roles)
+
+
+def report(row: Row) -> ParameterReport:
+    """Return the row as users see it."""
+    found, segment, spec = row.found, row.segment, row.parameter.spec
+    z = scores(found, row.law) if row.law is not None else None
+    narrow = row.bits <= 16 and found.patterns.size
+    promised = segment is not None and row.promise is not None
+    assert segment is not None or not promised
+    expected = segment.stddev if segment else None
+    if row.law is not None and segment is not None and segment.kind != SPARSE:
+        expected = math.sqrt(row.law.variance)
+    return ParameterReport(
+        name=row.parameter.name,
+        block=segment.block if segment else "",
+        shape=segment.shape if segment else spec.shape,
+        dtype=spec.dtype or "",
+        pattern=row.promise.assignment.rule.pattern if row.promise else "",
+        law=describe_law(segment.initializer, segment.shape) if segment else "",
+        count=found.count,
+        mean=_number(found.mean),
+        stddev=_number(found.stddev),
+        smallest=_number(found.smallest),
+        largest=_number(found.largest),
+        zeros=found.zeros,
+        nans=found.nans,
+        infinities=found.infinities,
+        distinct=int(found.patterns.size) if narrow else None,
+        expected_mean=(row.law.mean if row.law else segment.mean) if segment else None,
+        expected_stddev=expected,
+        z_mean=_number(z.mean) if z else None,
+        z_variance=_number(z.variance) if z else None,
+        distance=_number(z.distance) if z else None,
+        fans=segment.initializer.fans(segment.shape) if segment else None,
+        effective_fan=_effective_fan(found, segment),
+        singular=(row.spectrum.smallest, row.spectrum.largest) if row.spectrum else None,
+        exact_singular=row.spectrum.exact if row.spectrum else None,
+        differing=row.differing,
+        tests=len(row.outcomes),
+    )
+
+
+def _effective_fan(found: Measure, segment: Segment | None) -> float | None:
+    variance = found.stddev**2
+    if not variance or not math.isfinite(variance):
+        return None
+    init = segment.initializer if segment else None
+    scale = init.scale * init.gain**2 if isinstance(init, VarianceScaling) else 1.0
+    return scale / variance
+
+
+def _number(value: float) -> float | None:
+    return value if math.isfinite(value) else None

@@ -1,0 +1,219 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Where parameters come from: a checkpoint's path, a tree of arrays, a torch module, a Keras model.
+
+No framework is imported here: a model of one that is not loaded cannot have been passed.
+"""
+
+import os
+import sys
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from glorot import _check
+from glorot._audit._layers import keras_specs, torch_specs
+from glorot._dtypes import ALL
+from glorot.checkpoint import _files, _layout
+from glorot.checkpoint._verify import _read as read_headers
+from glorot.recipe import TensorSpec, parse_shapes
+
+Array = np.ndarray[Any, np.dtype[Any]]
+
+
+@dataclass(frozen=True, slots=True)
+class Parameter:
+    """One parameter that can be read a run at a time.
+
+    Attributes:
+        spec: its shape and dtype, and what the layer around it says of its axes.
+        read: (start, stop) -> elements [start, stop) of it, flattened row-major, as a 1-D array.
+        memory: equal for two names of the same memory; None where each has its own.
+        broken: what is wrong with where it is stored; it is not read then.
+    """
+
+    name: str
+    spec: TensorSpec
+    read: Callable[[int, int], Array]
+    memory: object = None
+    broken: str = ""
+
+
+def read_model(model: Any) -> list[Parameter]:
+    """Return the parameters of whatever `model` is, in its own order.
+
+    Raises:
+        TypeError: nothing that holds parameters; an array whose dtype is not supported.
+        ValueError: no parameters; parameters without values; a malformed checkpoint.
+        OSError: a checkpoint that cannot be read.
+    """
+    if isinstance(model, (str, os.PathLike)):
+        found = list(_of_checkpoint(_check.path("model", model)))
+    elif _is(model, "torch", "nn.Module"):
+        found = list(_of_torch(model))
+    elif hasattr(model, "weights") and hasattr(model, "variables"):
+        found = list(_of_keras(model))
+    else:
+        found = list(_of_tree(model))
+    if not found:
+        raise ValueError("`model` holds no parameters: there is nothing to audit.")
+    return found
+
+
+def _is(value: Any, module: str, path: str) -> bool:
+    """Whether `value` is of a class of a framework, which is loaded if so."""
+    owner: Any = sys.modules.get(module)
+    for part in path.split("."):
+        owner = getattr(owner, part, None)
+    return isinstance(owner, type) and isinstance(value, owner)
+
+
+# --- checkpoints ---------------------------------------------------------------------------------
+
+
+def _of_checkpoint(path: Path) -> Iterator[Parameter]:
+    found, checks, metadata = read_headers(_layout.find(path))
+    said: dict[str, dict[str, Any]] = {}
+    for _, texts in metadata:
+        said |= _layout._said(texts)
+    for name, place in found.items():
+        entry = place.entry
+        spec = TensorSpec(entry.shape, entry.dtype, **said.get(name, {}))
+        lacking = max(0, min(entry.nbytes, entry.offset + entry.nbytes - place.file_size))
+        broken = f"{place.path.name} lacks its last {lacking} bytes" if lacking else ""
+        reader = _file_reader(place.path, entry.offset, entry.dtype)
+        yield Parameter(name, spec, reader, broken=broken)
+    for check in checks.values():
+        yield Parameter(check.name, TensorSpec((0,)), _nothing, broken=check.note)
+
+
+def _nothing(start: int, stop: int) -> Array:
+    raise AssertionError(f"a parameter that is not there was read, {start} to {stop}")
+
+
+def _file_reader(path: Path, offset: int, name: str) -> Callable[[int, int], Array]:
+    dtype = ALL[name]
+
+    def read(start: int, stop: int) -> Array:
+        values = np.empty(stop - start, dtype)
+        fd = os.open(path, _files.READ)
+        try:
+            data = values.view(np.uint8)
+            if _files.read_at(fd, data, offset + start * dtype.itemsize) < data.size:
+                raise OSError(f"{path} has become shorter while it was read.")
+        finally:
+            os.close(fd)
+        return values
+
+    return read
+
+
+# --- arrays --------------------------------------------------------------------------------------
+
+
+def parameter(name: str, value: Any, **extras: Any) -> Parameter:
+    """Return the parameter that an array of any framework is.
+
+    Raises:
+        TypeError: its dtype is not supported.
+        ValueError: it has no values yet.
+    """
+    if _is(value, "torch", "Tensor"):
+        return _torch_parameter(name, value, extras)
+    if not isinstance(value, np.ndarray):
+        value = value.numpy() if hasattr(value, "numpy") else _as_numpy(name, value)
+    array = np.asarray(value)
+    spec = parse_shapes({name: {"shape": array.shape, "dtype": array.dtype, **extras}})[name]
+    flat = array.reshape(-1) if array.flags.c_contiguous else array.flat
+
+    def read(start: int, stop: int) -> Array:
+        values: Array = flat[start:stop]
+        return values if values.dtype.isnative else values.astype(values.dtype.newbyteorder("="))
+
+    address = array.__array_interface__["data"][0]
+    memory = (address, array.shape, array.strides) if array.size else None
+    return Parameter(name, spec, read, memory)
+
+
+def _as_numpy(name: str, value: Any) -> Array:
+    try:
+        return np.asarray(value)
+    except Exception as error:
+        raise ValueError(
+            f"{name!r} has no values that can be read ({' '.join(str(error).split())[:200]}). "
+            "Materialise it, or gather it on this process, first."
+        ) from None
+
+
+def _torch_parameter(name: str, tensor: Any, extras: dict[str, Any]) -> Parameter:
+    torch = sys.modules["torch"]
+    if hasattr(tensor, "full_tensor"):  # a DTensor: the whole is wanted, on every rank
+        tensor = tensor.full_tensor()
+    if tensor.is_meta:
+        raise ValueError(
+            f"{name!r} is on the meta device and has no values. Materialise the model first."
+        )
+    tensor = tensor.detach()
+    shape = tuple(tensor.shape)
+    spec = parse_shapes({name: {"shape": shape, "dtype": tensor.dtype, **extras}})[name]
+    dtype = ALL[spec.dtype or ""]
+    carrier = {1: torch.uint8, 2: torch.int16}.get(tensor.element_size())
+    small = carrier is not None and tensor.is_floating_point()
+    data = tensor.view(carrier) if small else tensor  # NumPy has no bfloat16 of its own
+    memory = (tensor.data_ptr(), shape, tensor.stride()) if tensor.numel() else None
+    if tensor.device.type != "cpu":
+        flat = data.reshape(-1)
+        return Parameter(name, spec, lambda i, j: flat[i:j].cpu().numpy().view(dtype), memory)
+    array = data.numpy()
+    flat = array.reshape(-1) if array.flags.c_contiguous else array.flat
+    return Parameter(name, spec, lambda i, j: flat[i:j].view(dtype), memory)
+
+
+def _of_tree(tree: Any) -> Iterator[Parameter]:
+    for name, value in _leaves(tree):
+        yield parameter(name, value)
+
+
+def _leaves(tree: Any) -> Iterator[tuple[str, Any]]:
+    """(names joined by dots, arrays) of nested mappings, or of what JAX takes for a tree."""
+    jax = sys.modules.get("jax")
+    if isinstance(tree, Mapping):
+        yield from _nested(tree, "")
+    elif jax is not None and not hasattr(tree, "shape"):
+        pairs = jax.tree_util.tree_flatten_with_path(tree)[0]
+        for path, value in pairs:
+            if hasattr(value, "shape") and hasattr(value, "dtype"):
+                yield jax.tree_util.keystr(path, simple=True, separator="."), value
+    else:
+        raise TypeError(
+            "`model` must be the path of a checkpoint, a mapping of names to arrays, a torch "
+            f"module, a Keras model or a JAX tree; got {_check.show(tree)} of "
+            f"{type(tree).__name__}."
+        )
+
+
+def _nested(tree: Mapping[Any, Any], prefix: str) -> Iterator[tuple[str, Any]]:
+    for key, value in tree.items():
+        name = f"{prefix}{key}"
+        if isinstance(value, Mapping):
+            yield from _nested(value, f"{name}.")
+        elif hasattr(value, "shape") and hasattr(value, "dtype"):
+            yield name, value
+
+
+# --- models --------------------------------------------------------------------------------------
+
+
+def _of_torch(module: Any) -> Iterator[Parameter]:
+    specs = torch_specs(module)
+    for name, value in module.named_parameters(remove_duplicate=False):
+        yield parameter(name, value, **specs.get(name, {}))
+
+
+def _of_keras(model: Any) -> Iterator[Parameter]:
+    specs = keras_specs(model)
+    for variable in model.weights:
+        name = getattr(variable, "path", variable.name)
+        yield parameter(name, variable, **specs.get(id(variable), {}))

@@ -1,0 +1,259 @@
+# SPDX-License-Identifier: Apache-2.0
+"""From the measures of one segment to what is wrong with it, in words."""
+
+import dataclasses
+import math
+from collections.abc import Callable, Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from glorot._audit._causes import factor_words, likely_causes
+from glorot._audit._distribution import Distribution
+from glorot._audit._measure import Measure
+from glorot._audit._promise import CONSTANT, LAW, MATRIX, SPARSE, Promise, Segment, tolerance
+from glorot._audit._spectrum import Spectrum
+from glorot._audit._tests import Outcome, scores
+from glorot.recipe import describe_law
+
+MEMORY = "memory that nothing wrote (torch.empty)?"
+_WILD = 1e4  # stddevs that no law reaches
+_TINY_SHARE = 0.01
+_FEW_VALUES = 0.9
+
+
+class Finding(NamedTuple):
+    """One segment that is wrong: those of one kind, rule and cause share a line."""
+
+    kind: str
+    group: tuple[Any, ...]
+    text: str
+    log_p: float
+
+
+class Facts(NamedTuple):
+    """What is known of a segment."""
+
+    promise: Promise
+    segment: Segment
+    found: Measure
+    law: Distribution | None
+    outcomes: Sequence[Outcome]
+    spectrum: Spectrum | None
+    dtype: np.dtype[Any]
+
+
+def judge_alone(found: Measure) -> Finding | None:
+    """Return what is wrong whatever was promised: values that are no numbers."""
+    wrong = found.nans + found.infinities
+    if not wrong:
+        return None
+    parts = [(found.nans, "NaN"), (found.infinities, "infinite")]
+    what = " and ".join(f"{count:,} {word}" for count, word in parts if count)
+    text = f"{what} of {found.count:,} values: {MEMORY}"
+    return Finding("not finite", (), text, -math.inf)
+
+
+def judge(facts: Facts, limit: float) -> Finding | None:
+    """Return the worst that is wrong with a segment, or None; `limit` is log p of one test."""
+    found, segment = facts.found, facts.segment
+    if not found.count:
+        return None
+    wrong = judge_alone(found)
+    if wrong is not None:
+        return wrong
+    if segment.kind == CONSTANT:
+        return _constant(facts)
+    if segment.kind in (LAW, SPARSE, MATRIX):
+        for check in (_untouched, _square, _tests):
+            wrong = check(facts, limit)
+            if wrong is not None:
+                return wrong
+    return None
+
+
+def without_zeros(found: Measure) -> Measure:
+    """The measure of the values that are not 0."""
+    rest = found.finite - found.zeros
+    if not rest or not found.zeros:
+        return found
+    mean = found.mean * found.finite / rest
+    square = found.square(0.0) * found.finite / rest
+    kept = found.patterns & ((1 << 8 * found.width) - 1 >> 1) != 0
+    return dataclasses.replace(
+        found, count=found.count - found.zeros, zeros=0, mean=mean,
+        stddev=math.sqrt(max(0.0, square - mean * mean)),
+        patterns=found.patterns[kept], counts=found.counts[kept],
+    )  # fmt: skip
+
+
+def _law(segment: Segment) -> str:
+    return describe_law(segment.initializer, segment.shape)
+
+
+def _constant(facts: Facts) -> Finding | None:
+    found, segment = facts.found, facts.segment
+    value = float(np.asarray(segment.mean).astype(facts.dtype).astype(np.float64))
+    if found.smallest == found.largest == value:
+        return None
+    wild = abs(found.largest) > 1e6 or abs(found.smallest) > 1e6 or found.tiny
+    if found.smallest == found.largest:
+        text = f"all {found.smallest:.6g} where {value:g} is promised"
+        return Finding("constant", (text,), text, -math.inf)
+    span = f"from {found.smallest:.4g} to {found.largest:.4g}, stddev {found.stddev:.4g}"
+    hint = MEMORY if wild else "another rule's values, or a trained model?"
+    kind = "uninitialised" if wild else "constant"
+    return Finding(kind, (hint,), f"{span}, where {value:g} is promised: {hint}", -math.inf)
+
+
+def _untouched(facts: Facts, limit: float) -> Finding | None:
+    del limit
+    found, segment = facts.found, facts.segment
+    if not segment.stddev or found.count < 2:
+        return None
+    if found.smallest == found.largest:
+        text = (
+            f"all {found.smallest:.6g} where {_law(segment)} is promised: nothing initialised it?"
+        )
+        return Finding("uninitialised", ("one value",), text, -math.inf)
+    reach = max(abs(found.smallest), abs(found.largest))
+    tiny = found.tiny / found.count if segment.stddev > 1e-20 else 0.0
+    if reach > _WILD * (segment.stddev + abs(segment.mean)) or tiny > _TINY_SHARE:
+        text = (
+            f"from {found.smallest:.3g} to {found.largest:.3g}, {found.tiny:,} of {found.count:,} "
+            f"below 1e-30, where {_law(segment)} is promised: {MEMORY}"
+        )
+        return Finding("uninitialised", ("memory",), text, -math.inf)
+    return None
+
+
+def _square(facts: Facts, limit: float) -> Finding | None:
+    """A matrix that is known as a whole has its mean square and singular values exactly."""
+    del limit
+    found, segment = facts.found, facts.segment
+    if segment.kind == SPARSE and found.zeros != segment.zeros:
+        text = f"{found.zeros:,} zeros where {segment.zeros:,} are promised"
+        return Finding("shape", ("zeros",), text, -math.inf)
+    if segment.kind != MATRIX or not segment.stddev:
+        return None
+    near = tolerance(facts.dtype)
+    ratio = math.sqrt(found.square(0.0)) / segment.stddev
+    if abs(ratio - 1) > near:
+        return _stddev(facts, ratio, -math.inf)
+    gain = getattr(segment.initializer, "gain", None)
+    if gain is None or facts.spectrum is None or "Delta" in type(segment.initializer).__name__:
+        return None
+    low, high = facts.spectrum.smallest / gain, facts.spectrum.largest / gain
+    if low < 1 - near or high > 1 + near:
+        text = (
+            f"singular values from {low * gain:.4g} to {high * gain:.4g} where all {gain:g} are "
+            "promised: not orthogonal"
+        )
+        return Finding("matrix", (), text, -math.inf)
+    return None
+
+
+def _stddev(facts: Facts, ratio: float, log_p: float) -> Finding:
+    found, segment, law = facts.found, facts.segment, facts.law
+    kurtosis = law.kurtosis if law is not None else 3.0
+    error = math.sqrt(max(kurtosis - 1, 0.1) / 4 / max(found.finite, 1))
+    expected = math.sqrt(law.variance) if law is not None else segment.stddev
+    z = f", z {scores(found, law).variance:+.0f}" if law is not None else ""
+    causes = likely_causes(facts.promise, segment, ratio, error)
+    hint = f": {' Or: '.join(causes)}" if causes else ""
+    text = (
+        f"stddev is {factor_words(ratio, error)} ({ratio * expected:.4g}, {expected:.4g} promised"
+        f"{z}){hint}"
+    )
+    group = ("cause", causes[0]) if causes else ("ratio", f"{ratio:.2g}")
+    return Finding("stddev", group, text, log_p)
+
+
+def _tests(facts: Facts, limit: float) -> Finding | None:
+    """The tests that failed, of which one is said: the others follow from it, or say less."""
+    failed = {o.kind: o for o in facts.outcomes if o.log_p < limit}
+    if facts.law is None:
+        return None
+    checks: list[Callable[[Facts, dict[str, Outcome]], Finding | None]] = [_outside]
+    checks += [_few_values, _failed_stddev, _failed_mean, _failed_shape]
+    return next((f for f in (check(facts, failed) for check in checks) if f is not None), None)
+
+
+def _outside(facts: Facts, failed: dict[str, Outcome]) -> Finding | None:
+    law, found = facts.law, facts.found
+    assert law is not None
+    if "stddev" in failed:
+        return None
+    room = max(abs(law.lower), abs(law.upper)) * (2.0**-6 if facts.dtype.itemsize < 4 else 1e-5)
+    if facts.dtype.itemsize == 1:
+        room = max(abs(law.lower), abs(law.upper)) * 0.125
+    if law.lower - room <= found.smallest and found.largest <= law.upper + room:
+        return None
+    text = (
+        f"values from {found.smallest:.4g} to {found.largest:.4g}, and {_law(facts.segment)} ends "
+        f"at {law.lower:.4g} and {law.upper:.4g}: not cut off, or another law of the same stddev?"
+    )
+    return Finding("outside", (), text, -math.inf)
+
+
+def _few_values(facts: Facts, failed: dict[str, Outcome]) -> Finding | None:
+    few = failed.get("distinct")
+    if few is None or few.seen > _FEW_VALUES * few.expected:
+        return None
+    law = facts.law
+    assert law is not None
+    off = (facts.found.mean - law.mean) / math.sqrt(law.variance)
+    text = (
+        f"{few.seen:.0f} different values where {few.expected:.0f} are expected, mean "
+        f"{100 * off:+.2f} % of a stddev: drawn in {facts.dtype.name} and not rounded to it?"
+    )
+    return Finding("precision", (), text, few.log_p)
+
+
+def _failed_stddev(facts: Facts, failed: dict[str, Outcome]) -> Finding | None:
+    if "stddev" not in failed:
+        return None
+    outcome = failed["stddev"]
+    return _stddev(facts, outcome.seen / outcome.expected, outcome.log_p)
+
+
+def _failed_mean(facts: Facts, failed: dict[str, Outcome]) -> Finding | None:
+    if "mean" not in failed:
+        return None
+    law, outcome = facts.law, failed["mean"]
+    assert law is not None
+    off = (outcome.seen - outcome.expected) / math.sqrt(law.variance)
+    hint = "" if facts.dtype.itemsize > 2 else f": drawn in {facts.dtype.name}, or rounded down?"
+    text = (
+        f"mean is {outcome.seen:.4g}, {100 * abs(off):.3g} % of a stddev "
+        f"{'above' if off > 0 else 'below'} the {outcome.expected:.4g} promised (z "
+        f"{scores(facts.found, law).mean:+.1f}){hint}"
+    )
+    return Finding("mean", (), text, outcome.log_p)
+
+
+def _failed_shape(facts: Facts, failed: dict[str, Outcome]) -> Finding | None:
+    left = [failed[kind] for kind in ("shape", "pile", "distinct") if kind in failed]
+    if not left:
+        return None
+    outcome = min(left, key=lambda o: o.log_p)
+    law = _law(facts.segment)
+    if outcome.kind == "shape":
+        kind = "shape"
+        text = (
+            f"not {law}, though mean and stddev fit: its distribution function is "
+            f"{outcome.seen:.2g} off (Kolmogorov-Smirnov): another law of the same stddev?"
+        )
+    elif outcome.kind == "pile":
+        kind = "precision" if facts.dtype.itemsize <= 2 else "shape"
+        text = (
+            f"one value in {100 * outcome.seen:.3g} % of the places where {law} has it in "
+            f"{100 * outcome.expected:.3g} %: clipped, or drawn with few bits?"
+        )
+    else:
+        kind = "precision"
+        text = (
+            f"{outcome.seen:.0f} different values where {outcome.expected:.0f} are expected: drawn "
+            f"in {facts.dtype.name} and not rounded to it?"
+        )
+    return Finding(kind, (), text, outcome.log_p)
