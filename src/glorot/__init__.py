@@ -27,7 +27,7 @@ from glorot._sparse import Sparse
 from glorot._state_space import LogArange, TimeStep
 
 if TYPE_CHECKING:  # what __getattr__ below loads
-    from glorot import compat, recipe, replay
+    from glorot import compat, recipe, replay, testing
     from glorot._audit import audit
     from glorot._fingerprint import Fingerprint, fingerprint
     from glorot._gain import gain
@@ -72,10 +72,11 @@ __all__ = [
     "recipe",
     "replay",
     "serialize",
+    "testing",
 ]
 
 # Loaded at first use, so that `import glorot` stays light.
-_LAZY_MODULES = {"checkpoint", "compat", "jax", "recipe", "replay", "torch"}
+_LAZY_MODULES = {"checkpoint", "compat", "jax", "recipe", "replay", "testing", "torch"}
 _LAZY_NAMES = {
     "Fingerprint": "_fingerprint",
     "Recipe": "recipe",

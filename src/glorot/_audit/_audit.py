@@ -152,7 +152,8 @@ def _join(findings: list[tuple[Row, Finding]]) -> list[Problem]:
     groups: dict[object, list[tuple[Row, Finding]]] = {}
     for row, finding in findings:
         pattern = row.promise.assignment.rule.pattern if row.promise else ""
-        shared = finding.kind in ("seed", "not finite") or finding.group[:1] == ("cause",)
+        known = finding.group[:1] in (("cause",), ("ratio",))
+        shared = known or finding.kind in ("seed", "not finite")
         key = finding.kind, "" if shared else pattern, finding.group
         groups.setdefault(key, []).append((row, finding))
     problems = []

@@ -40,7 +40,8 @@ def factor_words(ratio: float, error: float) -> str:
     factor = max(ratio, 1 / ratio) if ratio else math.inf
     square = factor * factor
     near = round(square)
-    if 2 <= near <= 512 and abs(square - near) < max(1e-9, min(0.3, 6 * error * square)):
+    margin = 0.001 + 6 * error * square
+    if 2 <= near <= 512 and margin < 0.35 and abs(square - near) < margin:
         root = math.isqrt(near)
         return f"{root if root * root == near else f'sqrt({near})'} times too {way}"
     if factor < 1.2:

@@ -61,6 +61,13 @@ class Distribution:
         self._squares = deviations, weights
         self._normal = law.kind == "normal"
 
+    def square_cgf(self, t: float) -> float:
+        """log E exp(t * y), y the square of a deviation over the variance; t below 1/2."""
+        if self._normal:
+            return -0.5 * math.log1p(-2.0 * t)
+        y, weights = self._squares
+        return float(np.log((weights * np.exp(t * y)).sum()))
+
     def square_rate(self, ratio: float) -> float:
         """Cramér's rate of the mean square: P(mean of n squares over its expectation beyond
         `ratio`) <= exp(-n * rate), for any n."""

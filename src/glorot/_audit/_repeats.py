@@ -58,7 +58,7 @@ def find_repeat(parameter: Parameter, equal: float, log_p: float) -> Repeat | No
             if _agree(parameter, axis, size, 0, 1, needed):
                 shards = -(-length // size)
                 others = range(1, min(shards, 1024))
-                same = sum(_agree(parameter, axis, size, 0, n, 2, _PLACES // 8) for n in others)
+                same = sum(_agree(parameter, axis, size, 0, n, 0, _PLACES // 8) for n in others)
                 return Repeat(axis, size, shards, 1 + same)
     return None
 
@@ -77,7 +77,8 @@ def _agree(
     needed: int,
     most: int = _PLACES,
 ) -> bool:
-    """Whether two shards agree at every place looked at, and there are enough places."""
+    """Whether two shards agree at every place looked at, enough of which are not 0: zeros agree by
+    structure, in sparse and delta-orthogonal kernels and in identities."""
     shape = parameter.spec.shape
     length = min(size, shape[axis] - second * size)
     extent = (*shape[:axis], length, *shape[axis + 1 :])
@@ -89,14 +90,17 @@ def _agree(
         draw = random.Random(f"{parameter.name} {axis} {size}")
         places = (draw.randrange(total) for _ in range(most))
     strides = [math.prod(shape[i + 1 :]) for i in range(len(shape))]
+    telling = 0
     for place in places:
         coordinates = np.unravel_index(place, extent)
         offset = sum(int(i) * stride for i, stride in zip(coordinates, strides, strict=True))
         one = offset + first * size * strides[axis]
         other = offset + second * size * strides[axis]
-        if parameter.read(one, one + 1)[0] != parameter.read(other, other + 1)[0]:
+        value = parameter.read(one, one + 1)[0]
+        if value != parameter.read(other, other + 1)[0]:
             return False
-    return True
+        telling += bool(value != 0)
+    return telling >= needed
 
 
 def head(parameter: Parameter, centre: float) -> bytes | None:

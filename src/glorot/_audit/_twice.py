@@ -9,7 +9,7 @@ from glorot._audit import _repeats
 from glorot._audit._plan import Plan
 from glorot._audit._report import Problem
 from glorot._audit._rows import Row
-from glorot._audit._verdict import Finding
+from glorot._audit._verdict import Finding, without_zeros
 
 _USED_TWICE = "one seeded initializer, seed or key used more than once?"
 _ENDS = ("emb", "wte", "head", "shared", "decoder.weight", "output")
@@ -49,7 +49,7 @@ class Doubles:
             self._untied(name, plan)
 
     def _shards(self, row: Row, log_p: float) -> None:
-        equal = _repeats.coincidence(row.whole, row.bits)
+        equal = _repeats.coincidence(without_zeros(row.whole), row.bits)
         repeat = _repeats.find_repeat(row.parameter, equal, log_p)
         if repeat is None:
             return

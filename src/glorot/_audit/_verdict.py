@@ -17,6 +17,7 @@ from glorot._audit._tests import Outcome, scores
 from glorot.recipe import describe_law
 
 MEMORY = "memory that nothing wrote (torch.empty)?"
+_BITS = "rounded towards 0 (truncated bits), clipped, or drawn in few bits?"
 _WILD = 1e4  # stddevs that no law reaches
 _TINY_SHARE = 0.01
 _FEW_VALUES = 0.9
@@ -157,8 +158,17 @@ def _stddev(facts: Facts, ratio: float, log_p: float) -> Finding:
     found, segment, law = facts.found, facts.segment, facts.law
     kurtosis = law.kurtosis if law is not None else 3.0
     error = math.sqrt(max(kurtosis - 1, 0.1) / 4 / max(found.finite, 1))
+    if segment.kind == MATRIX:
+        error = 1e-4
     expected = math.sqrt(law.variance) if law is not None else segment.stddev
     z = f", z {scores(found, law).variance:+.0f}" if law is not None else ""
+    few = 2.0 ** -{"float16": 10, "bfloat16": 7}.get(facts.dtype.name, 0)
+    if 0 < 1 - ratio < few < 1:
+        text = (
+            f"stddev is {100 * (1 - ratio):.2g} % too small ({ratio * expected:.4g}, "
+            f"{expected:.4g} promised{z}): {_BITS}"
+        )
+        return Finding("precision", ("cause", "bits"), text, log_p)
     causes = likely_causes(facts.promise, segment, ratio, error)
     hint = f": {' Or: '.join(causes)}" if causes else ""
     text = (
@@ -238,6 +248,8 @@ def _failed_shape(facts: Facts, failed: dict[str, Outcome]) -> Finding | None:
         return None
     outcome = min(left, key=lambda o: o.log_p)
     law = _law(facts.segment)
+    narrow = facts.dtype.itemsize <= 2
+    group = ("cause", "bits") if narrow and outcome.kind == "pile" else ()
     if outcome.kind == "shape":
         kind = "shape"
         text = (
@@ -245,10 +257,10 @@ def _failed_shape(facts: Facts, failed: dict[str, Outcome]) -> Finding | None:
             f"{outcome.seen:.2g} off (Kolmogorov-Smirnov): another law of the same stddev?"
         )
     elif outcome.kind == "pile":
-        kind = "precision" if facts.dtype.itemsize <= 2 else "shape"
+        kind = "precision" if narrow else "shape"
         text = (
             f"one value in {100 * outcome.seen:.3g} % of the places where {law} has it in "
-            f"{100 * outcome.expected:.3g} %: clipped, or drawn with few bits?"
+            f"{100 * outcome.expected:.3g} %: {_BITS if narrow else 'clipped?'}"
         )
     else:
         kind = "precision"
@@ -256,4 +268,4 @@ def _failed_shape(facts: Facts, failed: dict[str, Outcome]) -> Finding | None:
             f"{outcome.seen:.0f} different values where {outcome.expected:.0f} are expected: drawn "
             f"in {facts.dtype.name} and not rounded to it?"
         )
-    return Finding(kind, (), text, outcome.log_p)
+    return Finding(kind, group, text, outcome.log_p)
