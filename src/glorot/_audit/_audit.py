@@ -8,7 +8,7 @@ from typing import Any
 from glorot._audit import _pooled
 from glorot._audit._plan import Plan, make_plan
 from glorot._audit._promise import SPARSE
-from glorot._audit._report import KINDS, AuditReport, Problem
+from glorot._audit._report import KINDS, MOST_NAMES, AuditReport, Problem
 from glorot._audit._rows import Row, read_rows
 from glorot._audit._rows import report as report_row
 from glorot._audit._sources import read_model
@@ -158,8 +158,9 @@ def _join(findings: list[tuple[Row, Finding]]) -> list[Problem]:
         groups.setdefault(key, []).append((row, finding))
     problems = []
     for members in groups.values():
-        members.sort(key=lambda member: member[1].log_p)
-        worst = members[0][1]
-        names = tuple(dict.fromkeys(row.title for row, _ in members))
-        problems.append(Problem(worst.kind, names, worst.text, worst.log_p))
+        row, worst = min(members, key=lambda member: member[1].log_p)
+        names = list(dict.fromkeys(member.title for member, _ in members))
+        if len(names) > MOST_NAMES:  # the line shows one, whose numbers it says
+            names = [row.title, *(name for name in names if name != row.title)]
+        problems.append(Problem(worst.kind, tuple(names), worst.text, worst.log_p))
     return problems

@@ -27,11 +27,11 @@ def likely_causes(promise: Promise, segment: Segment, ratio: float, error: float
     if not (0 < ratio < math.inf) or error > 0.1:
         return []
     margin = 4 * error + 0.002
-    found: list[str] = []
+    found: dict[str, str] = {}  # by what they say, whoever counts that way
     for factor, words in _candidates(promise, segment):
         if factor > 0 and abs(math.log(factor)) > margin and abs(math.log(ratio / factor)) < margin:
-            found.append(words)
-    return list(dict.fromkeys(found))[:_MOST]
+            found.setdefault(words.partition(", as ")[0], words)
+    return list(found.values())[:_MOST]
 
 
 def factor_words(ratio: float, error: float) -> str:

@@ -24,7 +24,7 @@ KINDS = (
     "seed",  # other values than the seed's
 )
 
-_MOST_NAMES = 3  # that a line shows
+MOST_NAMES = 3  # that a line shows
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +49,7 @@ class Problem:
     def __str__(self) -> str:
         if not self.names:
             return self.text
-        few = self.names if len(self.names) <= _MOST_NAMES else self.names[:1]
+        few = self.names if len(self.names) <= MOST_NAMES else self.names[:1]
         more = f" and {len(self.names) - len(few)} more" if len(few) < len(self.names) else ""
         return f"{', '.join(few)}{more}: {self.text}"
 

@@ -214,6 +214,7 @@ def _of_torch(module: Any) -> Iterator[Parameter]:
 
 def _of_keras(model: Any) -> Iterator[Parameter]:
     specs = keras_specs(model)
+    own = f"{model.name}/"  # such as "sequential_3/": it counts the models made before
     for variable in model.weights:
-        name = getattr(variable, "path", variable.name)
+        name = getattr(variable, "path", variable.name).removeprefix(own)
         yield parameter(name, variable, **specs.get(id(variable), {}))

@@ -1,0 +1,350 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The audit of the frameworks' own models: their known faults are found, their right ones pass."""
+
+import math
+import re
+
+import flax.linen
+import jax
+import jax.numpy as jnp
+import keras
+import numpy as np
+import pytest
+import torch
+import transformers
+
+import glorot
+from glorot import Recipe, Rule
+from glorot.testing import assert_initialized, assert_same_init
+
+pytestmark = pytest.mark.frameworks
+
+LAYERS = 4
+
+
+def only(report, kind):
+    """The one problem, which must be of this kind."""
+    assert [problem.kind for problem in report.problems] == [kind], str(report)
+    return report.problems[0]
+
+
+def config(**changes):
+    """A small GPT-2."""
+    options = {"n_layer": LAYERS, "n_embd": 96, "n_head": 4, "vocab_size": 800, "n_positions": 100}
+    return transformers.GPT2Config(**options | changes)
+
+
+# --- torch ---------------------------------------------------------------------------------------
+
+
+def test_transformers_gpt2_is_right():
+    """GPT-2 as transformers initialises it passes the preset, its tied head is a note, and the
+    rows have the layers' types."""
+    torch.manual_seed(0)
+    model = transformers.GPT2LMHeadModel(config())
+    report = assert_initialized(model, "gpt2")
+    assert "tied: transformer.wte.weight, lm_head.weight" in report.notes
+    with pytest.raises(AssertionError, match="their law fits: another seed or name"):
+        assert_initialized(model, "gpt2", seed=0)
+
+
+def test_gpt2_without_depth_scaling():
+    """A model whose projections were never scaled, as a name that matches nothing leaves them."""
+    torch.manual_seed(0)
+    model = transformers.GPT2Model(config())
+    for name, parameter in model.named_parameters():
+        if name.endswith("c_proj.weight"):
+            torch.nn.init.normal_(parameter, std=0.02)
+    problem = only(glorot.audit(model, "gpt2"), "stddev")
+    assert len(problem.names) == 2 * LAYERS
+    assert "sqrt(8) times too large" in problem.text
+    assert "depth scaling missing (1/sqrt(2 * 4 layers))?" in problem.text
+
+
+def test_untied_head():
+    """A head that has lost its tie and has values of its own."""
+    torch.manual_seed(0)
+    model = transformers.GPT2LMHeadModel(config(tie_word_embeddings=False))
+    problem = only(glorot.audit(model, "gpt2"), "untied")
+    assert problem.names == ("lm_head.weight",)
+    assert "'transformer.wte.weight'" in problem.text
+
+
+def test_torch_empty():
+    """A parameter that nothing wrote: whatever torch.empty holds, no law is that."""
+    recipe = Recipe([Rule("*", "kaiming_normal", layout="torch.linear")])
+    layer = torch.nn.Linear(64, 32, bias=False)
+    for fill in (torch.zeros(32, 64), torch.full((32, 64), torch.nan), torch.empty(32, 64)):
+        layer.weight = torch.nn.Parameter(fill)
+        (problem,) = glorot.audit(layer, recipe).problems
+        assert problem.kind in ("uninitialised", "not finite", "stddev")
+
+
+def test_fused_qkv():
+    """nn.MultiheadAttention draws its three projections with the fans of all, where the recipe
+    gives each its own."""
+    recipe = Recipe(
+        [
+            Rule("in_proj_weight", "xavier_uniform", layout="torch.linear", blocks="qkv"),
+            Rule("out_proj.weight", "kaiming_uniform", layout="torch.linear",
+                 gain="1 / sqrt(6)"),
+            Rule("*bias", "zeros"),
+        ]
+    )  # fmt: skip
+    torch.manual_seed(0)
+    problem = only(glorot.audit(torch.nn.MultiheadAttention(128, 4), recipe), "stddev")
+    assert problem.names == ("in_proj_weight[q]", "in_proj_weight[k]", "in_proj_weight[v]")
+    assert "sqrt(2) times too small" in problem.text
+    assert "fused QKV initialised as one matrix?" in problem.text
+
+
+class Experts(torch.nn.Module):
+    """A stack of experts, which torch.nn.init takes for one kernel."""
+
+    def __init__(self):
+        super().__init__()
+        self.weight = torch.nn.Parameter(torch.empty(8, 96, 64))
+        torch.nn.init.kaiming_normal_(self.weight)
+
+
+def test_stacked_experts():
+    """The experts' axis counted as a fan: 8 (in, out) matrices are far too small."""
+    recipe = Recipe([Rule("weight", "kaiming_normal", layout="BIO")])
+    torch.manual_seed(0)
+    problem = only(glorot.audit(Experts(), recipe), "stddev")
+    assert "8 times too small" in problem.text
+    assert "experts' axis" in problem.text
+
+
+@pytest.mark.parametrize(
+    ("layer", "words"),
+    [
+        (torch.nn.ConvTranspose2d(32, 128, 3, bias=False), "a transposed convolution's fans"),
+        (torch.nn.ConvTranspose1d(64, 16, 5, bias=False), "a transposed convolution's fans"),
+    ],
+)
+def test_transposed_convolutions(layer, words):
+    """Their layouts come from the module: its own default takes fan_in for fan_out."""
+    torch.manual_seed(0)
+    torch.nn.init.kaiming_uniform_(layer.weight)
+    recipe = Recipe([Rule("weight", "kaiming_uniform")])
+    problem = only(glorot.audit(layer, recipe), "stddev")
+    assert words in problem.text
+    assert "2 times too" in problem.text
+
+
+def test_layers_say_their_axes():
+    """Right kaiming inits of torch's layers pass a recipe that says nothing of axes: Linear, Conv,
+    grouped Conv, Embedding."""
+    model = torch.nn.ModuleDict(
+        {
+            "linear": torch.nn.Linear(40, 70),
+            "conv": torch.nn.Conv2d(12, 30, 3),
+            "grouped": torch.nn.Conv1d(24, 48, 5, groups=4),
+        }
+    )
+    torch.manual_seed(0)
+    for layer in model.values():
+        torch.nn.init.kaiming_normal_(layer.weight)
+        torch.nn.init.zeros_(layer.bias)
+    recipe = Recipe([Rule("*.bias", "zeros"), Rule("*", "kaiming_normal")])
+    report = assert_initialized(model, recipe)
+    fans = {row.name: row.fans for row in report.parameters if row.stddev}
+    assert fans == {
+        "linear.weight": (40.0, 70.0),
+        "conv.weight": (108.0, 270.0),
+        "grouped.weight": (30.0, 60.0),
+    }
+
+
+@pytest.mark.parametrize("dtype", ["float16", "bfloat16", "float64", "float8_e4m3fn"])
+def test_torch_dtypes(dtype):
+    """Tensors of every dtype are read as they are, views that are not contiguous among them."""
+    init = glorot.RandomNormal(stddev=0.5)
+    drawn = "float64" if dtype == "float64" else "float32"
+    values = init((60, 50), drawn, seed=0, name="w")
+    tensor = torch.from_numpy(values).to(getattr(torch, dtype))
+    recipe = Recipe([Rule("*", init)])
+    assert_initialized({"w": tensor}, recipe, seed=0)
+    assert_initialized({"w": tensor.T.contiguous().T}, recipe, seed=0)
+
+
+def test_meta_and_bad_models():
+    """A model without values is refused before anything is read."""
+    with pytest.raises(ValueError, match="is on the meta device and has no values"):
+        glorot.audit(torch.nn.Linear(3, 4, device="meta"))
+    with pytest.raises(ValueError, match="`model` holds no parameters"):
+        glorot.audit(torch.nn.ReLU())
+
+
+# --- Keras ---------------------------------------------------------------------------------------
+
+
+def keras_model(*layers):
+    """A model that is built."""
+    return keras.Sequential([keras.layers.Input((12, 12, 16)), *layers])
+
+
+def test_depthwise_kernel():
+    """Keras' own he_normal counts the channels of a depthwise kernel as inputs of each."""
+    keras.utils.set_random_seed(0)
+    layer = keras.layers.DepthwiseConv2D(
+        3, depthwise_initializer="he_normal", depth_multiplier=4, name="deep"
+    )
+    recipe = Recipe([Rule("*kernel", "he_normal"), Rule("*bias", "zeros")])
+    problem = only(glorot.audit(keras_model(layer), recipe), "stddev")
+    assert problem.names == ("deep/kernel",)
+    assert re.search(r"(3\.[89]|4|4\.[012])\d* times too small", problem.text)
+    assert "a depthwise or grouped kernel's channels" in problem.text
+
+
+def test_a_seeded_initializer_used_twice():
+    """One instance with a seed gives two layers the same draws: equal kernels where shapes are
+    equal, and the same beginning where they are not."""
+    shared = keras.initializers.GlorotUniform(seed=1)
+    same = keras_model(
+        keras.layers.Dense(16, kernel_initializer=shared, name="a"),
+        keras.layers.Dense(16, kernel_initializer=shared, name="b"),
+    )
+    recipe = Recipe([Rule("*kernel", "glorot_uniform"), Rule("*bias", "zeros")])
+    for known in (recipe, None):
+        problem = only(glorot.audit(same, known), "repeated")
+        assert problem.names == ("a/kernel", "b/kernel")
+        assert "one seeded initializer" in problem.text
+
+
+def test_keras_models_are_right():
+    """Keras' defaults pass: dense, convolutions, transposed ones, an embedding."""
+    keras.utils.set_random_seed(0)
+    model = keras_model(
+        keras.layers.Conv2D(20, 3, name="conv"),
+        keras.layers.Conv2DTranspose(20, 3, name="up"),
+        keras.layers.Dense(30, name="dense"),
+    )
+    recipe = Recipe([Rule("*bias", "zeros"), Rule("*", "glorot_uniform")])
+    report = assert_initialized(model, recipe)
+    assert {row.name for row in report.parameters} >= {"conv/kernel", "up/kernel", "dense/bias"}
+
+
+# --- JAX and flax --------------------------------------------------------------------------------
+
+
+class Net(flax.linen.Module):
+    """A small network."""
+
+    @flax.linen.compact
+    def __call__(self, x):
+        """Two dense layers."""
+        return flax.linen.Dense(30)(flax.linen.relu(flax.linen.Dense(50)(x)))
+
+
+def test_flax_is_right():
+    """linen's defaults pass, by the names of the tree."""
+    variables = Net().init(jax.random.key(0), jnp.ones((1, 40)))
+    recipe = Recipe([Rule("params.*.kernel", "lecun_normal"), Rule("*.bias", "zeros")])
+    report = assert_initialized(variables, recipe)
+    assert {row.name for row in report.parameters} == {
+        f"params.Dense_{layer}.{kind}" for layer in (0, 1) for kind in ("kernel", "bias")
+    }
+
+
+def test_bfloat16_drawn_by_jax():
+    """jax.nn.initializers in bfloat16: 128 values, and a mean below 0."""
+    value = jax.nn.initializers.glorot_uniform()(jax.random.key(0), (500, 500), jnp.bfloat16)
+    recipe = Recipe([Rule("w", "glorot_uniform")])
+    problem = only(glorot.audit({"w": value}, recipe), "precision")
+    assert "128 different values" in problem.text
+    assert "drawn in bfloat16 and not rounded to it?" in problem.text
+    wide = jax.nn.initializers.glorot_uniform()(jax.random.key(0), (500, 500), jnp.float32)
+    assert glorot.audit({"w": wide.astype(jnp.bfloat16)}, recipe).ok
+
+
+def test_a_key_used_twice():
+    """One key for two kernels of one shape."""
+    init = jax.nn.initializers.he_normal()
+    tree = {"a": init(jax.random.key(0), (30, 20)), "b": init(jax.random.key(0), (30, 20))}
+    problem = only(glorot.audit(tree, Recipe([Rule("*", "he_normal")])), "repeated")
+    assert problem.names == ("a", "b")
+
+
+# --- two frameworks ------------------------------------------------------------------------------
+
+
+def test_the_same_network_in_three_frameworks():
+    """torch's, Keras' and flax's layers with the same matrices are the same; square kernels whose
+    transpose was forgotten are not."""
+    up = np.random.default_rng(0).standard_normal((40, 40)).astype(np.float32)
+    down = np.random.default_rng(1).standard_normal((40, 30)).astype(np.float32)
+    ours = torch.nn.ModuleDict({"Dense_0": torch.nn.Linear(40, 40),
+                                "Dense_1": torch.nn.Linear(40, 30)})  # fmt: skip
+    with torch.no_grad():
+        ours["Dense_0"].weight[:] = torch.from_numpy(up.T.copy())
+        ours["Dense_1"].weight[:] = torch.from_numpy(down.T.copy())
+        for layer in ours.values():
+            layer.bias.zero_()
+    theirs = keras.Sequential(
+        [
+            keras.layers.Input((40,)),
+            keras.layers.Dense(40, name="Dense_0"),
+            keras.layers.Dense(30, name="Dense_1"),
+        ]
+    )
+    theirs.set_weights([up, np.zeros(40), down, np.zeros(30)])
+    tree = {
+        "params": {
+            "Dense_0": {"kernel": jnp.asarray(up), "bias": jnp.zeros(40)},
+            "Dense_1": {"kernel": jnp.asarray(down), "bias": jnp.zeros(30)},
+        }
+    }
+    assert_same_init(ours, theirs)
+    assert_same_init(theirs, tree)
+    assert_same_init(ours, tree)
+    assert_same_init(ours.bfloat16(), theirs)
+    ours = ours.float()
+    with torch.no_grad():
+        ours["Dense_0"].weight[:] = torch.from_numpy(up)
+        ours["Dense_1"].weight[:] = torch.from_numpy(down.T.copy())
+    with pytest.raises(AssertionError, match=r"Dense_0.weight and .*: 1,5\d\d of 1,600"):
+        assert_same_init(ours, theirs)
+
+
+@pytest.mark.parametrize(
+    ("ours", "theirs", "axes"),
+    [
+        (torch.nn.Conv2d(16, 20, 3), keras.layers.Conv2D(20, 3), (2, 3, 1, 0)),
+        (torch.nn.ConvTranspose2d(16, 20, 3), keras.layers.Conv2DTranspose(20, 3), (2, 3, 1, 0)),
+    ],
+)
+def test_the_same_convolution(ours, theirs, axes):
+    """(out, in, h, w) and (h, w, in, out) are one kernel, and transposed ones too."""
+    theirs.build((None, 12, 12, 16))
+    kernel = ours.weight.detach().numpy().transpose(axes)
+    theirs.set_weights([kernel, ours.bias.detach().numpy()])
+    assert_same_init(ours, theirs)
+    theirs.set_weights([kernel[::-1], ours.bias.detach().numpy()])
+    with pytest.raises(AssertionError, match="values differ"):
+        assert_same_init(ours, theirs)
+
+
+def test_the_same_depthwise_kernel():
+    """torch stores (channels * multiplier, 1, h, w), Keras (h, w, channels, multiplier)."""
+    ours = torch.nn.Conv2d(16, 32, 3, groups=16, bias=False)
+    theirs = keras.layers.DepthwiseConv2D(3, depth_multiplier=2, use_bias=False)
+    theirs.build((None, 12, 12, 16))
+    weight = ours.weight.detach().numpy().reshape(16, 2, 3, 3)
+    theirs.set_weights([weight.transpose(2, 3, 0, 1)])
+    x = np.random.default_rng(0).standard_normal((1, 12, 12, 16)).astype(np.float32)
+    mine = ours(torch.from_numpy(x.transpose(0, 3, 1, 2).copy())).detach().numpy()
+    np.testing.assert_allclose(mine.transpose(0, 2, 3, 1), theirs(x), atol=1e-5)
+    assert_same_init(ours, theirs, names={"weight": "kernel"})
+
+
+def test_equal_shards_of_a_mesh():
+    """What DTensor makes on CPU with one seed on both ranks: the first block twice."""
+    torch.manual_seed(0)
+    block = torch.empty(64, 96)
+    bound = math.sqrt(6 / (128 + 96))
+    torch.nn.init.uniform_(block, -bound, bound)
+    recipe = Recipe([Rule("w", "xavier_uniform", layout="torch.linear")])
+    problem = only(glorot.audit({"w": torch.cat([block, block])}, recipe), "repeated")
+    assert "2 of 2 shards of 64 along axis 0" in problem.text
