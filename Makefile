@@ -16,7 +16,7 @@ CASES ?= 10000
 
 .PHONY: demo test lint test-core test-frameworks test-pure test-oldest hooks clean
 .PHONY: oracle oracle-vectors oracle-tf21 oracle-tf24 oracle-xla oracle-jax oracle-torch oracle-keras
-.PHONY: presets check-libm exhaustive exhaustive-tensorflow bench sanitize neon wheel wheels
+.PHONY: audit presets check-libm exhaustive exhaustive-tensorflow bench sanitize neon wheel wheels
 
 demo: $(VENV)/installed
 	$(BIN)/glorot init examples/gpt2-124m.json --recipe gpt2 --seed 42 --out $(DEMO) --force
@@ -108,6 +108,10 @@ exhaustive: $(VENV)/core
 # Every radius and every angle of TensorFlow's float32 normal, from TensorFlow itself.
 exhaustive-tensorflow: $(VENV)/frameworks
 	$(BIN)/python tests/oracle/tensorflow_exhaustive.py
+
+# Correct models of 200 seeds, of which the audit may blame none.
+audit: $(VENV)/frameworks
+	$(BIN)/python tests/oracle/audit_false_alarms.py 200
 
 bench: $(VENV)/frameworks
 	$(BIN)/python -m benchmarks

@@ -1,0 +1,129 @@
+# SPDX-License-Identifier: Apache-2.0
+"""glorot inspect: the table, the problems, the exit codes, the picture that cannot be drawn."""
+
+import json
+import sys
+
+import numpy as np
+import pytest
+import safetensors.numpy
+from typer.testing import CliRunner
+
+import glorot
+from glorot import Recipe, Rule
+from glorot.cli._app import app
+
+RECIPE = Recipe(
+    [
+        Rule("*.bias", "zeros"),
+        Rule("*.qkv", "glorot_uniform", layout="torch.linear", blocks="qkv"),
+        Rule("*", "normal", stddev="0.1 / n"),
+    ],
+    variables={"n": 1},
+)
+SHAPES = {
+    f"h.{i}.{name}": shape
+    for i in range(4)
+    for name, shape in {"qkv": (96, 32), "up": (32, 50), "up.bias": (50,)}.items()
+}
+
+
+def invoke(*arguments):
+    """Run the command in this process."""
+    return CliRunner().invoke(app, ["inspect", *(str(argument) for argument in arguments)])
+
+
+@pytest.fixture(scope="module")
+def places(tmp_path_factory):
+    """(recipe file, right checkpoint, wrong checkpoint)."""
+    folder = tmp_path_factory.mktemp("inspect")
+    (folder / "recipe.toml").write_text(RECIPE.to_toml())
+    glorot.checkpoint.write(SHAPES, RECIPE, folder / "right", seed=7)
+    arrays = safetensors.numpy.load_file(folder / "right" / "model.safetensors")
+    arrays["h.2.up"] = arrays["h.2.up"] * np.float32(2)
+    arrays["h.3.qkv"][64:] = np.nan
+    safetensors.numpy.save_file(arrays, folder / "wrong.safetensors")
+    return folder / "recipe.toml", folder / "right", folder / "wrong.safetensors"
+
+
+def test_right(places):
+    """Exit code 0, a line a rule and shape, a block each of a fused weight, the bytes' verdict."""
+    recipe, right, _ = places
+    result = invoke(right, "--recipe", recipe, "--seed", 7)
+    assert (result.exit_code, result.stderr) == (0, "")
+    lines = result.stdout.splitlines()
+    (line,) = (line for line in lines if line.lstrip().startswith("*.qkv[k] (4)"))
+    for part in ("32 x 32", "float32", "U(-0.3062, 0.3062)", "0.1768", "equal"):
+        assert part in line
+    assert any(line.lstrip().startswith("* (4) ") for line in lines)
+    assert "nothing wrong: 12 parameters" in lines[-1]
+    assert f"recipe {RECIPE.fingerprint[:8]}" in lines[-1]
+    assert invoke(right).exit_code == 0
+
+
+def test_wrong(places):
+    """Exit code 1, a line a problem, the worst first, and the row furthest from its promise."""
+    recipe, _, wrong = places
+    result = invoke(wrong, "--recipe", recipe)
+    assert (result.exit_code, result.stderr) == (1, "")
+    lines = result.stdout.splitlines()
+    assert lines[-3].startswith("h.3.qkv[v]: 1,024 NaN of 1,024 values")
+    assert lines[-2].startswith("h.2.up: stddev is 2")
+    assert lines[-1].startswith("2 problems: ")
+    assert "1,024 no number" in result.stdout
+    assert invoke(wrong).exit_code == 1
+
+
+def test_set_and_full(places):
+    """Variables reach the recipe; --full has a line a parameter and block."""
+    recipe, right, _ = places
+    result = invoke(right, "--recipe", recipe, "--set", "n=2", "--full")
+    assert result.exit_code == 1
+    assert "h.0.up, " not in result.stdout
+    assert "times too large (0.1" in result.stdout
+    for name in ("h.0.up ", "h.3.up ", "h.0.qkv[q] ", "h.2.up.bias "):
+        assert f" {name}" in result.stdout
+
+
+def test_json(places):
+    """The report and nothing else on stdout; the exit code is the same."""
+    recipe, right, wrong = places
+    report = json.loads(invoke(right, "--recipe", recipe, "--json").stdout)
+    assert report["ok"]
+    assert len(report["parameters"]) == 4 * 5
+    result = invoke(wrong, "--recipe", recipe, "--json")
+    assert result.exit_code == 1
+    assert [problem["kind"] for problem in json.loads(result.stdout)["problems"]] == [
+        "not finite", "stddev",
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("arguments", "text"),
+    [
+        (["no/such/folder"], "no/such/folder does not exist"),
+        (["{right}", "--seed", "1"], "`seed` says nothing without `recipe`"),
+        (["{right}", "--set", "n=2"], "`--set` changes a recipe: give --recipe too"),
+        (["{right}", "--recipe", "gpt3"], "no built-in recipe is called 'gpt3'"),
+        (["{right}", "--plot", "x.txt"], "`--plot` must end in .png, .pdf, .svg"),
+        (["{recipe}"], "is not a safetensors file"),
+    ],
+)
+def test_bad_input(places, arguments, text):
+    """One line on stderr, exit code 1."""
+    recipe, right, _ = places
+    result = invoke(*(a.format(right=right, recipe=recipe) for a in arguments))
+    assert result.exit_code == 1
+    assert text in result.stderr
+    assert len(result.stderr.splitlines()) == 1
+    assert result.stdout == ""
+
+
+def test_without_matplotlib(places, monkeypatch, tmp_path):
+    """The extra is named before anything is read."""
+    monkeypatch.setitem(sys.modules, "matplotlib", None)
+    result = invoke(places[1], "--plot", tmp_path / "x.png")
+    assert result.exit_code == 1
+    assert "draws with matplotlib, which is not installed: pip install 'glorot[plot]'" in (
+        result.stderr
+    )

@@ -1,0 +1,130 @@
+# SPDX-License-Identifier: Apache-2.0
+"""glorot.testing: what passes, what fails, and what the failure says."""
+
+import ml_dtypes
+import numpy as np
+import pytest
+
+import glorot
+from glorot import Recipe, Rule
+from glorot.testing import assert_initialized, assert_same_init
+
+RECIPE = Recipe([Rule("*.bias", "zeros"), Rule("*", "he_normal", layout="torch.linear")])
+SHAPES = {"up.weight": (60, 40), "up.bias": (60,), "down.weight": (40, 60)}
+
+
+@pytest.fixture
+def model():
+    """The arrays of the recipe and seed 3."""
+    return {
+        a.name: a.initializer(a.shape, a.dtype, seed=3, name=a.name) for a in RECIPE.resolve(SHAPES)
+    }
+
+
+def test_initialized(model):
+    """The right values pass, with the seed and without, and the report comes back."""
+    assert assert_initialized(model, RECIPE, seed=3).ok
+    report = assert_initialized(model, RECIPE)
+    assert {row.name for row in report.parameters} == set(SHAPES)
+    assert all(row.singular is None for row in report.parameters)
+
+
+def test_another_seed_fails_and_passes_without(model):
+    """With a seed every byte counts; the message says that the law at least fits."""
+    with pytest.raises(AssertionError) as caught:
+        assert_initialized(model, RECIPE, seed=4)
+    (line,) = str(caught.value).splitlines()
+    assert line.startswith("up.weight, down.weight: 2,400 of 2,400 values are not those of seed 4")
+    assert "their law fits: another seed or name" in line
+
+
+def test_each_problem_is_a_line(model):
+    """The worst first."""
+    model["up.weight"] = 3 * model["up.weight"]
+    model["down.weight"] = np.zeros((40, 60), np.float32)
+    with pytest.raises(AssertionError) as caught:
+        assert_initialized(model, RECIPE)
+    first, second = str(caught.value).splitlines()
+    assert first.startswith("down.weight: all 0 where TN(")
+    assert second.startswith("up.weight: stddev is 2.96 times too large")
+
+
+def test_bad_arguments(model):
+    """What is no model, recipe, or seed is no failed assertion."""
+    with pytest.raises(TypeError, match="`recipe` must be"):
+        assert_initialized(model, 3)
+    with pytest.raises(ValueError, match="`seed` must"):
+        assert_initialized(model, RECIPE, seed=-1)
+    with pytest.raises(TypeError, match="`names` must be a mapping"):
+        assert_same_init(model, model, names=[1])
+    with pytest.raises(ValueError, match=r"`names` names 'up', which the first model does not"):
+        assert_same_init(model, model, names={"up": "down"})
+    with pytest.raises(ValueError, match="`layout` must be one letter an axis"):
+        assert_same_init(model, model, layouts={"*": "?"})
+
+
+def test_same(model, tmp_path):
+    """Equal arrays, copies, a checkpoint of them, and half precision rounded once."""
+    assert_same_init(model, {name: value.copy() for name, value in model.items()})
+    glorot.checkpoint.write(SHAPES, RECIPE, tmp_path, seed=3)
+    assert_same_init(model, tmp_path)
+    half = {name: value.astype(ml_dtypes.bfloat16) for name, value in model.items()}
+    assert_same_init(model, half)
+    assert_same_init(half, model)
+    cut = {
+        name: (value.view(np.uint32) & 0xFFFF0000).view(np.float32).astype(ml_dtypes.bfloat16)
+        for name, value in model.items()
+    }
+    with pytest.raises(AssertionError, match=r"up\.weight: 1,[12]\d\d of 2,400 values differ"):
+        assert_same_init(model, cut)
+
+
+def test_layouts(model):
+    """(out, in) and (in, out) by their layouts, experts and convolutions too; a forgotten
+    transpose fails, also where the shapes are equal."""
+    theirs = {
+        "up/kernel": np.ascontiguousarray(model["up.weight"].T),
+        "up/bias": model["up.bias"],
+        "params": {"down": {"kernel": model["down.weight"].T}},
+    }
+    ours = {**model}
+    layouts = {"*.weight": "torch.linear"}
+    assert_same_init(ours, theirs, layouts=layouts)
+    with pytest.raises(AssertionError, match="no layout says how one becomes the other"):
+        assert_same_init(ours, theirs)
+    square = np.arange(9.0).reshape(3, 3)
+    assert_same_init({"a.weight": square}, {"a.kernel": square.T}, layouts=layouts)
+    with pytest.raises(AssertionError, match=r"a.weight and a.kernel: 6 of 9 values differ"):
+        assert_same_init({"a.weight": square}, {"a.kernel": square}, layouts=layouts)
+    conv = np.arange(120.0).reshape(2, 3, 4, 5)
+    assert_same_init(
+        {"c.weight": conv.transpose(3, 2, 0, 1)}, {"c.kernel": conv}, layouts={"*.weight": "OI*"}
+    )
+    experts = np.arange(60.0).reshape(3, 4, 5)
+    assert_same_init(
+        {"e": experts}, {"e.T": experts.transpose(0, 2, 1)}, names={"e": "e.T"},
+        layouts={"e": "BIO", "e.T": "BOI"},
+    )  # fmt: skip
+    with pytest.raises(AssertionError, match="are not the same kernel: give `layouts`"):
+        assert_same_init({"e": experts}, {"e": experts[:, :, :4]}, layouts={"e": "BIO"})
+
+
+def test_names(model):
+    """What one of them lacks is said, with what to do; `names` renames."""
+    other = {f"model.{name}": value for name, value in model.items()}
+    with pytest.raises(AssertionError) as caught:
+        assert_same_init(model, other)
+    assert str(caught.value) == (
+        "only the first model has 'up.weight', 'up.bias', 'down.weight'; only the second model has "
+        "'model.up.weight', 'model.up.bias', 'model.down.weight'. Say with `names` what they are "
+        "called in the second model."
+    )
+    assert_same_init(model, other, names={name: f"model.{name}" for name in model})
+
+
+def test_atol(model):
+    """Values may be apart by so much, and the message says by how much they are."""
+    near = {name: value + np.float32(1e-6) for name, value in model.items()}
+    assert_same_init(model, near, atol=2e-6)
+    with pytest.raises(AssertionError, match="values differ, by at most 1"):
+        assert_same_init(model, near)
