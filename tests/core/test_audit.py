@@ -97,7 +97,7 @@ def only(report, kind):
 # --- what is right -------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("dtype", ["float32", "bfloat16", "float16", "float64"])
+@pytest.mark.parametrize("dtype", ["float32", "bfloat16", "float16", "float64", "float8_e5m2"])
 def test_nothing_is_wrong_with_what_the_recipe_gives(dtype):
     """By statistics for 6 seeds, and to the byte with the seed: laws, blocks, constants, known
     values, matrices, sparse ones, in every precision."""

@@ -92,7 +92,7 @@ def _test(row: Row) -> None:
         return
     row.law = distribution(segment.law, dtype)
     if not (row.sure or row.found.nans or row.found.infinities):
-        found = without_zeros(row.found) if segment.kind == SPARSE else row.found
+        found = without_zeros(row.found, segment.zeros) if segment.kind == SPARSE else row.found
         row.outcomes = run_tests(found, row.law, row.bits)
 
 
@@ -116,7 +116,10 @@ def _spectrum(parameter: Parameter, roles: str, wanted: bool | None) -> Spectrum
 def report(row: Row) -> ParameterReport:
     """Return the row as users see it."""
     found, segment, spec = row.found, row.segment, row.parameter.spec
-    z = scores(found, row.law) if row.law is not None else None
+    drawn = found
+    if segment is not None and segment.kind == SPARSE:
+        drawn = without_zeros(found, segment.zeros)
+    z = scores(drawn, row.law) if row.law is not None else None
     narrow = row.bits <= 16 and found.patterns.size
     promised = segment is not None and row.promise is not None
     assert segment is not None or not promised

@@ -73,18 +73,25 @@ def judge(facts: Facts, limit: float) -> Finding | None:
     return None
 
 
-def without_zeros(found: Measure) -> Measure:
-    """The measure of the values that are not 0."""
-    rest = found.finite - found.zeros
-    if not rest or not found.zeros:
+def without_zeros(found: Measure, most: int | None = None) -> Measure:
+    """The measure of the values that are not 0, or of all but `most` zeros."""
+    gone = found.zeros if most is None else min(most, found.zeros)
+    rest = found.finite - gone
+    if not rest or not gone:
         return found
     mean = found.mean * found.finite / rest
     square = found.square(0.0) * found.finite / rest
-    kept = found.patterns & ((1 << 8 * found.width) - 1 >> 1) != 0
+    counts, left = found.counts.copy(), gone
+    sign = 1 << 8 * found.width - 1
+    for place in np.flatnonzero((found.patterns & (sign - 1)) == 0):  # 0, then -0
+        taken = min(left, int(counts[place]))
+        counts[place] -= taken
+        left -= taken
+    kept = counts > 0
     return dataclasses.replace(
-        found, count=found.count - found.zeros, zeros=0, mean=mean,
+        found, count=found.count - gone, zeros=found.zeros - gone, mean=mean,
         stddev=math.sqrt(max(0.0, square - mean * mean)),
-        patterns=found.patterns[kept], counts=found.counts[kept],
+        patterns=found.patterns[kept], counts=counts[kept],
     )  # fmt: skip
 
 
@@ -132,7 +139,7 @@ def _square(facts: Facts, limit: float) -> Finding | None:
     """A matrix that is known as a whole has its mean square and singular values exactly."""
     del limit
     found, segment = facts.found, facts.segment
-    if segment.kind == SPARSE and found.zeros != segment.zeros:
+    if segment.kind == SPARSE and not _zeros_fit(facts):
         text = f"{found.zeros:,} zeros where {segment.zeros:,} are promised"
         return Finding("shape", ("zeros",), text, -math.inf)
     if segment.kind != MATRIX or not segment.stddev:
@@ -152,6 +159,19 @@ def _square(facts: Facts, limit: float) -> Finding | None:
         )
         return Finding("matrix", (), text, -math.inf)
     return None
+
+
+def _zeros_fit(facts: Facts) -> bool:
+    """Whether a sparse weight has its zeros, and no more than those that its kept values are
+    rounded to where the dtype is narrow."""
+    found, segment, law = facts.found, facts.segment, facts.law
+    more = found.zeros - segment.zeros
+    if law is None or more <= 0:
+        return more == 0
+    zero = [0, 1 << 8 * found.width - 1]
+    chance = float(law.probability[zero].sum()) if facts.dtype.itemsize <= 2 else 0.0
+    kept = found.count - segment.zeros
+    return more <= kept * chance + 10 * math.sqrt(kept * chance) + (10 if chance > 1e-9 else 0)
 
 
 def _stddev(facts: Facts, ratio: float, log_p: float) -> Finding:
