@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """The audit of the frameworks' own models: their known faults are found, their right ones pass."""
 
-import math
 import re
+import subprocess
+import sys
 
 import flax.linen
 import jax
@@ -210,7 +211,14 @@ def test_a_seeded_initializer_used_twice():
     for known in (recipe, None):
         problem = only(glorot.audit(same, known), "repeated")
         assert problem.names == ("a/kernel", "b/kernel")
-        assert "one seeded initializer" in problem.text
+        assert "hold equal values: one seeded initializer" in problem.text
+    other = keras_model(
+        keras.layers.Dense(16, kernel_initializer=shared, name="a"),
+        keras.layers.Dense(40, kernel_initializer=shared, name="b"),
+    )
+    problem = only(glorot.audit(other, recipe), "repeated")
+    assert problem.names == ("a/kernel", "b/kernel")
+    assert "begin with the same draws, in another scale or shape" in problem.text
 
 
 def test_keras_models_are_right():
@@ -339,12 +347,42 @@ def test_the_same_depthwise_kernel():
     assert_same_init(ours, theirs, names={"weight": "kernel"})
 
 
-def test_equal_shards_of_a_mesh():
-    """What DTensor makes on CPU with one seed on both ranks: the first block twice."""
-    torch.manual_seed(0)
-    block = torch.empty(64, 96)
-    bound = math.sqrt(6 / (128 + 96))
-    torch.nn.init.uniform_(block, -bound, bound)
-    recipe = Recipe([Rule("w", "xavier_uniform", layout="torch.linear")])
-    problem = only(glorot.audit({"w": torch.cat([block, block])}, recipe), "repeated")
-    assert "2 of 2 shards of 64 along axis 0" in problem.text
+RANK = """
+import os, sys, warnings
+warnings.simplefilter("ignore")
+import torch
+import torch.distributed as dist
+from torch.distributed.device_mesh import init_device_mesh
+from torch.distributed.tensor import Shard, distribute_tensor
+import glorot
+dist.init_process_group("gloo", init_method=f"file://{sys.argv[1]}", rank=int(sys.argv[2]),
+                        world_size=2)
+mesh = init_device_mesh("cpu", (2,))
+layer = torch.nn.Linear(96, 128, bias=False)
+layer.weight = torch.nn.Parameter(distribute_tensor(layer.weight.detach(), mesh, [Shard(0)]))
+torch.manual_seed(0)
+torch.nn.init.xavier_uniform_(layer.weight)
+rule = glorot.Rule("weight", "xavier_uniform", layout="torch.linear")
+report = glorot.audit(layer, glorot.Recipe([rule]))
+print([problem.kind for problem in report.problems], report.problems[0])
+dist.destroy_process_group()
+"""
+
+
+def test_equal_shards_of_a_mesh(tmp_path):
+    """torch.nn.init on a DTensor over two ranks, the same seed on both: the first block twice.
+    The audit gathers it, and every rank sees it."""
+    ranks = [
+        subprocess.Popen(
+            [sys.executable, "-c", RANK, str(tmp_path / "store"), str(rank)],
+            stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+        )
+        for rank in (0, 1)
+    ]  # fmt: skip
+    for rank in ranks:
+        out, errors = rank.communicate(timeout=300)
+        assert rank.returncode == 0, errors
+        assert out.strip() == (
+            "['repeated'] weight: 2 of 2 shards of 64 along axis 0 hold the same values: each rank "
+            "drew its shard from the same seed (DTensor, FSDP)?"
+        )

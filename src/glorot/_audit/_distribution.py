@@ -26,31 +26,45 @@ class Moments(NamedTuple):
     kurtosis: float
 
 
+class Table(NamedTuple):
+    """Of each pattern: the ends of its bin, and the probability of what is under it, up to its
+    end, and in it."""
+
+    low: Array
+    high: Array
+    below: Array
+    above: Array
+    probability: Array
+
+
+@functools.lru_cache(maxsize=16)  # 2 MB each
+def _table(law: Law, dtype: np.dtype[Any]) -> Table:
+    low, high = _bins(dtype)
+    below, above = _cumulative(law, low), _cumulative(law, high)
+    return Table(low, high, below, above, np.maximum(above - below, 0.0))
+
+
 class Distribution:
     """What a law's values in `dtype` are, for tests.
 
     Attributes:
         mean, variance, kurtosis: of the values as they are stored.
         lower, upper: the ends of the law's support; infinite for a normal.
-        probability: of each pattern.
-        below, above: the probability of what is under each pattern's bin, and up to its end, in
-            the order of the values.
+        table: of the patterns.
         proxy: a variance whose normal law has no lighter tails than this one's sums.
     """
 
     def __init__(self, law: Law, dtype: np.dtype[Any]) -> None:
         self.law = law
+        self.dtype = dtype
         self.lower, self.upper = _support(law)
         nodes, weights = _nodes(law)
         exact = _moments(nodes, weights)
-        self.low, self.high = _bins(dtype)
-        self.below, self.above = _cumulative(law, self.low), _cumulative(law, self.high)
-        self.probability = np.maximum(self.above - self.below, 0.0)
         self.mean, self.variance, self.kurtosis = exact
         if dtype.itemsize <= 2:
             values = pattern_values(dtype)
             known = np.isfinite(values)
-            stored = _moments(values[known], self.probability[known])
+            stored = _moments(values[known], self.table.probability[known])
             self.mean, self.variance = stored.mean, stored.variance
         # Symmetric uniform and truncated normal laws are strictly sub-Gaussian (Arbel, Marchal,
         # Nguyen, "On strict sub-Gaussianity", 2020); a normal that is cut unevenly is at least no
@@ -60,6 +74,11 @@ class Distribution:
         deviations = (nodes - exact.mean) ** 2 / exact.variance if exact.variance else nodes * 0
         self._squares = deviations, weights
         self._normal = law.kind == "normal"
+
+    @property
+    def table(self) -> Table:
+        """The patterns' bins and probabilities, which are made again when others were needed."""
+        return _table(self.law, self.dtype)
 
     def square_cgf(self, t: float) -> float:
         """log E exp(t * y), y the square of a deviation over the variance; t below 1/2."""
@@ -98,7 +117,7 @@ class Distribution:
         return best
 
 
-@functools.lru_cache(maxsize=64)
+@functools.lru_cache(maxsize=1024)
 def distribution(law: Law, dtype: np.dtype[Any]) -> Distribution:
     """Return the distribution, made once for all parameters of one law and dtype."""
     return Distribution(law, dtype)

@@ -21,6 +21,9 @@ from glorot._dtypes import ALL, FLOATS
 Array = np.ndarray[Any, np.dtype[Any]]
 
 RUN = 1 << 18  # elements read at a time: what bounds the memory, whatever the tensor
+TINY = 1e-30  # below which no law goes, and raw memory does
+# The patterns of float32 that are no finite numbers; of a float64 beyond float32 too.
+_NOT_FINITE = np.concatenate((np.arange(0x7F80, 0x8000), np.arange(0xFF80, 0x10000)))
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,7 +33,7 @@ class Measure:
     Attributes:
         count: how many elements; finite, nans, infinities, zeros: how many of them.
         mean, stddev, smallest, largest: nan where there is no finite value.
-        tiny: how many are not 0 and below 1e-30 in size.
+        tiny: how many are not 0 and below about 1e-30 in size.
         width: bytes of a pattern.
         patterns, counts: the patterns there are, and how often; empty for integers.
     """
@@ -78,71 +81,100 @@ def pattern_values(dtype: np.dtype[Any]) -> Array:
 
 
 class Tally:
-    """Adds up runs of values of one dtype, around `centre`."""
+    """Adds up runs of values of one dtype.
 
-    def __init__(self, dtype: np.dtype[Any], centre: float = 0.0) -> None:
-        self.floats = dtype in FLOATS.values()
-        self.centre = centre if math.isfinite(centre) else 0.0
-        self.count = self.zeros = self.tiny = self.nans = self.bad = 0
-        self.total = self.squares = 0.0
-        self.smallest, self.largest = math.inf, -math.inf
+    Of 16 bits and fewer the counts of the patterns say all, and nothing else is computed.
+    """
+
+    def __init__(self, dtype: np.dtype[Any]) -> None:
         self.dtype = dtype
-        self.bins = np.zeros(1 << 8 * min(2, dtype.itemsize), np.int64) if self.floats else None
+        self.count = self.zeros = self.nans = self.bad = 0
+        self.total = self.squares = 0.0  # around 0
+        self.smallest, self.largest = math.inf, -math.inf
+        self.narrow = dtype in FLOATS.values() and dtype.itemsize <= 2
+        floats = dtype in FLOATS.values()
+        self.bins = np.zeros(1 << 8 * min(2, dtype.itemsize), np.int64) if floats else None
 
     def add(self, run: Array) -> None:
         """Count one run."""
         self.count += run.size
+        finite = run
         if self.bins is not None:
-            with np.errstate(over="ignore", invalid="ignore"):
-                seen = run if run.dtype.itemsize <= 4 else run.astype(np.float32)
-            if seen.dtype.itemsize == 4:
-                keys: Array = seen.view(np.uint32) >> np.uint32(16)
-            else:
-                keys = seen.view(np.uint8 if seen.dtype.itemsize == 1 else np.uint16)
-            self.bins += np.bincount(keys, minlength=self.bins.size)
-        with np.errstate(invalid="ignore"):  # signalling NaN
-            wide = run.astype(np.float64)
-        if self.floats:
-            finite = np.isfinite(wide)
-            if not finite.all():
-                self.bad += wide.size - int(finite.sum())
-                self.nans += int(np.isnan(wide).sum())
-                wide = wide[finite]
-        if not wide.size:
-            return
-        size = np.abs(wide)
-        self.zeros += wide.size - int(np.count_nonzero(wide))
-        smallest = float(size.min())
-        if smallest < 1e-30:
-            self.tiny += int(np.count_nonzero((size < 1e-30) & (size > 0)))
-        self.smallest = min(self.smallest, float(wide.min()))
-        self.largest = max(self.largest, float(wide.max()))
-        if self.centre:
-            wide -= self.centre
-        with np.errstate(over="ignore"):
-            total, squares = _kernel.moments(wide)
-        self.total += total
-        self.squares += squares
+            found = _count(run, self.bins.size)
+            self.bins += found
+            if self.narrow:
+                return
+            if found[_NOT_FINITE].any():
+                finite = run[np.isfinite(run)]
+                self.bad += run.size - finite.size
+                self.nans += int(np.isnan(run).sum())
+        if finite.size:
+            self.zeros += finite.size - int(np.count_nonzero(finite))
+            self.smallest = min(self.smallest, float(finite.min()))
+            self.largest = max(self.largest, float(finite.max()))
+            if finite.dtype not in FLOATS.values():
+                finite = finite.astype(np.float64)
+            total, squares = _kernel.moments(np.ascontiguousarray(finite))
+            self.total += total
+            self.squares += squares
 
     def measure(self) -> Measure:
         """Return what the runs add up to."""
-        finite = self.count - self.bad
         patterns = counts = np.zeros(0, np.int64)
+        tiny = 0
         if self.bins is not None:
             patterns = np.flatnonzero(self.bins)
             counts = self.bins[patterns]
-        if not finite:
-            mean = stddev = smallest = largest = math.nan
-        else:
-            shift = self.total / finite
-            mean = self.centre + shift
-            spread = self.squares / finite - shift * shift
-            stddev = math.sqrt(max(0.0, spread)) if math.isfinite(spread) else math.inf
-            smallest, largest = self.smallest, self.largest
+            values = pattern_values(self.dtype)[patterns]
+            if self.narrow:
+                return self._of_patterns(patterns, counts, values)
+            tiny = int(counts[np.abs(values) < TINY].sum()) - self.zeros
+        finite = self.count - self.bad
+        mean, square = math.nan, math.nan
+        if finite:
+            mean = self.total / finite
+            square = self.squares / finite - mean * mean
+        return self._made(mean, square, tiny, patterns, counts)
+
+    def _of_patterns(self, patterns: Array, counts: Array, values: Array) -> Measure:
+        known = np.isfinite(values)
+        self.nans = int(counts[np.isnan(values)].sum())
+        self.bad = int(counts[~known].sum())
+        finite, times, seen = self.count - self.bad, counts[known], values[known]
+        self.zeros = int(times[seen == 0].sum())
+        mean = square = math.nan
+        if finite:
+            self.smallest, self.largest = float(seen.min()), float(seen.max())
+            mean = float((times * seen).sum()) / finite
+            square = float((times * np.square(seen - mean)).sum()) / finite
+        tiny = int(times[np.abs(seen) < TINY].sum()) - self.zeros
+        return self._made(mean, square, tiny, patterns, counts)
+
+    def _made(
+        self, mean: float, square: float, tiny: int, patterns: Array, counts: Array
+    ) -> Measure:
+        empty = self.count == self.bad
+        smallest, largest = (math.nan, math.nan) if empty else (self.smallest, self.largest)
+        if smallest == largest:  # exactly, whatever sums were rounded to
+            mean, square = smallest, 0.0
+        stddev = math.sqrt(max(0.0, square)) if math.isfinite(square) else square
         return Measure(
-            self.count, self.nans, self.bad - self.nans, self.zeros, self.tiny, mean, stddev,
+            self.count, self.nans, self.bad - self.nans, self.zeros, max(0, tiny), mean, stddev,
             smallest, largest, min(2, self.dtype.itemsize), patterns, counts,
         )  # fmt: skip
+
+
+def _count(run: Array, size: int) -> Array:
+    """How often each pattern comes."""
+    if run.dtype.itemsize > 4:
+        with np.errstate(over="ignore", invalid="ignore"):
+            run = run.astype(np.float32)
+    if run.dtype.itemsize == 4:
+        keys: Array = run.view(np.uint32) >> np.uint32(16)
+    else:
+        keys = run.view(np.uint8 if run.dtype.itemsize == 1 else np.uint16)
+    found: Array = np.bincount(keys, minlength=size)
+    return found
 
 
 def merged(measures: list[Measure]) -> Measure:
@@ -183,18 +215,18 @@ def runs(parameter: Parameter) -> Iterator[tuple[int, Array]]:
 def measure(
     parameter: Parameter,
     split: Callable[[int, int], Array] | None,
-    centres: list[float],
+    segments: int = 1,
     watch: Callable[[int, Array], None] | None = None,
 ) -> list[Measure]:
     """Return a `Measure` of each segment of a parameter, in one pass.
 
     Args:
         split: (start, stop) -> the number of the segment of each of these elements; None: one.
-        centres: of the segments, around which squares are added up.
+        segments: how many there are.
         watch: is shown each run as well.
     """
     dtype = ALL[parameter.spec.dtype or "float32"]
-    tallies = [Tally(dtype, centre) for centre in centres]
+    tallies = [Tally(dtype) for _ in range(segments)]
     for start, run in runs(parameter):
         if watch is not None:
             watch(start, run)

@@ -105,9 +105,9 @@ def _histogram(panel: Any, row: ParameterReport, found: Measure, law: Distributi
     share, _ = np.histogram(values, edges, weights=counts / counts.sum())
     panel.stairs(share, edges, fill=True, color="tab:blue", alpha=0.5)
     if law is not None:
-        ends = np.where(np.isfinite(law.low), law.low, 0.0)
-        middles = (ends + np.where(np.isfinite(law.high), law.high, 0.0)) / 2
-        promised, _ = np.histogram(middles, edges, weights=law.probability)
+        ends = np.where(np.isfinite(law.table.low), law.table.low, 0.0)
+        middles = (ends + np.where(np.isfinite(law.table.high), law.table.high, 0.0)) / 2
+        promised, _ = np.histogram(middles, edges, weights=law.table.probability)
         panel.stairs(promised, edges, color="black")
     panel.set_title(f"{row.title}\n{row.law}", fontsize=8)
     panel.set_yticks([])

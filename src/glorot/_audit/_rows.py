@@ -12,7 +12,7 @@ from glorot._audit._promise import FIXED, MATRIX, SPARSE, Promise, Segment
 from glorot._audit._report import ParameterReport
 from glorot._audit._sources import Parameter
 from glorot._audit._spectrum import HELD, Spectrum, spectrum
-from glorot._audit._tests import Outcome, run_tests, scores
+from glorot._audit._tests import Outcome, Scores, run_tests, scores
 from glorot._audit._verdict import without_zeros
 from glorot._dtypes import ALL, FLOATS
 from glorot._random import VarianceScaling
@@ -38,6 +38,7 @@ class Row:
     whole: Measure
     law: Distribution | None = None
     outcomes: list[Outcome] = field(default_factory=list)
+    scores: Scores | None = None
     spectrum: Spectrum | None = None
     differing: int | None = None
     first: str = ""
@@ -60,14 +61,13 @@ def read_rows(
 ) -> list[Row]:
     """Read a parameter once, and return its rows."""
     if promise is None:
-        (found,) = _measure.measure(parameter, None, [0.0])
+        (found,) = _measure.measure(parameter, None)
         row = Row(parameter, None, None, found, found)
         row.spectrum = _spectrum(parameter, "", singular_values)
         return [row]
     comparison = _comparison(parameter, promise, seed)
-    centres = [segment.mean for segment in promise.segments]
     watch = comparison.see if comparison is not None else None
-    measures = _measure.measure(parameter, promise.split, centres, watch)
+    measures = _measure.measure(parameter, promise.split, len(promise.segments), watch)
     whole = merged(measures)
     rows = [
         Row(parameter, promise, segment, found, whole)
@@ -91,8 +91,9 @@ def _test(row: Row) -> None:
     if dtype not in FLOATS.values():
         return
     row.law = distribution(segment.law, dtype)
+    found = without_zeros(row.found, segment.zeros) if segment.kind == SPARSE else row.found
+    row.scores = scores(found, row.law)
     if not (row.sure or row.found.nans or row.found.infinities):
-        found = without_zeros(row.found, segment.zeros) if segment.kind == SPARSE else row.found
         row.outcomes = run_tests(found, row.law, row.bits)
 
 
@@ -116,10 +117,7 @@ def _spectrum(parameter: Parameter, roles: str, wanted: bool | None) -> Spectrum
 def report(row: Row) -> ParameterReport:
     """Return the row as users see it."""
     found, segment, spec = row.found, row.segment, row.parameter.spec
-    drawn = found
-    if segment is not None and segment.kind == SPARSE:
-        drawn = without_zeros(found, segment.zeros)
-    z = scores(drawn, row.law) if row.law is not None else None
+    z = row.scores
     narrow = row.bits <= 16 and found.patterns.size
     promised = segment is not None and row.promise is not None
     assert segment is not None or not promised

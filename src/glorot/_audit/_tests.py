@@ -54,14 +54,14 @@ def distance(found: Measure, law: Distribution) -> float:
     """The largest difference of the two distribution functions, at the ends of the bins."""
     if not found.finite or not found.patterns.size:
         return math.nan
-    low = law.low[found.patterns]
+    low = law.table.low[found.patterns]
     known = ~np.isnan(low)
     order = np.argsort(low[known], kind="stable")
     patterns, counts = found.patterns[known][order], found.counts[known][order]
     after = np.cumsum(counts) / found.finite
     before = after - counts / found.finite
-    below = np.abs(before - law.below[patterns]).max()
-    above = np.abs(after - law.above[patterns]).max()
+    below = np.abs(before - law.table.below[patterns]).max()
+    above = np.abs(after - law.table.above[patterns]).max()
     return float(max(below, above))
 
 
@@ -93,19 +93,21 @@ def _cap(log_p: float) -> float:
 def _pile(found: Measure, law: Distribution) -> Outcome:
     """The bin whose count is least likely: Chernoff's bound of the binomial, over all bins."""
     n = found.finite
-    likely = np.flatnonzero(law.probability > _EXPECTED_PROBABILITY)
-    there = found.patterns[~np.isnan(law.low[found.patterns])]
+    likely = np.flatnonzero(law.table.probability > _EXPECTED_PROBABILITY)
+    there = found.patterns[~np.isnan(law.table.low[found.patterns])]
     where = np.union1d(likely, there)
     share = np.zeros(where.size)
-    share[np.searchsorted(where, there)] = found.counts[~np.isnan(law.low[found.patterns])] / n
-    expected = law.probability[where]
+    share[np.searchsorted(where, there)] = (
+        found.counts[~np.isnan(law.table.low[found.patterns])] / n
+    )
+    expected = law.table.probability[where]
     floor = np.minimum(np.maximum(expected, _LEAST_PROBABILITY), 1 - _LEAST_PROBABILITY)
     many, few = share > floor, (share < expected) & (expected > _EXPECTED_PROBABILITY)
     rate = np.where(many | few, _relative_entropy(share, floor), 0.0)
     if not rate.size:
         return Outcome("pile", 0.0, 0.0, 0.0)
     worst = int(rate.argmax())
-    log_p = math.log(2 * law.probability.size) - n * float(rate[worst])
+    log_p = math.log(2 * law.table.probability.size) - n * float(rate[worst])
     return Outcome("pile", float(share[worst]), float(expected[worst]), _cap(log_p))
 
 
@@ -120,7 +122,7 @@ def _relative_entropy(share: Array, expected: Array) -> Array:
 def _distinct(found: Measure, law: Distribution) -> Outcome:
     """How many different values there are: McDiarmid's bound, one element changing it by one."""
     n = found.finite
-    expected = float(-np.expm1(n * np.log1p(-np.minimum(law.probability, 1 - 1e-12))).sum())
-    seen = int((~np.isnan(law.low[found.patterns])).sum())
+    expected = float(-np.expm1(n * np.log1p(-np.minimum(law.table.probability, 1 - 1e-12))).sum())
+    seen = int((~np.isnan(law.table.low[found.patterns])).sum())
     log_p = -2.0 * (expected - seen) ** 2 / n if seen < expected else 0.0
     return Outcome("distinct", float(seen), expected, _cap(log_p))

@@ -169,7 +169,7 @@ def _zeros_fit(facts: Facts) -> bool:
     if law is None or more <= 0:
         return more == 0
     zero = [0, 1 << 8 * found.width - 1]
-    chance = float(law.probability[zero].sum()) if facts.dtype.itemsize <= 2 else 0.0
+    chance = float(law.table.probability[zero].sum()) if facts.dtype.itemsize <= 2 else 0.0
     kept = found.count - segment.zeros
     return more <= kept * chance + 10 * math.sqrt(kept * chance) + (10 if chance > 1e-9 else 0)
 
