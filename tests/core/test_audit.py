@@ -111,6 +111,32 @@ def test_nothing_is_wrong_with_what_the_recipe_gives(dtype):
     assert {row.differing for row in exact.parameters} == {0}
 
 
+@pytest.mark.parametrize("dtype", ["bfloat16", "float8_e4m3fn", "float16", "float32"])
+def test_small_tensors_are_right(dtype):
+    """Hundreds of tensors of 1 to 6 values in few bits: equal values, equal tensors and equal
+    rows come by chance, and are not blamed."""
+    recipe = Recipe([Rule("norm*", "random_normal", mean=1.0, stddev=0.1), Rule("*", "he_normal")])
+    shapes = {f"{kind}{i}": ((1,), (2,), (3, 2), (4, 1))[i % 4] for i in range(200)
+              for kind in ("norm", "w")}  # fmt: skip
+    for wide in {dtype, "float32" if dtype == "bfloat16" else dtype}:
+        model = {
+            name: value.astype(wide) for name, value in build(recipe, shapes, 0, dtype).items()
+        }
+        for known in (recipe, None):
+            report = glorot.audit(model, known)
+            assert report.ok, str(report)
+
+
+def test_float32_that_holds_bfloat16(gpt2):
+    """Judged as bfloat16, whose law it is, and said; 8 million values would show the difference."""
+    recipe = Recipe([Rule("w", "random_normal")])
+    value = glorot.RandomNormal()((3000, 3000), seed=0, name="w", dtype="bfloat16")
+    report = glorot.audit({"w": value.astype(np.float32)}, recipe, singular_values=False)
+    assert report.ok, str(report)
+    assert report.notes == ("float32 that holds bfloat16 values, and is judged as such: w",)
+    assert glorot.audit(gpt2, "gpt2").notes == ()
+
+
 def test_gpt2_is_right(gpt2):
     """The preset; GPT-2 of 20 seeds (200 with make audit)."""
     recipe = glorot.recipe.load("gpt2")

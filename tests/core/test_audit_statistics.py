@@ -169,8 +169,8 @@ def test_the_rate_is_cramers(ratio, law):
     found = Distribution(law, ALL["float32"])
     rate = found.square_rate(ratio)
     assert rate >= 0
-    if law.kind == "uniform" and ratio >= 3.01:
-        assert rate == math.inf
+    if law.kind == "uniform" and ratio >= 3.5:
+        assert rate > 20
     rng = np.random.default_rng(0)
     scale = law.scale
     values = rng.uniform(-scale, scale, 60_000) if law.kind == "uniform" else None

@@ -97,7 +97,7 @@ def audit(
 def _judge(rows: list[Row], plan: Plan, seed: int | None) -> tuple[list[Problem], list[str], int]:
     """What is wrong, what else is to be said, and how many tests were made."""
     pools = _pooled.pools(
-        (row.found, row.law, row.parameter.spec.dtype or "")
+        (row.found, row.law, row.dtype.name)
         for row in rows
         if row.law is not None and row.outcomes and row.segment and row.segment.kind != SPARSE
     )
@@ -117,6 +117,15 @@ def _judge(rows: list[Row], plan: Plan, seed: int | None) -> tuple[list[Problem]
     if all(finding.kind == "seed" for _, finding in findings):
         problems += [problem for pool in pools if (problem := _pooled.judge(pool, limit))]
     notes = list(doubles.notes)
+    coarse = [
+        row.title
+        for row in rows
+        if row.law and row.dtype.name != row.parameter.spec.dtype and row.found.patterns.size > 2
+    ]
+    if coarse:
+        more = f" and {len(coarse) - 3} more" if len(coarse) > 3 else ""
+        names = ", ".join(coarse[:3])
+        notes.append(f"float32 that holds bfloat16 values, and is judged as such: {names}{more}")
     if plan.left_out:
         notes.append(f"left out by the recipe: {', '.join(sorted(plan.left_out))}")
     return problems, notes, tests
@@ -125,11 +134,10 @@ def _judge(rows: list[Row], plan: Plan, seed: int | None) -> tuple[list[Problem]
 def _judge_row(row: Row, limit: float) -> Finding | None:
     if row.promise is None or row.segment is None:
         return judge_alone(row.found)
-    dtype = ALL[row.parameter.spec.dtype or ""]
-    return judge(
-        Facts(row.promise, row.segment, row.found, row.law, row.outcomes, row.spectrum, dtype),
-        limit,
+    facts = Facts(
+        row.promise, row.segment, row.found, row.law, row.outcomes, row.spectrum, row.dtype
     )
+    return judge(facts, limit)
 
 
 def _differs(row: Row, seed: int | None) -> Finding | None:

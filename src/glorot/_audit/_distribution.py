@@ -15,6 +15,7 @@ from glorot._audit._measure import Array, bin_dtype, pattern_values
 from glorot._laws import Law, TruncatedNormal, Uniform
 
 _NODES = 200
+_LEAST_T, _MOST_T = -400.0, 50.0  # exponents for which the nodes' integrals are exact enough
 _REACH = 9.0  # stddevs of a normal within which everything is, for integrals
 
 
@@ -64,16 +65,16 @@ class Distribution:
         if dtype.itemsize <= 2:
             values = pattern_values(dtype)
             known = np.isfinite(values)
-            stored = _moments(values[known], self.table.probability[known])
-            self.mean, self.variance = stored.mean, stored.variance
+            known &= self.table.probability > 0
+            nodes, weights = values[known], self.table.probability[known]
+            self.mean, self.variance, self.kurtosis = _moments(nodes, weights)
         # Symmetric uniform and truncated normal laws are strictly sub-Gaussian (Arbel, Marchal,
         # Nguyen, "On strict sub-Gaussianity", 2020); a normal that is cut unevenly is at least no
         # heavier than before the cut.
         even = not isinstance(law, TruncatedNormal) or law.lower == -law.upper
         self.proxy = self.variance if even else max(self.variance, law.scale**2)
-        deviations = (nodes - exact.mean) ** 2 / exact.variance if exact.variance else nodes * 0
-        self._squares = deviations, weights
-        self._normal = law.kind == "normal"
+        self._normal = law.kind == "normal" and dtype.itemsize > 2
+        self._squares = (nodes - self.mean) ** 2 / (self.variance or 1.0), weights
 
     @property
     def table(self) -> Table:
@@ -92,15 +93,13 @@ class Distribution:
         `ratio`) <= exp(-n * rate), for any n."""
         if ratio <= 0.0 or not math.isfinite(ratio):
             return math.inf
-        normal = (ratio - 1.0 - math.log(ratio)) / 2.0
-        return normal if self._normal else max(normal, self._rate(ratio))
+        return (ratio - 1.0 - math.log(ratio)) / 2.0 if self._normal else self._rate(ratio)
 
     def _rate(self, ratio: float) -> float:
-        """sup over t of t * ratio - log E exp(t * y), y the square over the variance: Newton."""
+        """sup over t of t * ratio - log E exp(t * y), by Newton's method.
+
+        Every t gives a bound; those are taken for which the nodes are close enough."""
         y, weights = self._squares
-        most, least = float(y.max()), float(y.min())
-        if not least < ratio < most:
-            return math.inf if ratio >= most else 0.0
         t = best = 0.0
         for _ in range(60):
             power = t * y
@@ -111,9 +110,10 @@ class Distribution:
             best = max(best, t * ratio - shift - math.log(total))
             spread = float((mass * y * y).sum()) / total - mean * mean
             step = (ratio - mean) / max(spread, 1e-12)
-            if abs(step) < 1e-9 * (1 + abs(t)):
+            moved = max(_LEAST_T, min(_MOST_T, t + max(-4.0, min(4.0, step))))
+            if abs(moved - t) < 1e-9 * (1 + abs(t)):
                 break
-            t += max(-4.0, min(4.0, step))
+            t = moved
         return best
 
 

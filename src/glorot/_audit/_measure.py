@@ -35,6 +35,7 @@ class Measure:
         mean, stddev, smallest, largest: nan where there is no finite value.
         tiny: how many are not 0 and below about 1e-30 in size.
         width: bytes of a pattern.
+        rounded: whether float32 values all are bfloat16's, of which the patterns are all bits.
         patterns, counts: the patterns there are, and how often; empty for integers.
     """
 
@@ -48,6 +49,7 @@ class Measure:
     smallest: float
     largest: float
     width: int
+    rounded: bool
     patterns: Array
     counts: Array
 
@@ -93,6 +95,7 @@ class Tally:
         self.smallest, self.largest = math.inf, -math.inf
         self.narrow = dtype in FLOATS.values() and dtype.itemsize <= 2
         floats = dtype in FLOATS.values()
+        self.rounded = dtype == FLOATS["float32"]
         self.bins = np.zeros(1 << 8 * min(2, dtype.itemsize), np.int64) if floats else None
 
     def add(self, run: Array) -> None:
@@ -104,6 +107,8 @@ class Tally:
             self.bins += found
             if self.narrow:
                 return
+            if self.rounded and np.bitwise_or.reduce(run.view(np.uint32) & np.uint32(0xFFFF)):
+                self.rounded = False
             if found[_NOT_FINITE].any():
                 finite = run[np.isfinite(run)]
                 self.bad += run.size - finite.size
@@ -160,7 +165,7 @@ class Tally:
         stddev = math.sqrt(max(0.0, square)) if math.isfinite(square) else square
         return Measure(
             self.count, self.nans, self.bad - self.nans, self.zeros, max(0, tiny), mean, stddev,
-            smallest, largest, min(2, self.dtype.itemsize), patterns, counts,
+            smallest, largest, min(2, self.dtype.itemsize), self.rounded, patterns, counts,
         )  # fmt: skip
 
 
@@ -200,6 +205,7 @@ def merged(measures: list[Measure]) -> Measure:
         smallest=min((m.smallest for m in parts), default=math.nan),
         largest=max((m.largest for m in parts), default=math.nan),
         width=measures[0].width,
+        rounded=all(m.rounded for m in measures),
         patterns=patterns,
         counts=counts,
     )

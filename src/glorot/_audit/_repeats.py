@@ -19,7 +19,7 @@ from glorot._dtypes import ALL
 
 _PLACES = 256
 _SHARDS = (*range(2, 17), 24, 32, 48, 64, 72, 96, 128, 192, 256, 384, 512, 768, 1024)
-HEAD = 48  # elements whose signs tell a draw: two agree by chance once in 2**45
+HEAD = 64  # elements whose signs tell a draw: two agree by chance once in 2**64
 
 
 class Repeat(NamedTuple):
@@ -35,10 +35,8 @@ def coincidence(found: Measure, bits: int) -> float:
     """A bound on the probability that two of the values are equal."""
     n = found.finite
     pairs = float((found.counts * (found.counts - 1.0)).sum()) / max(1.0, n * (n - 1.0))
-    floor = 2.0**-20 if bits > 16 else 2.0**-7 if bits == 16 else 2.0**-3
-    # Bins of wider floats hold many values.  Few different ones show as many full bins.
-    fine = pairs if bits <= 16 or found.patterns.size < 32 else floor
-    return max(floor, fine)
+    # Equal values have equal patterns.  A wide float may hold values of 16 bits only.
+    return max(2.0**-7 if bits >= 16 else 2.0**-3, pairs)
 
 
 def find_repeat(parameter: Parameter, equal: float, log_p: float) -> Repeat | None:

@@ -3,6 +3,9 @@
 
 import math
 from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
 
 from glorot._audit import _measure
 from glorot._audit._bytes import Comparison
@@ -51,9 +54,15 @@ class Row:
         return f"{self.parameter.name}[{block}]" if block else self.parameter.name
 
     @property
+    def dtype(self) -> np.dtype[Any]:
+        """What the values are of: bfloat16 where float32 holds nothing finer."""
+        stored = ALL[self.parameter.spec.dtype or ""]
+        return FLOATS["bfloat16"] if self.found.rounded and self.found.finite else stored
+
+    @property
     def bits(self) -> int:
-        """Of the dtype."""
-        return 8 * ALL[self.parameter.spec.dtype or ""].itemsize
+        """Of these."""
+        return 8 * self.dtype.itemsize
 
 
 def read_rows(
@@ -85,7 +94,7 @@ def read_rows(
 
 
 def _test(row: Row) -> None:
-    segment, dtype = row.segment, ALL[row.parameter.spec.dtype or ""]
+    segment, dtype = row.segment, row.dtype
     if segment is None or segment.law is None or not segment.law.scale:
         return
     if dtype not in FLOATS.values():

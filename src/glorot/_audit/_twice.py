@@ -38,7 +38,7 @@ class Doubles:
         for row in unsure:
             self._shards(row, log_p)
         measures = {name: row.whole for name, row in self.random.items()}
-        parameters = [row.parameter for row in self.random.values()]
+        parameters = [row.parameter for row in self.random.values() if _tells(row, log_p)]
         equal = [[p.name for p in g] for g in _repeats.equal_tensors(parameters, measures)]
         for names in equal:
             self._equal(names, plan)
@@ -100,6 +100,13 @@ class Doubles:
                 )
                 self.problems.append(Problem("untied", (name,), text))
                 return
+
+
+def _tells(row: Row, log_p: float) -> bool:
+    """Whether it has so many values that another tensor is not equal to it by chance."""
+    found = without_zeros(row.whole)
+    equal = _repeats.coincidence(found, row.bits)
+    return equal < 1 and found.finite * math.log(equal) < 2 * log_p
 
 
 def _is_random(row: Row) -> bool:

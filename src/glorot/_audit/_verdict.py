@@ -114,12 +114,19 @@ def _constant(facts: Facts) -> Finding | None:
     return Finding(kind, (hint,), f"{span}, where {value:g} is promised: {hint}", -math.inf)
 
 
+def _unlikely_equal(facts: Facts, limit: float) -> bool:
+    """Whether so many values of the law are not all one by chance."""
+    most = 2.0**-7
+    if facts.law is not None:
+        most = max(most, float(facts.law.table.probability.max()))
+    return most < 1.0 and (facts.found.count - 1) * math.log(most) < limit
+
+
 def _untouched(facts: Facts, limit: float) -> Finding | None:
-    del limit
     found, segment = facts.found, facts.segment
     if not segment.stddev or found.count < 2:
         return None
-    if found.smallest == found.largest:
+    if found.smallest == found.largest and _unlikely_equal(facts, limit):
         text = (
             f"all {found.smallest:.6g} where {_law(segment)} is promised: nothing initialised it?"
         )

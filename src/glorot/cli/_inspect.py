@@ -83,7 +83,10 @@ def _cells(rows: Sequence[ParameterReport]) -> dict[str, str]:
 
 
 def _number(value: float | None, form: str) -> str:
-    return "" if value is None or not math.isfinite(value) else format(value, form)
+    if value is None or not math.isfinite(value):
+        return ""
+    text = format(value, form)
+    return text if float(text) else text.replace("-", "+" if "+" in form else "")
 
 
 def check_plot(path: Path, *, force: bool) -> None:
