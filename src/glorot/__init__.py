@@ -76,7 +76,17 @@ __all__ = [
 ]
 
 # Loaded at first use, so that `import glorot` stays light.
-_LAZY_MODULES = {"checkpoint", "compat", "jax", "recipe", "replay", "testing", "torch"}
+_LAZY_MODULES = {
+    "checkpoint",
+    "compat",
+    "jax",
+    "keras",
+    "recipe",
+    "replay",
+    "tensorflow",
+    "testing",
+    "torch",
+}
 _LAZY_NAMES = {
     "Fingerprint": "_fingerprint",
     "Recipe": "recipe",

@@ -1,0 +1,72 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Keras 3: initializers that give the same weights on every backend, and models filled by name."""
+
+try:
+    import keras as _keras
+except ModuleNotFoundError as error:
+    raise ModuleNotFoundError(
+        "glorot.keras needs Keras 3, which is not installed: pip install 'glorot[keras]'.",
+        name=error.name,
+    ) from None
+
+if not hasattr(_keras, "version") or int(_keras.version().partition(".")[0]) < 3:
+    raise ImportError(
+        "glorot.keras needs Keras 3, and Keras 2 is installed. For tf.keras use glorot.tensorflow."
+    )
+
+from glorot._report import InitReport, ParameterReport
+from glorot.keras._base import Initializer
+from glorot.keras._classes import (
+    Blocks,
+    Constant,
+    DeltaOrthogonal,
+    Dirac,
+    GlorotNormal,
+    GlorotUniform,
+    HeNormal,
+    HeUniform,
+    Identity,
+    LecunNormal,
+    LecunUniform,
+    Ones,
+    Orthogonal,
+    RandomNormal,
+    RandomUniform,
+    Sparse,
+    TruncatedNormal,
+    VarianceScaling,
+    Zeros,
+    wrap,
+)
+from glorot.keras._fingerprint import fingerprint
+from glorot.keras._init import explain, init, specs
+
+__all__ = [
+    "Blocks",
+    "Constant",
+    "DeltaOrthogonal",
+    "Dirac",
+    "GlorotNormal",
+    "GlorotUniform",
+    "HeNormal",
+    "HeUniform",
+    "Identity",
+    "InitReport",
+    "Initializer",
+    "LecunNormal",
+    "LecunUniform",
+    "Ones",
+    "Orthogonal",
+    "ParameterReport",
+    "RandomNormal",
+    "RandomUniform",
+    "Sparse",
+    "TruncatedNormal",
+    "VarianceScaling",
+    "Zeros",
+    "explain",
+    "fingerprint",
+    "init",
+    "specs",
+    "wrap",
+]

@@ -1,0 +1,207 @@
+# SPDX-License-Identifier: Apache-2.0
+"""`init`: gives all weights of a built Keras model their first values, by their names."""
+
+import copy
+import os
+from typing import Any, NamedTuple
+
+from glorot import _check, _registry, recipe
+from glorot._dtypes import dtype_name, parse_dtype
+from glorot._report import InitReport, report_all, report_parameter
+from glorot._stream import check_seed
+from glorot.keras import _axes, _fill, _private
+from glorot.keras._base import Initializer
+from glorot.keras._names import Contents, Found, Names, collect
+from glorot.keras._tensors import check_backend_dtype
+from glorot.recipe import Assignment, Recipe, Rule, TensorSpec, _coverage
+from glorot.recipe._split import parse_split
+from glorot.recipe._template import Template, takes
+
+
+def init(model: Any, recipe: Any, *, seed: int, names: Names = None) -> InitReport:
+    """Fill every weight of a built model, or layer, in place by its name.
+
+    A weight's name is its path without the model's own name, joined by dots ("encoder.fc.kernel";
+    docs/keras.md).  Each weight comes with what its layer says: the class (`type` in conditions of
+    rules), the classes of the layers around it (`tag`), and its axes, so that fans are right for
+    convolutions of all kinds, einsums, attention and embeddings.  The gates of LSTM and GRU are
+    blocks unless the rule says `blocks` itself.
+
+    Weights that a layer made to be trained are filled, frozen or not; a shared one once, under the
+    first of its names.  Moving averages, counters and seeds stay as they are.  Everything is
+    checked before any weight is changed.
+
+    Args:
+        model: a `keras.Model` or `keras.Layer`, built.
+        recipe: a `glorot.Recipe`, the name or path of one, or one initializer for all.
+        seed: 0 <= seed < 2**64.
+        names: other names for the weights: a mapping from names, or a function of one.
+
+    Returns:
+        An `InitReport`: each weight's name, rule, initializer, shape and dtype; what was left.
+
+    Raises:
+        ValueError: a weight that no rule matches, or a rule that matches none; layers that are not
+            built; two weights of one name; a shape or law that cannot be had.
+        TypeError: a dtype that the rule's initializer, or the backend, does not have.
+
+    Examples:
+        >>> import glorot, glorot.keras, keras
+        >>> model = keras.Sequential([keras.Input((784,)), keras.layers.Dense(256, name="up")])
+        >>> recipe = glorot.Recipe([
+        ...     glorot.Rule("*.bias", "zeros"), glorot.Rule("*", "glorot_uniform"),
+        ... ])
+        >>> report = glorot.keras.init(model, recipe, seed=42)
+        >>> [(p.name, p.law) for p in report.parameters]
+        [('up.kernel', 'U(-0.07596, 0.07596)'), ('up.bias', 'Zeros')]
+    """
+    rules = read_recipe(recipe)
+    number = check_seed(seed)
+    contents = collect(model, names)
+    plan = make_plan(contents, rules)
+    works = [_fill.prepare(place.variable, assignment) for place, assignment in plan.assigned]
+    reports = [
+        report_parameter(assignment, dict.fromkeys(place.names), work(number))
+        for (place, assignment), work in zip(plan.assigned, works, strict=True)
+    ]
+    state = (place.names[0] for place in contents.state)
+    return report_all(rules, number, reports, plan.left_out, state)
+
+
+def explain(model: Any, recipe: Any, *, names: Names = None) -> list[Assignment]:
+    """Return what `init` would do with each weight: its rule, initializer, fans and law.
+
+    Examples:
+        >>> import glorot.keras, keras
+        >>> layer = keras.layers.DepthwiseConv2D(3, depth_multiplier=2)
+        >>> layer.build((None, 8, 8, 5))
+        >>> [(a.name, a.fans) for a in glorot.keras.explain(layer, "he_normal")][0]
+        ('kernel', (9.0, 18.0))
+    """
+    plan = make_plan(collect(model, names), read_recipe(recipe))
+    return [assignment for _, assignment in plan.assigned]
+
+
+def specs(model: Any, *, names: Names = None) -> dict[str, TensorSpec]:
+    """Return what a model's layers say of their weights: what `Recipe.resolve` takes.
+
+    Examples:
+        >>> import glorot.keras, keras
+        >>> layer = keras.layers.Conv2D(8, 3)
+        >>> layer.build((None, 9, 9, 4))
+        >>> glorot.keras.specs(layer)["kernel"]
+        TensorSpec(shape=(3, 3, 4, 8), dtype='float32', type='Conv2D', layout='keras.conv')
+    """
+    return {place.names[0]: _spec(place)[0] for place in collect(model, names).parameters}
+
+
+class Plan(NamedTuple):
+    """What each weight gets, and the names of those that the recipe leaves out."""
+
+    assigned: list[tuple[Found, Assignment]]
+    left_out: list[str]
+
+
+def read_recipe(given: Any) -> Recipe:
+    """A recipe from what users pass for one: a `Recipe`, its name or path, or an initializer."""
+    if isinstance(given, Recipe):
+        return given
+    if isinstance(given, Initializer):
+        if given.seed is not None or given.name:
+            raise ValueError(
+                f"`recipe` as one initializer must have no seed and no name, got {given!r}: `seed` "
+                "and the weights' names are those of the call."
+            )
+        given = given.initializer
+    if isinstance(given, os.PathLike):
+        return recipe.load(given)
+    if isinstance(given, str) and given in recipe.presets():
+        return recipe.load(given)
+    if isinstance(given, str) and (
+        given.endswith((".json", ".toml")) or os.path.basename(given) != given
+    ):
+        return recipe.load(given)
+    try:
+        found = _registry.get(given)
+        return Recipe([Rule("*", found)])
+    except (TypeError, ValueError) as error:
+        raise type(error)(
+            "`recipe` must be a glorot.Recipe, the name of a built-in one "
+            f"({', '.join(recipe.presets())}), the path of a file such as ./recipe.toml, or one "
+            f"initializer for every weight; got {_check.show(given)}: {error}"
+        ) from None
+
+
+def make_plan(contents: Contents, rules: Recipe) -> Plan:
+    """What the recipe gives each weight.
+
+    A shared weight's name is the first of its names to which the recipe gives an initializer.
+    """
+    if not contents.parameters:
+        raise ValueError("`model` has no weights: there is nothing to fill.")
+    known = {
+        name: _spec(place) for place in contents.parameters for name in dict.fromkeys(place.names)
+    }
+    every = {name: spec for name, (spec, _) in known.items()}
+    found = rules._match(every)
+    missing = {
+        place.names[0]
+        for place in contents.parameters
+        if not any(name in found.rules for name in place.names)
+    }
+    found = found._replace(unmatched=[name for name in found.unmatched if name in missing])
+    problems = _coverage.problems(found, rules.rules, every)
+    if problems:
+        raise ValueError(" ".join(problems))
+    chosen: dict[str, Found] = {}
+    left_out = []
+    for place in contents.parameters:
+        given = (n for n in place.names if n in found.rules and found.rules[n].initializer)
+        name = next(given, None)
+        if name is None:
+            left_out.append(place.names[0])
+        else:
+            chosen[name] = place
+    split: dict[tuple[Rule, str], Rule] = {}
+    own = {name: _with_blocks(rule, known[name][1], split) for name, rule in found.rules.items()}
+    wanted = {name: every[name] for name in chosen}
+    assigned = rules._assign(wanted, own, None)
+    return Plan([(chosen[a.name], a) for a in assigned], left_out)
+
+
+def _spec(place: Found) -> tuple[TensorSpec, str | None]:
+    """What is known of a weight, and the name of its blocks."""
+    variable, layer = place.variable, place.layer
+    shape = tuple(variable.shape)
+    name = place.names[0]
+    if _private.value_of(variable) is None:
+        raise ValueError(
+            f"{name!r} of `model` has no value yet. Call glorot.keras.init outside of a "
+            "keras.StatelessScope, on a model that is built."
+        )
+    try:
+        dtype = parse_dtype(str(variable.dtype), floating=False)
+    except TypeError as error:
+        raise TypeError(f"{name!r} of `model`: {error}") from None
+    check_backend_dtype(dtype)
+    found = _axes.axes_of(layer, variable.name, shape)
+    tags = tuple(type(outer).__name__ for outer in place.around)
+    spec = TensorSpec(
+        shape, dtype_name(dtype), type(layer).__name__, tags, found.layout, found.groups
+    )
+    return spec, found.blocks
+
+
+def _with_blocks(rule: Rule, blocks: str | None, made: dict[tuple[Rule, str], Rule]) -> Rule:
+    """The rule, or where it draws fused gates and does not say how they are cut, one that does."""
+    init = rule.initializer
+    if blocks is None or init is None or rule.blocks is not None or rule.fans_of is not None:
+        return rule
+    random = isinstance(init, Template) or init.random
+    if not random or not takes(init, "layout"):
+        return rule
+    if (rule, blocks) not in made:
+        copied = copy.copy(rule)
+        object.__setattr__(copied, "blocks", parse_split({"parts": blocks, "axis": -1}))
+        made[rule, blocks] = copied
+    return made[rule, blocks]

@@ -1,0 +1,145 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The variables of a model and their names: the layers on the way to one, joined by dots.
+
+A name is the path that Keras gives the variable, without the model's own name: a `Dense` called
+"fc" in a model called "tower" in the model has `tower.fc.kernel`.  Where Keras made a layer's name
+(`dense_7`: the class and a number that counts all such layers of the process), the numbers count
+anew in each layer that holds some: `dense`, `dense_1`.  So building a model twice gives it the same
+names.
+"""
+
+import re
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from typing import Any, NamedTuple
+
+from glorot import _check
+from glorot.keras import _private
+from glorot.recipe._shapes import check_parameter_name
+
+Names = Mapping[str, str] | Callable[[str], str] | None
+
+
+class Found(NamedTuple):
+    """A variable, the layer that made it, the layers around that one, and all its names."""
+
+    variable: Any
+    layer: Any
+    around: tuple[Any, ...]
+    names: list[str]
+
+
+class Contents(NamedTuple):
+    """The variables of a model that are parameters, and those that are none."""
+
+    parameters: list[Found]
+    state: list[Found]
+
+
+def collect(model: Any, names: Names = None) -> Contents:
+    """Return what a model holds, each variable once, under names changed by `names`.
+
+    Raises:
+        TypeError: no layer.
+        ValueError: a layer that is not built; a name that stands for two variables.
+    """
+    import keras
+
+    if not isinstance(model, keras.Layer):
+        raise TypeError(
+            f"`model` must be a keras.Model or a keras.Layer, got {type(model).__name__}."
+        )
+    renamed = _renaming(names)
+    parameters: dict[int, Found] = {}
+    state: dict[int, Found] = {}
+    unbuilt: list[str] = []
+    for prefix, layer, around in _walk(model):
+        if not layer.built:
+            unbuilt.append(prefix.removesuffix(".") or layer.name)
+        for found, variables in (
+            (parameters, _private.own_parameters(layer)),
+            (state, [*_private.own_state(layer), *_private.own_seeds(layer)]),
+        ):
+            for name, variable in _named(variables):
+                place = found.setdefault(id(variable), Found(variable, layer, around, []))
+                place.names.append(renamed(prefix + name))
+    if unbuilt:
+        shown = ", ".join(map(repr, unbuilt[:5])) + (", ..." if len(unbuilt) > 5 else "")
+        raise ValueError(
+            f"`model` has layers without weights yet, {shown}: Keras makes them when a layer is "
+            "built. Call model.build(input_shape), or the model on one batch, first."
+        )
+    _check_names(parameters.values())
+    return Contents(list(parameters.values()), list(state.values()))
+
+
+def _walk(
+    layer: Any, prefix: str = "", around: tuple[Any, ...] = ()
+) -> Iterator[tuple[str, Any, tuple[Any, ...]]]:
+    """(the beginning of its variables' names, layer, the layers around it) from the outside in."""
+    yield prefix, layer, around
+    inner = _private.parts(layer)
+    for name, part in zip(_renumbered((p.name, type(p)) for p in inner), inner, strict=True):
+        if not any(part is other for other in (*around, layer)):  # a layer that holds itself
+            yield from _walk(part, f"{prefix}{name}.", (*around, layer))
+
+
+def _renumbered(made: Iterable[tuple[str, type]]) -> list[str]:
+    """The names of some siblings, those that Keras made counted from the first."""
+    rows = [(name, *_count(name, _private.to_snake_case(cls.__name__))) for name, cls in made]
+    counts: dict[str, list[int]] = {}
+    for _, base, number in rows:
+        if base is not None:
+            counts.setdefault(base, []).append(number)
+    places = {base: sorted(set(numbers)) for base, numbers in counts.items()}
+    return [
+        name if base is None else _counted(base, places[base].index(number))
+        for name, base, number in rows
+    ]
+
+
+def _count(name: str, base: str) -> tuple[str | None, int]:
+    """(base, the number after it) of a name as Keras makes them, also for the two layers in a
+    `Bidirectional`; else (None, 0)."""
+    found = re.fullmatch(rf"((?:forward_|backward_)?{re.escape(base)})(?:_(\d+))?", name)
+    return (None, 0) if found is None else (found[1], int(found[2] or 0))
+
+
+def _counted(base: str, number: int) -> str:
+    return f"{base}_{number}" if number else base
+
+
+def _named(variables: Iterable[Any]) -> Iterator[tuple[str, Any]]:
+    """(name, variable): those without a name of their own are `variable`, `variable_1`, whatever
+    the backend calls the class that Keras names them by."""
+    held = list(variables)
+    names = _renumbered((variable.name, type(variable)) for variable in held)
+    for name, variable in zip(names, held, strict=True):
+        base = _private.to_snake_case(type(variable).__name__)
+        given, number = _count(name, base)
+        yield (name if given is None else _counted("variable", number)), variable
+
+
+def _renaming(names: Names) -> Callable[[str], str]:
+    if names is None:
+        return lambda name: name
+    if isinstance(names, Mapping):
+        return lambda name: names.get(name, name)
+    if callable(names):
+        return names
+    raise TypeError(
+        "`names` must be a mapping from names to names, or a function of a name; got "
+        f"{_check.show(names)} of {type(names).__name__}."
+    )
+
+
+def _check_names(found: Iterable[Found]) -> None:
+    seen: set[str] = set()
+    for place in found:
+        for name in dict.fromkeys(place.names):
+            if check_parameter_name(name) in seen:
+                raise ValueError(
+                    f"two weights of `model` are called {name!r}; they would be given the same "
+                    "values. Give one of their layers another name, or tell them apart with "
+                    "`names`."
+                )
+            seen.add(name)

@@ -1,0 +1,53 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What Keras has no public name for, in one place: seen in Keras 3.15.1."""
+
+from collections.abc import Iterator
+from typing import Any
+
+from keras.src.backend.common.symbolic_scope import in_symbolic_scope
+from keras.src.random.seed_generator import global_seed_generator
+from keras.src.utils.naming import to_snake_case
+
+__all__ = [
+    "global_seed_generator",
+    "in_symbolic_scope",
+    "own_parameters",
+    "own_seeds",
+    "own_state",
+    "parts",
+    "to_snake_case",
+    "torch_device",
+    "value_of",
+]
+
+
+def parts(layer: Any) -> list[Any]:
+    """The layers directly in a layer, in the order they were set."""
+    return list(layer._layers)
+
+
+def own_parameters(layer: Any) -> list[Any]:
+    """The variables that the layer itself made to be trained, frozen since or not."""
+    return list(layer._trainable_variables)
+
+
+def own_state(layer: Any) -> list[Any]:
+    """The variables that the layer itself made for anything else: moving averages, counters."""
+    return list(layer._non_trainable_variables)
+
+
+def own_seeds(layer: Any) -> Iterator[Any]:
+    """The variables of the layer's seed generators."""
+    return (generator.state for generator in layer._seed_generators)
+
+
+def value_of(variable: Any) -> Any:
+    """The backend's own tensor or variable, None before there is one."""
+    return variable._value
+
+
+def torch_device() -> Any:
+    """The device that Keras puts torch tensors on."""
+    from keras.src.backend.torch.core import get_device
+
+    return get_device()

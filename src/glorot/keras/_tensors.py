@@ -1,0 +1,108 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Values as the backend's tensors: from NumPy, or on JAX traced where something is being traced."""
+
+from typing import Any
+
+import keras
+import numpy as np
+
+from glorot import _shard
+from glorot._base import Initializer
+from glorot._dtypes import ALL, dtype_name, parse_dtype
+from glorot.keras import _private, _seeds
+
+Array = np.ndarray[Any, np.dtype[Any]]
+
+
+def compute(
+    initializer: Initializer,
+    shape: tuple[int, ...],
+    dtype: Any,
+    seed: Any,
+    name: str,
+    layout: Any,
+    shard: Any,
+) -> Any:
+    """The value of one weight; `seed` is an integer, a SeedGenerator, or None for Keras' own."""
+    wanted = parse_dtype(dtype, floating=initializer.random)
+    check_backend_dtype(wanted)
+    if _private.in_symbolic_scope():  # shapes are found out; no value is ever seen
+        extent = shape if shard is None else _shard.parse_shard(shard, shape)[1]
+        return keras.ops.zeros(extent, dtype_name(wanted))
+    fixed = not initializer.random or isinstance(seed, int)
+    if keras.backend.backend() == "jax" and (layout is not None or _tracing()):
+        import jax.numpy as jnp
+
+        import glorot.jax
+
+        if not fixed:
+            seed = jnp.asarray(_seeds.next_words(seed)).astype(jnp.uint32)
+        return glorot.jax.values(
+            initializer, shape, seed=seed, name=name, dtype=wanted, shard=shard,
+            out_sharding=_placement(layout), native=False,
+        )  # fmt: skip
+    number = seed if fixed else _seeds.next_seed(seed)
+    array = initializer(shape, wanted, seed=number, name=name, shard=shard)
+    tensor = to_tensor(array)
+    return tensor if layout is None else keras.distribution.distribute_tensor(tensor, layout)
+
+
+def to_tensor(array: Array) -> Any:
+    """The backend's tensor of an array's bytes, without a copy where it takes the memory."""
+    if keras.backend.backend() != "torch":
+        return keras.ops.convert_to_tensor(array)
+    return torch_tensor(array).to(_private.torch_device())
+
+
+def torch_tensor(array: Array) -> Any:
+    """A torch tensor of the array's memory."""
+    import torch
+
+    bits = {1: np.uint8, 2: np.int16, 4: np.int32, 8: np.int64}[array.itemsize]
+    name = dtype_name(array.dtype)
+    if not array.shape:  # torch.from_numpy keeps it; a view of another size of item does not
+        return torch.from_numpy(array.reshape(1).view(bits)).view(getattr(torch, name)).reshape(())
+    return torch.from_numpy(array.view(bits)).view(getattr(torch, name))
+
+
+def to_numpy(value: Any) -> Array:
+    """The values of a variable or tensor of the backend, in their own dtype."""
+    if keras.backend.backend() == "tensorflow":  # its scalars give NumPy none of the narrow types
+        return np.asarray(value.numpy())
+    if keras.backend.backend() == "jax":
+        return np.asarray(value)
+    import torch
+
+    tensor = value.detach().cpu().contiguous()
+    bits = {1: torch.uint8, 2: torch.int16, 4: torch.int32, 8: torch.int64}[tensor.element_size()]
+    wanted = ALL[str(tensor.dtype).removeprefix("torch.")]
+    found: Array = tensor.reshape(-1).view(bits).numpy().view(wanted).reshape(tuple(tensor.shape))
+    return found
+
+
+def check_backend_dtype(dtype: np.dtype[Any]) -> None:
+    """Refuse a dtype that the backend does not have as it is set up."""
+    backend = keras.backend.backend()
+    if backend == "jax" and dtype.itemsize == 8:
+        import jax
+
+        if not jax.config.jax_enable_x64:
+            raise TypeError(
+                f"`dtype` {dtype_name(dtype)} needs JAX's 64-bit types, which are off. Turn them "
+                "on by jax.config.update('jax_enable_x64', True), or use float32."
+            )
+    if backend not in ("jax", "tensorflow", "torch"):
+        raise ValueError(
+            f"glorot.keras needs one of Keras' backends jax, tensorflow and torch, got {backend!r}."
+        )
+
+
+def _tracing() -> bool:
+    import jax
+
+    return isinstance(jax.numpy.zeros(()), jax.core.Tracer)
+
+
+def _placement(layout: Any) -> Any:
+    """The JAX sharding of what Keras calls a layout: a `TensorLayout`, or one already."""
+    return getattr(layout, "backend_layout", layout)
