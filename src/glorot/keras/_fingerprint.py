@@ -6,8 +6,9 @@ from typing import Any
 import keras
 
 from glorot._fingerprint import Fingerprint
+from glorot._renaming import Names
 from glorot.keras import _private
-from glorot.keras._names import Names, collect
+from glorot.keras._names import collect
 from glorot.keras._tensors import to_numpy
 
 

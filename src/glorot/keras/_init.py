@@ -2,20 +2,21 @@
 """`init`: gives all weights of a built Keras model their first values, by their names."""
 
 import copy
-import os
 from typing import Any, NamedTuple
 
-from glorot import _check, _registry, recipe
 from glorot._dtypes import dtype_name, parse_dtype
+from glorot._renaming import Names
 from glorot._report import InitReport, report_all, report_parameter
 from glorot._stream import check_seed
 from glorot.keras import _axes, _fill, _private
 from glorot.keras._base import Initializer
-from glorot.keras._names import Contents, Found, Names, collect
+from glorot.keras._names import Contents, Found, collect
 from glorot.keras._tensors import check_backend_dtype
-from glorot.recipe import Assignment, Recipe, Rule, TensorSpec, _coverage
+from glorot.recipe import Assignment, Recipe, Rule, TensorSpec
+from glorot.recipe._argument import read_recipe
 from glorot.recipe._split import parse_split
 from glorot.recipe._template import Template, takes
+from glorot.recipe._tied import choose
 
 
 def init(model: Any, recipe: Any, *, seed: int, names: Names = None) -> InitReport:
@@ -55,13 +56,13 @@ def init(model: Any, recipe: Any, *, seed: int, names: Names = None) -> InitRepo
         >>> [(p.name, p.law) for p in report.parameters]
         [('up.kernel', 'U(-0.07596, 0.07596)'), ('up.bias', 'Zeros')]
     """
-    rules = read_recipe(recipe)
+    rules = _read_recipe(recipe)
     number = check_seed(seed)
     contents = collect(model, names)
     plan = make_plan(contents, rules)
     works = [_fill.prepare(place.variable, assignment) for place, assignment in plan.assigned]
     reports = [
-        report_parameter(assignment, dict.fromkeys(place.names), work(number))
+        report_parameter(assignment, place.names, work(number))
         for (place, assignment), work in zip(plan.assigned, works, strict=True)
     ]
     state = (place.names[0] for place in contents.state)
@@ -78,7 +79,7 @@ def explain(model: Any, recipe: Any, *, names: Names = None) -> list[Assignment]
         >>> [(a.name, a.fans) for a in glorot.keras.explain(layer, "he_normal")][0]
         ('kernel', (9.0, 18.0))
     """
-    plan = make_plan(collect(model, names), read_recipe(recipe))
+    plan = make_plan(collect(model, names), _read_recipe(recipe))
     return [assignment for _, assignment in plan.assigned]
 
 
@@ -102,71 +103,34 @@ class Plan(NamedTuple):
     left_out: list[str]
 
 
-def read_recipe(given: Any) -> Recipe:
-    """A recipe from what users pass for one: a `Recipe`, its name or path, or an initializer."""
-    if isinstance(given, Recipe):
-        return given
+def _read_recipe(given: Any) -> Recipe:
+    """A recipe from what users pass for one, an initializer of this module among them."""
     if isinstance(given, Initializer):
         if given.seed is not None or given.name:
             raise ValueError(
                 f"`recipe` as one initializer must have no seed and no name, got {given!r}: `seed` "
                 "and the weights' names are those of the call."
             )
-        given = given.initializer
-    if isinstance(given, os.PathLike):
-        return recipe.load(given)
-    if isinstance(given, str) and given in recipe.presets():
-        return recipe.load(given)
-    if isinstance(given, str) and (
-        given.endswith((".json", ".toml")) or os.path.basename(given) != given
-    ):
-        return recipe.load(given)
-    try:
-        found = _registry.get(given)
-        return Recipe([Rule("*", found)])
-    except (TypeError, ValueError) as error:
-        raise type(error)(
-            "`recipe` must be a glorot.Recipe, the name of a built-in one "
-            f"({', '.join(recipe.presets())}), the path of a file such as ./recipe.toml, or one "
-            f"initializer for every weight; got {_check.show(given)}: {error}"
-        ) from None
+        return read_recipe(given.initializer)
+    return read_recipe(given)
 
 
 def make_plan(contents: Contents, rules: Recipe) -> Plan:
-    """What the recipe gives each weight.
-
-    A shared weight's name is the first of its names to which the recipe gives an initializer.
-    """
+    """What the recipe gives each weight."""
     if not contents.parameters:
         raise ValueError("`model` has no weights: there is nothing to fill.")
-    known = {
-        name: _spec(place) for place in contents.parameters for name in dict.fromkeys(place.names)
-    }
+    places = contents.parameters
+    known = {name: _spec(place) for place in places for name in place.names}
     every = {name: spec for name, (spec, _) in known.items()}
-    found = rules._match(every)
-    missing = {
-        place.names[0]
-        for place in contents.parameters
-        if not any(name in found.rules for name in place.names)
-    }
-    found = found._replace(unmatched=[name for name in found.unmatched if name in missing])
-    problems = _coverage.problems(found, rules.rules, every)
-    if problems:
-        raise ValueError(" ".join(problems))
-    chosen: dict[str, Found] = {}
-    left_out = []
-    for place in contents.parameters:
-        given = (n for n in place.names if n in found.rules and found.rules[n].initializer)
-        name = next(given, None)
-        if name is None:
-            left_out.append(place.names[0])
-        else:
-            chosen[name] = place
+    chosen, left_out, rules_of = choose(rules, [place.names for place in places], every)
     split: dict[tuple[Rule, str], Rule] = {}
-    own = {name: _with_blocks(rule, known[name][1], split) for name, rule in found.rules.items()}
+    own = {name: _with_blocks(rule, known[name][1], split) for name, rule in rules_of.items()}
     wanted = {name: every[name] for name in chosen}
     assigned = rules._assign(wanted, own, None)
-    return Plan([(chosen[a.name], a) for a in assigned], left_out)
+    return Plan(
+        [(places[chosen[a.name]], a) for a in assigned],
+        [places[number].names[0] for number in left_out],
+    )
 
 
 def _spec(place: Found) -> tuple[TensorSpec, str | None]:

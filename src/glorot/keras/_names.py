@@ -9,14 +9,12 @@ names.
 """
 
 import re
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from typing import Any, NamedTuple
 
-from glorot import _check
+from glorot._renaming import Names, renaming
 from glorot.keras import _private
 from glorot.recipe._shapes import check_parameter_name
-
-Names = Mapping[str, str] | Callable[[str], str] | None
 
 
 class Found(NamedTuple):
@@ -48,7 +46,7 @@ def collect(model: Any, names: Names = None) -> Contents:
         raise TypeError(
             f"`model` must be a keras.Model or a keras.Layer, got {type(model).__name__}."
         )
-    renamed = _renaming(names)
+    renamed = renaming(names)
     parameters: dict[int, Found] = {}
     state: dict[int, Found] = {}
     unbuilt: list[str] = []
@@ -61,7 +59,9 @@ def collect(model: Any, names: Names = None) -> Contents:
         ):
             for name, variable in _named(variables):
                 place = found.setdefault(id(variable), Found(variable, layer, around, []))
-                place.names.append(renamed(prefix + name))
+                full = check_parameter_name(renamed(prefix + name))
+                if full not in place.names:  # a layer that is held twice by one other
+                    place.names.append(full)
     if unbuilt:
         shown = ", ".join(map(repr, unbuilt[:5])) + (", ..." if len(unbuilt) > 5 else "")
         raise ValueError(
@@ -119,24 +119,11 @@ def _named(variables: Iterable[Any]) -> Iterator[tuple[str, Any]]:
         yield (name if given is None else _counted("variable", number)), variable
 
 
-def _renaming(names: Names) -> Callable[[str], str]:
-    if names is None:
-        return lambda name: name
-    if isinstance(names, Mapping):
-        return lambda name: names.get(name, name)
-    if callable(names):
-        return names
-    raise TypeError(
-        "`names` must be a mapping from names to names, or a function of a name; got "
-        f"{_check.show(names)} of {type(names).__name__}."
-    )
-
-
 def _check_names(found: Iterable[Found]) -> None:
     seen: set[str] = set()
     for place in found:
-        for name in dict.fromkeys(place.names):
-            if check_parameter_name(name) in seen:
+        for name in place.names:
+            if name in seen:
                 raise ValueError(
                     f"two weights of `model` are called {name!r}; they would be given the same "
                     "values. Give one of their layers another name, or tell them apart with "

@@ -1,0 +1,175 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The variables of a `tf.Module`, or of a list, and their names.
+
+In a module a variable's name is the way to it, attributes and positions joined by dots
+("layers.0.kernel"), since modules often call all their variables "w".  In a list it is the
+variable's own name without ":0"; in a mapping, the key.
+"""
+
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any, NamedTuple
+
+import tensorflow as tf
+
+from glorot._check import show
+from glorot._renaming import Names, renaming
+from glorot._shard import Shard
+from glorot.recipe._shapes import check_parameter_name
+
+
+class Part(NamedTuple):
+    """A variable, and which part of the weight it is; None: all."""
+
+    variable: Any
+    shard: Shard | None
+
+
+class Weight(NamedTuple):
+    """A weight: its names, shape, the class of what holds it, its parts."""
+
+    names: list[str]
+    shape: tuple[int, ...]
+    owner: str
+    parts: list[Part]
+
+
+class Contents(NamedTuple):
+    """Weights that are trainable, and the names of the rest."""
+
+    weights: list[Weight]
+    state: list[str]
+
+
+def collect(target: Any, names: Names = None) -> Contents:
+    """Return what a module, a list or a mapping of variables holds, under names changed by `names`.
+
+    Raises:
+        TypeError: something that is no variable.
+        ValueError: two weights of one name; a graph's variables.
+    """
+    renamed = renaming(names)
+    weights: dict[str, Weight] = {}
+    held: dict[int, Weight] = {}  # a variable's other places
+    state: dict[int, str] = {}
+    for path, variable, owner in _named(target):
+        _check_eager(path, variable)
+        if not _trainable(variable):
+            state.setdefault(id(variable), renamed(path))
+            continue
+        name, shape, parts = _parts(path, variable)
+        name = check_parameter_name(renamed(name))
+        if id(variable) in held:
+            if name not in held[id(variable)].names:
+                held[id(variable)].names.append(name)
+            continue
+        known = weights.setdefault(name, Weight([name], shape, owner, []))
+        new = {part.shard for part in parts}
+        if known.parts and (None in new or any(part.shard in new for part in known.parts)):
+            raise ValueError(
+                f"two variables are called {name!r}; they would be given the same values. Pass the "
+                "tf.Module that holds them, or a mapping from names, or use `names`."
+            )
+        known.parts.extend(parts)
+        held[id(variable)] = known
+    _check_names(weights.values())
+    return Contents(list(weights.values()), list(state.values()))
+
+
+def _check_names(weights: Iterable[Weight]) -> None:
+    seen: set[str] = set()
+    for weight in weights:
+        for name in weight.names:
+            if name in seen:
+                raise ValueError(
+                    f"`names` calls two variables {name!r}; they would be given the same values."
+                )
+            seen.add(name)
+
+
+def _named(target: Any) -> Iterator[tuple[str, Any, str]]:
+    if isinstance(target, Mapping):
+        for name, variable in target.items():
+            yield name, _checked(variable), ""
+    elif isinstance(target, tf.Module) and hasattr(target, "trainable_weights"):
+        for variable in target.weights:  # a layer or model of tf.keras, which names them apart
+            yield _own_name(variable), variable, ""
+    elif isinstance(target, tf.Module):
+        for path, variable in target._flatten(predicate=_is_variable, with_path=True):
+            yield ".".join(map(str, path)), variable, type(_owner(target, path)).__name__
+    elif _is_variable(target):
+        yield _own_name(target), target, ""
+    elif isinstance(target, Iterable) and not isinstance(target, (str, bytes)):
+        for variable in target:
+            yield _own_name(_checked(variable)), variable, ""
+    else:
+        raise TypeError(
+            "`target` must be a tf.Module, a tf.Variable, or a list or mapping of variables; got "
+            f"{show(target)} of {type(target).__name__}. A Keras 3 model is filled by "
+            "glorot.keras.init."
+        )
+
+
+def _is_variable(value: Any) -> bool:
+    return isinstance(value, tf.Variable) or _is_sharded(value)
+
+
+def _is_sharded(value: Any) -> bool:
+    """A variable that ParameterServerStrategy split."""
+    return any(cls.__name__ == "ShardedVariableMixin" for cls in type(value).__mro__)
+
+
+def _checked(value: Any) -> Any:
+    if not _is_variable(value):
+        raise TypeError(
+            f"`target` must hold variables, got {show(value)} of {type(value).__name__}."
+        )
+    return value
+
+
+def _owner(module: Any, path: tuple[Any, ...]) -> Any:
+    """The innermost module on the way to a variable."""
+    found = holder = module
+    for key in path[:-1]:
+        holder = (
+            getattr(holder, key) if isinstance(key, str) and hasattr(holder, key) else holder[key]
+        )
+        if isinstance(holder, tf.Module):
+            found = holder
+    return found
+
+
+def _own_name(variable: Any) -> str:
+    return str(variable.name).partition(":")[0]
+
+
+def _trainable(variable: Any) -> bool:
+    return bool((variable.variables[0] if _is_sharded(variable) else variable).trainable)
+
+
+def _check_eager(name: str, variable: Any) -> None:
+    first = variable.variables[0] if _is_sharded(variable) else variable
+    if not tf.executing_eagerly() or not hasattr(first, "numpy"):
+        raise ValueError(
+            f"the variable {name!r} is a graph's, which has no values outside of a session. Fill "
+            "it as it is made, by glorot.tensorflow.custom_getter, and run its initializer."
+        )
+
+
+def _parts(name: str, variable: Any) -> tuple[str, tuple[int, ...], list[Part]]:
+    """(name, shape, parts) of the whole that a variable is, or is a part of."""
+    if _is_sharded(variable):
+        parts, row = [], 0
+        for part in variable.variables:  # along the first axis, always
+            start = (row,) + (0,) * (len(part.shape) - 1)
+            parts.append(Part(part, _shard(start, part.shape)))
+            row += int(part.shape[0])
+        return name, tuple(variable.shape), parts
+    info = variable._get_save_slice_info() if hasattr(variable, "_get_save_slice_info") else None
+    if info is not None:  # a part that v1's partitioner made
+        shard = _shard(tuple(map(int, info.var_offset)), variable.shape)
+        return str(info.full_name), tuple(map(int, info.full_shape)), [Part(variable, shard)]
+    return name, tuple(variable.shape), [Part(variable, None)]
+
+
+def _shard(start: tuple[int, ...], shape: Any) -> Shard:
+    return Shard(start, [i + int(n) for i, n in zip(start, shape, strict=True)])

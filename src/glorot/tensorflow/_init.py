@@ -1,0 +1,111 @@
+# SPDX-License-Identifier: Apache-2.0
+"""`init`: gives variables that are there already their first values, by name."""
+
+from typing import Any
+
+import numpy as np
+
+from glorot import _base
+from glorot._dtypes import ALL, dtype_name, parse_dtype
+from glorot._fingerprint import Fingerprint
+from glorot._renaming import Names
+from glorot._report import InitReport, report_all, report_parameter
+from glorot._shard import Shard
+from glorot._stream import check_seed
+from glorot.recipe import TensorSpec
+from glorot.recipe._argument import read_recipe
+from glorot.recipe._tied import choose
+from glorot.tensorflow._collect import Weight, collect
+
+
+def init(target: Any, recipe: Any, *, seed: int, names: Names = None) -> InitReport:
+    """Fill the trainable variables of a module, a list or a mapping, in place by name.
+
+    A variable of a `tf.Module` is called by the way to it, "layers.0.kernel"; one in a list by its
+    own name without ":0"; one in a mapping by its key.  Of sharded and partitioned variables each
+    part is computed alone.  Variables that are not trainable stay as they are.  Everything is
+    checked before any variable is changed.
+
+    Args:
+        target: a `tf.Module`, or variables; a layer or model of `tf.keras` (Keras 2) too.
+        recipe: a `glorot.Recipe`, the name or path of one, or one initializer for all.
+        seed: 0 <= seed < 2**64.
+        names: other names: a mapping from names, or a function of one.
+
+    Raises:
+        ValueError: a variable that no rule matches, or a rule that matches none; two variables of
+            one name; variables of a graph; a shape or law that cannot be had.
+        TypeError: no variables; a dtype that the rule's initializer does not have.
+
+    Examples:
+        >>> import glorot, glorot.tensorflow, tensorflow as tf
+        >>> class Dense(tf.Module):
+        ...     def __init__(self):
+        ...         self.kernel = tf.Variable(tf.zeros((784, 256)))
+        ...         self.bias = tf.Variable(tf.zeros((256,)))
+        >>> recipe = glorot.Recipe([
+        ...     glorot.Rule("*bias", "zeros"), glorot.Rule("*", "glorot_uniform"),
+        ... ])
+        >>> report = glorot.tensorflow.init(Dense(), recipe, seed=42)
+        >>> [(p.name, p.law) for p in report.parameters]
+        [('bias', 'Zeros'), ('kernel', 'U(-0.07596, 0.07596)')]
+    """
+    rules = read_recipe(recipe)
+    number = check_seed(seed)
+    contents = collect(target, names)
+    if not contents.weights:
+        raise ValueError("`target` has no trainable variables: there is nothing to fill.")
+    weights = contents.weights
+    specs = {name: _spec(weight) for weight in weights for name in weight.names}
+    chosen, left_out, rules_of = choose(rules, [weight.names for weight in weights], specs)
+    wanted = {name: specs[name] for name in chosen}
+    works = []
+    for assignment in rules._assign(wanted, rules_of, None):
+        dtype = ALL[assignment.dtype]
+        writer = _base._prepared(assignment.initializer, assignment.shape, dtype)
+        works.append((weights[chosen[assignment.name]], assignment, writer, dtype))
+    reports = []
+    for weight, assignment, writer, dtype in works:
+        for variable, shard in weight.parts:
+            array = np.empty(tuple(variable.shape), dtype)
+            start = None if shard is None else shard.start
+            writer.part(array, start, number, assignment.name)
+            variable.assign(array)
+        shards = [shard for _, shard in weight.parts if isinstance(shard, Shard)]
+        reports.append(report_parameter(assignment, weight.names, shards or None))
+    left = [weights[i].names[0] for i in left_out]
+    return report_all(rules, number, reports, left, contents.state)
+
+
+def fingerprint(target: Any, *, names: Names = None) -> str:
+    """Return the fingerprint of trainable variables, `glorot.fingerprint` of their whole values.
+
+    It is the same for sharded and partitioned variables, and in another framework with the same
+    names and shapes.
+
+    Args:
+        target, names: as for `init`.
+
+    Examples:
+        >>> import glorot, glorot.tensorflow, tensorflow as tf
+        >>> kernel = tf.Variable(tf.zeros((4, 6)), name="w")
+        >>> report = glorot.tensorflow.init([kernel], "he_normal", seed=42)
+        >>> wanted = glorot.HeNormal()((4, 6), seed=42, name="w")
+        >>> glorot.tensorflow.fingerprint([kernel]) == glorot.fingerprint({"w": wanted})
+        True
+    """
+    found = Fingerprint()
+    for weight in collect(target, names).weights:
+        for variable, shard in weight.parts:
+            shape = None if shard is None else weight.shape
+            found.add(weight.names[0], variable.numpy(), shape=shape, shard=shard)
+    return found.hexdigest()
+
+
+def _spec(weight: Weight) -> TensorSpec:
+    dtype = weight.parts[0].variable.dtype.base_dtype
+    try:
+        known = parse_dtype(dtype, floating=False)
+    except TypeError as error:
+        raise TypeError(f"the variable {weight.names[0]!r}: {error}") from None
+    return TensorSpec(weight.shape, dtype_name(known), weight.owner)
