@@ -14,7 +14,7 @@ import numpy as np
 from glorot import _check, _laws
 from glorot._base import Initializer, check_stream
 from glorot._orthogonal import rounded
-from glorot._stream import STREAM_VERSION
+from glorot._stream import STREAM_VERSION, Name
 from glorot._writers import Array, LawWriter, Place, Writer
 
 
@@ -62,7 +62,7 @@ class _LogWriter(Writer):
         super().__init__(shape)
         self.axis = axis
 
-    def part(self, out: Array, start: tuple[int, ...] | None, seed: int, name: str) -> None:
+    def part(self, out: Array, start: tuple[int, ...] | None, seed: int, name: Name) -> None:
         """Write the part of the range that is in `out`."""
         first = 1 + (start[self.axis] if start else 0)
         count = out.shape[self.axis]
@@ -133,13 +133,13 @@ class TimeStep(Initializer):
 class _StepWriter(LawWriter):
     """Draws the logarithm of the step in float64, and gives the bias."""
 
-    def part(self, out: Array, start: tuple[int, ...] | None, seed: int, name: str) -> None:
+    def part(self, out: Array, start: tuple[int, ...] | None, seed: int, name: Name) -> None:
         """Write the part that is in `out`."""
         logs = np.empty(out.shape, np.float64)
         super().part(logs, start, seed, name)
         out[...] = rounded(_bias(logs), out.dtype)
 
-    def run(self, out: Array, first: int, seed: int, name: str) -> None:
+    def run(self, out: Array, first: int, seed: int, name: Name) -> None:
         """Write a run in rectangles."""
         Writer.run(self, out, first, seed, name)
 

@@ -36,7 +36,7 @@ def assert_initialized(model: Any, recipe: Any, seed: int | None = None) -> Audi
         True
         >>> glorot.testing.assert_initialized({"up": 2 * weight}, recipe)
         Traceback (most recent call last):
-        AssertionError: up: stddev is 2 times too large (0.5092, 0.25 promised, z +113)...
+        AssertionError: up: stddev is 2 times too large (0.5043, 0.25 promised, z +119)
     """
     report = audit(model, recipe, seed, singular_values=False)
     if not report.ok:

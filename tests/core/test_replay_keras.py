@@ -132,14 +132,13 @@ def test_moments(backend, dtype):
     A scale left out, or a truncated law without its correction (0.88), would be seen.
     """
     n, options = 40_000, {"seed": 11, "backend": backend}
-    if backend == "jax" and dtype == "float64":
-        dtype = "float32"
-    laws = {
-        "uniform": (r.uniform((n,), -2, 4, dtype, **options), 1.0, 3**0.5),
-        "normal": (r.normal((n,), 1, 3, dtype, **options), 1.0, 3.0),
-        "truncated": (r.truncated_normal((n,), 1, 3, dtype, **options), 1.0, 3 * 0.8796256610),
-        "glorot": (k.GlorotNormal(**options)((200, 200), dtype), 0.0, (1 / 200) ** 0.5),
-    }
+    with jax.enable_x64(True):
+        laws = {
+            "uniform": (r.uniform((n,), -2, 4, dtype, **options), 1.0, 3**0.5),
+            "normal": (r.normal((n,), 1, 3, dtype, **options), 1.0, 3.0),
+            "truncated": (r.truncated_normal((n,), 1, 3, dtype, **options), 1.0, 3 * 0.8796256610),
+            "glorot": (k.GlorotNormal(**options)((200, 200), dtype), 0.0, (1 / 200) ** 0.5),
+        }
     for name, (values, mean, stddev) in laws.items():
         wide = values.astype(np.float64)
         rough = 0.02 if dtype == "bfloat16" else 0.0  # JAX's has 128 values
@@ -291,13 +290,14 @@ def test_floatx():
 
 
 def test_float64_on_jax_is_float32():
-    """With JAX's warning, unless 64 bits are enabled; then normals are refused."""
+    """With JAX's warning, unless 64 bits are enabled."""
     with pytest.warns(UserWarning, match="float64 is not available"):
         assert k.HeUniform(seed=1, backend="jax")((2,), "float64").dtype == np.float32
     with jax.enable_x64(True):
         assert k.HeUniform(seed=1, backend="jax")((2,), "float64").dtype == np.float64
-        with pytest.raises(NotImplementedError, match="float64 is not replayed"):
-            k.HeNormal(seed=1, backend="jax")((2,), "float64")
+        normals = r.normal((2,), 1.5, 3.0, "float64", seed=1, backend="jax")
+    # keras.random.normal((2,), 1.5, 3.0, 'float64', seed=1) of Keras 3.15.1 with JAX_ENABLE_X64=1
+    assert [float(x).hex() for x in normals] == ["0x1.8dbd0aa3c3621p+1", "0x1.6100e8010db34p+2"]
 
 
 @pytest.mark.parametrize("backend", SEEKABLE)

@@ -181,17 +181,19 @@ def _leaves(tree: Any) -> Iterator[tuple[str, Any]]:
     jax = sys.modules.get("jax")
     if isinstance(tree, Mapping):
         yield from _nested(tree, "")
-    elif jax is not None and not hasattr(tree, "shape"):
-        pairs = jax.tree_util.tree_flatten_with_path(tree)[0]
-        for path, value in pairs:
-            if hasattr(value, "shape") and hasattr(value, "dtype"):
-                yield jax.tree_util.keystr(path, simple=True, separator="."), value
-    else:
+        return
+    pairs = jax.tree_util.tree_flatten_with_path(tree)[0] if jax is not None else []
+    if len(pairs) == 1 and not pairs[0][0]:  # a leaf: no tree that JAX knows
+        pairs = []
+    if not pairs:
         raise TypeError(
             "`model` must be the path of a checkpoint, a mapping of names to arrays, a torch "
             f"module, a Keras model or a JAX tree; got {_check.show(tree)} of "
             f"{type(tree).__name__}."
         )
+    for path, value in pairs:
+        if hasattr(value, "shape") and hasattr(value, "dtype"):
+            yield jax.tree_util.keystr(path, simple=True, separator="."), value
 
 
 def _nested(tree: Mapping[Any, Any], prefix: str) -> Iterator[tuple[str, Any]]:

@@ -16,7 +16,6 @@ from glorot._dtypes import FLOATS, dtype_name
 from glorot.replay import jax
 from glorot.replay.jax import _draw, _dtypes
 from glorot.replay.jax._constants import limit
-from glorot.replay.jax.random._samplers import normal_dtype
 from glorot.replay.keras._backend import Array, Draw, DType
 
 SEED_DTYPE = np.dtype(np.uint32)
@@ -44,17 +43,15 @@ def _then(dtype: DType, mean: float, stddev: float) -> _draw.Then:
 
 def normal(draw: Draw, mean: float, stddev: float) -> Array:
     """jax.random.normal, times stddev, plus mean."""
-    dtype = normal_dtype("keras.random.normal", draw.dtype)
-    then = _then(dtype, mean, stddev)
-    return _draw.normal(draw.state, draw.shape, dtype, then=then, shard=draw.shard)
+    then = _then(draw.dtype, mean, stddev)
+    return _draw.normal(draw.state, draw.shape, draw.dtype, then=then, shard=draw.shard)
 
 
 def truncated_normal(draw: Draw, mean: float, stddev: float) -> Array:
     """jax.random.truncated_normal between -2 and 2, times stddev, plus mean."""
-    dtype = normal_dtype("keras.random.truncated_normal", draw.dtype)
-    then = _then(dtype, mean, stddev)
+    then = _then(draw.dtype, mean, stddev)
     return _draw.truncated_normal(
-        draw.state, -2.0, 2.0, draw.shape, dtype, then=then, shard=draw.shard
+        draw.state, -2.0, 2.0, draw.shape, draw.dtype, then=then, shard=draw.shard
     )
 
 

@@ -101,7 +101,6 @@ def normal(
     Raises:
         TypeError, ValueError, OverflowError: as `uniform`; ValueError for a negative `stddev` on
             torch, and where values would overflow on tensorflow and jax.
-        NotImplementedError: float64 on jax with `enable_x64`, whose normals are not replayed.
 
     Source: keras 3.15.1, src/random/random.py.  Exact; seekable on tensorflow and jax.
 
