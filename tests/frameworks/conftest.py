@@ -27,6 +27,9 @@ sys.modules.setdefault(
 with contextlib.suppress(ImportError):
     import triton  # noqa: F401
 
+if "device_count" not in os.environ.get("XLA_FLAGS", ""):  # devices side by side need their threads
+    import one_compiler  # noqa: F401
+
 
 @pytest.fixture(scope="session")
 def tf():

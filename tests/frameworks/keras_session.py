@@ -22,6 +22,8 @@ ROOT = Path(__file__).resolve().parents[2]
 CASES = runpy.run_path(str(ROOT / "tests" / "oracle" / "keras_cases.py"))
 VECTORS = runpy.run_path(str(ROOT / "tests" / "oracle" / "make_keras_vectors.py"))
 BACKEND = keras.backend.backend()
+if BACKEND == "jax":
+    import one_compiler  # noqa: F401
 CLASSES = [name for name, found in vars(keras.initializers).items() if isinstance(found, type)]
 NOT_REPLAYED = {"STFT", "STFTInitializer", "stft"}
 
