@@ -71,7 +71,7 @@ class InitReport:
         parameters: those that were filled, in the order of the model.
         left_out: the names of parameters that the recipe leaves out; their memory is as it was.
         buffers: the names of what is no parameter (moving averages, counters, seeds); a recipe says
-            nothing of it, and its memory is as it was.
+            nothing of it, and its memory is as it was, or made again by `materialize`.
     """
 
     seed: int

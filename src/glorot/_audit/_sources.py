@@ -178,7 +178,7 @@ def _of_tree(tree: Any) -> Iterator[Parameter]:
 
 def _leaves(tree: Any) -> Iterator[tuple[str, Any]]:
     """(names joined by dots, arrays) of nested mappings, or of what JAX takes for a tree."""
-    jax = sys.modules.get("jax")
+    jax: Any = sys.modules.get("jax")
     if isinstance(tree, Mapping):
         yield from _nested(tree, "")
         return

@@ -14,6 +14,7 @@ except ModuleNotFoundError as error:
         name=error.name,
     ) from None
 
+from glorot._report import InitReport, ParameterReport
 from glorot.torch._fingerprint import fingerprint
 from glorot.torch._init import init_
 from glorot.torch._materialize import materialize
@@ -35,7 +36,6 @@ from glorot.torch._nn_init import (
     zeros_,
 )
 from glorot.torch._ranks import check_ranks
-from glorot.torch._report import InitReport, ParameterReport
 from glorot.torch._shapes import shapes
 
 if TYPE_CHECKING:  # what __getattr__ below loads

@@ -11,11 +11,9 @@ from typing import Any, NamedTuple
 
 import torch
 
-from glorot._check import show
+from glorot._renaming import Names, renaming
 from glorot.torch._dtensor import is_dtensor
 from glorot.torch._names import Place, parametrized, walk
-
-Names = Any  # a mapping of names, or a function of one: what `names=` takes
 
 
 class Group(NamedTuple):
@@ -100,20 +98,6 @@ def _computed(source: Any) -> torch.Tensor:
     with torch.no_grad():
         found: torch.Tensor = copy.deepcopy(source).to("meta")()
     return found
-
-
-def renaming(names: Names) -> Any:
-    """The function from names to names that `names` means."""
-    if names is None:
-        return lambda name: name
-    if isinstance(names, Mapping):
-        return lambda name: names.get(name, name)
-    if callable(names):
-        return names
-    raise TypeError(
-        "`names` must be a mapping from names to names, or a function of a name; got "
-        f"{show(names)} of {type(names).__name__}."
-    )
 
 
 def _check_names(groups: Iterable[Group]) -> None:

@@ -20,10 +20,11 @@ from torch.futures import Future
 
 from glorot._check import show
 from glorot._dtypes import ALL
+from glorot._renaming import Names, renaming
 from glorot._shard import Shard
 from glorot._stream import check_name, check_seed
 from glorot.recipe import Assignment, parse_shapes
-from glorot.torch._collect import Group, Names, collect, memory_key, renaming
+from glorot.torch._collect import Group, collect, memory_key
 from glorot.torch._dtensor import is_dtensor, local_parts
 from glorot.torch._memory import DTYPES
 from glorot.torch._names import Place, canonical_name

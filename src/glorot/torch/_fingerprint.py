@@ -8,8 +8,9 @@ import torch
 from torch import distributed
 
 from glorot._fingerprint import Fingerprint
+from glorot._renaming import Names
 from glorot._shard import Shard
-from glorot.torch._collect import Names, collect
+from glorot.torch._collect import collect
 from glorot.torch._dtensor import Part, is_dtensor, local_parts
 from glorot.torch._memory import view
 

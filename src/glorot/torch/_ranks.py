@@ -8,8 +8,9 @@ from typing import Any
 import torch
 from torch import distributed
 
+from glorot._renaming import Names
 from glorot._stream import STREAM_VERSION, check_seed
-from glorot.torch._collect import Names, collect
+from glorot.torch._collect import collect
 from glorot.torch._plan import read_recipe
 
 _SAID = ("stream", "seed", "recipe", "names, shapes and dtypes of the module")

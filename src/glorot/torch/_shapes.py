@@ -3,8 +3,9 @@
 
 import torch
 
+from glorot._renaming import Names
 from glorot.recipe import TensorSpec
-from glorot.torch._collect import Names, collect
+from glorot.torch._collect import collect
 from glorot.torch._plan import spec_of
 
 
