@@ -3,10 +3,9 @@
 
 import contextlib
 import os
-import sys
-import types
 import warnings
 
+import cpu_torchvision  # noqa: F401
 import pytest
 
 pytest.register_assert_rewrite("contract")
@@ -15,12 +14,6 @@ pytest.register_assert_rewrite("contract")
 os.environ["TF_USE_LEGACY_KERAS"] = "1"
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 os.environ.setdefault("CUDA_VISIBLE_DEVICES", "-1")
-
-# torchvision, which timm and transformers import, registers operators that a CPU build of torch
-# may lack; nothing here calls them.
-sys.modules.setdefault(
-    "torchvision._meta_registrations", types.ModuleType("torchvision._meta_registrations")
-)
 
 # TensorFlow and Triton, which torch's compiler loads where it is installed, each bring an LLVM:
 # Triton after TensorFlow aborts the process.

@@ -2,6 +2,7 @@
 """Real models, small: two of transformers', a vision transformer and a residual network in plain
 torch.nn; with recipes, and what sharded ranks find."""
 
+import cpu_torchvision  # noqa: F401
 import torch
 from torch import nn
 from torch.distributed.fsdp import fully_shard

@@ -102,6 +102,7 @@ def keras(seed):
 
     from glorot._layouts import parse_equation
 
+    keras.utils.clear_session(free_memory=False)  # so that names are counted from here
     keras.utils.set_random_seed(seed)
     k = keras.layers
     layers = (

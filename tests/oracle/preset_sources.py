@@ -5,18 +5,13 @@
 """
 
 import runpy
-import sys
-import types
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from glorot.recipe import TensorSpec
 
-# torchvision, which timm asks for, registers operators that a CPU build of torch may lack.
-sys.modules.setdefault(
-    "torchvision._meta_registrations", types.ModuleType("torchvision._meta_registrations")
-)
+runpy.run_path(str(Path(__file__).parents[1] / "frameworks" / "cpu_torchvision.py"))
 
 SOURCES: dict[str, "Source"] = {}
 
