@@ -53,7 +53,8 @@ class Holder(keras.Layer):
 
     def __init__(self, shape, dtype, name):
         super().__init__()
-        self.weight = self.add_weight(shape=shape, dtype=dtype, initializer="zeros", name=name)
+        zeros = glorot.keras.Zeros()  # Keras' own has no float8 on TensorFlow
+        self.weight = self.add_weight(shape=shape, dtype=dtype, initializer=zeros, name=name)
         self.built = True
 
 

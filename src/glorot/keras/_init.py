@@ -159,7 +159,7 @@ def _spec(place: Found) -> tuple[TensorSpec, str | None]:
 def _with_blocks(rule: Rule, blocks: str | None, made: dict[tuple[Rule, str], Rule]) -> Rule:
     """The rule, or where it draws fused gates and does not say how they are cut, one that does."""
     init = rule.initializer
-    if blocks is None or init is None or rule.blocks is not None or rule.fans_of is not None:
+    if blocks is None or init is None or rule.blocks is not None or rule.fans_of:
         return rule
     random = isinstance(init, Template) or init.random
     if not random or not takes(init, "layout"):
