@@ -126,22 +126,27 @@ class TimeStep(Initializer):
     ) -> Writer:
         law = _log_uniform(self.minval, self.maxval)
         if place is None:
-            return _StepWriter(shape, law, None)
-        return _StepWriter(place.shape, law, place.strides, place.first)
+            return _StepWriter(LawWriter(shape, law, None))
+        return _StepWriter(LawWriter(place.shape, law, place.strides, place.first))
 
 
-class _StepWriter(LawWriter):
-    """Draws the logarithm of the step in float64, and gives the bias."""
+class _StepWriter(Writer):
+    """Draws the logarithm of the step in float64 by `logs`, and gives the bias.
+
+    It is no `LawWriter`: the values follow no law of the specification, which devices know.
+    """
+
+    __slots__ = ("logs",)
+
+    def __init__(self, logs: LawWriter) -> None:
+        super().__init__(logs.shape)
+        self.logs = logs
 
     def part(self, out: Array, start: tuple[int, ...] | None, seed: int, name: Name) -> None:
         """Write the part that is in `out`."""
-        logs = np.empty(out.shape, np.float64)
-        super().part(logs, start, seed, name)
-        out[...] = rounded(_bias(logs), out.dtype)
-
-    def run(self, out: Array, first: int, seed: int, name: Name) -> None:
-        """Write a run in rectangles."""
-        Writer.run(self, out, first, seed, name)
+        drawn = np.empty(out.shape, np.float64)
+        self.logs.part(drawn, start, seed, name)
+        out[...] = rounded(_bias(drawn), out.dtype)
 
 
 def _log_uniform(low: float, high: float) -> _laws.Uniform:

@@ -40,6 +40,17 @@ LAWS: dict[str, glorot.Initializer] = {
     "ones": glorot.Ones(),
     "constant": glorot.Constant(0.375),
     "identity": glorot.Identity(0.5),
+    "log_arange": glorot.LogArange(axis=0),
+    "time_step": glorot.TimeStep(0.002, 0.5),
+    "blocks": glorot.Blocks(
+        [glorot.HeNormal(), glorot.Zeros(), glorot.GlorotUniform()], [20, 8, 1], axis=1
+    ),
+    "blocks_alone": glorot.Blocks(
+        [glorot.TimeStep(), glorot.LogArange(0), glorot.RandomNormal()], [4, 7, 18], axis=1
+    ),
+    "blocks_orthogonal": glorot.Blocks(
+        [glorot.Orthogonal(), glorot.RandomUniform()], [11, 18], axis=1
+    ),
 }
 # Of more axes or fewer than a matrix, which all of the above are made for.
 FIELDS: dict[str, tuple[glorot.Initializer, tuple[int, ...]]] = {
@@ -50,10 +61,16 @@ FIELDS: dict[str, tuple[glorot.Initializer, tuple[int, ...]]] = {
     "vector": (glorot.GlorotUniform(), (37,)),
     "scalar": (glorot.RandomNormal(), ()),
     "experts": (glorot.HeUniform(layout="BIO"), (3, 8, 5)),
+    "qkv": (
+        glorot.Blocks(glorot.GlorotUniform(layout="torch.linear"), [4, 1, 1], axis=0, repeat=2),
+        (24, 10),
+    ),
+    "forget_bias": (glorot.Blocks(["zeros", "ones", "zeros", "zeros"], 4), (12,)),
 }
-QR = {"orthogonal", "delta_orthogonal"}
-# Each element of these is computed alone, so that a tensor too large for memory has parts.
-ALONE = [name for name, law in LAWS.items() if name not in {"orthogonal", "sparse"}]
+QR = {"orthogonal", "delta_orthogonal", "blocks_orthogonal"}
+# Each element of these is computed alone, so that a tensor too large for memory has parts (whose
+# axes no blocks of the above divide).
+ALONE = [name for name in LAWS if name not in {"orthogonal", "sparse"} and "blocks" not in name]
 
 SHAPE = (37, 29)
 EMPTY = [(0,), (0, 5), (5, 0), (3, 0, 2)]

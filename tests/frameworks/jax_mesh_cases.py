@@ -11,7 +11,9 @@ from jax.sharding import PartitionSpec as P
 import glorot
 import glorot.jax
 from glorot import _kernel
-from glorot.jax import _place
+from glorot._base import _prepared
+from glorot._dtypes import ALL
+from glorot.jax import _place, _programs
 
 NAME, SHAPE = "h.0.mlp.kernel", (32, 48)
 LAWS = {
@@ -24,6 +26,9 @@ LAWS = {
     "identity": glorot.Identity(2.0),
     "blocks": glorot.Blocks([glorot.HeNormal(), glorot.Zeros()], [2, 1], seed=3),
     "constant": glorot.Constant(0.1, dtype="float16"),
+    "time steps": glorot.TimeStep(seed=3),
+    "logarithms": glorot.LogArange(),
+    "blocks of time steps": glorot.Blocks([glorot.TimeStep(), glorot.HeNormal()], [2, 1], seed=3),
 }
 SPECS = {
     "replicated": P(),
@@ -68,7 +73,7 @@ def by_shard_map(init, sharding):
         return glorot.jax.values(init, SHAPE, name=NAME, shard=spec)
 
     # What the host computes could differ between devices, for all that shard_map knows.
-    replicas_known = not isinstance(init, (glorot.Orthogonal, glorot.Sparse))
+    replicas_known = _programs.traceable(_prepared(init, SHAPE, ALL[init.dtype]))
     return jax.shard_map(
         here, mesh=sharding.mesh, in_specs=(), out_specs=spec, check_vma=replicas_known
     )()

@@ -159,6 +159,23 @@ def test_every_initializer_is_there_and_saves(name):
     assert repr(again).startswith(f"{name}(")
 
 
+def test_no_initializer_is_missing():
+    """Every class of glorot has one here, exported and registered."""
+    known = set(glorot.keras._classes._CLASSES)
+
+    assert known == {cls for cls in vars(glorot) if _is_initializer(getattr(glorot, cls))}
+    assert known <= set(glorot.keras.__all__)
+
+
+def _is_initializer(value):
+    """A class of glorot's that can be made."""
+    return (
+        isinstance(value, type)
+        and issubclass(value, glorot.Initializer)
+        and value is not glorot.Initializer
+    )
+
+
 def test_sparse_and_blocks_save():
     """The two that need arguments; blocks may be this module's own."""
     forget = glorot.keras.Blocks(
@@ -695,7 +712,9 @@ def test_three_frameworks_hold_one_matrix():
 
 
 @only_on("jax")
-@pytest.mark.parametrize("name", ["GlorotUniform", "HeNormal", "Orthogonal", "Zeros"])
+@pytest.mark.parametrize(
+    "name", ["GlorotUniform", "HeNormal", "Orthogonal", "Zeros", "TimeStep", "LogArange"]
+)
 def test_traced(name):
     """Under `jax.jit`, and as Keras jits an initializer whose result is sharded."""
     import jax

@@ -53,6 +53,14 @@ def test_the_cuda_kernel_compiles_and_nothing_is_fused(tmp_path):
         assert products > 0, kernel
 
 
+def test_only_laws_go_to_the_kernel():
+    """What is computed in float64 from a law, or is none, is the host's on every device."""
+    target = torch.zeros(6, 4)
+    for init in (glorot.TimeStep(), glorot.LogArange(), glorot.Blocks([glorot.TimeStep()], 1)):
+        writer = _prepared(init, (6, 4), np.dtype(np.float32))
+        assert not _memory.filled_on_device(target, writer, None, 42, "w")
+
+
 @pytest.mark.parametrize("start", [None, (2, 1)])
 def test_staged_fills_are_the_wholes(monkeypatch, start):
     """What a device without a kernel is given, some rows at a time, is the same."""

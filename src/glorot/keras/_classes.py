@@ -157,6 +157,16 @@ class Sparse(Initializer):
 
 
 @register
+class LogArange(Initializer):
+    """`glorot.LogArange` for Keras."""
+
+
+@register
+class TimeStep(Initializer):
+    """`glorot.TimeStep` for Keras."""
+
+
+@register
 class Blocks(Initializer):
     """`glorot.Blocks` for Keras; the blocks may be Keras initializers of this module."""
 
@@ -211,6 +221,6 @@ _CLASSES: dict[str, type[Initializer]] = {
         *(Zeros, Ones, Constant, Identity, Dirac),
         *(RandomUniform, RandomNormal, TruncatedNormal, VarianceScaling),
         *(GlorotUniform, GlorotNormal, HeUniform, HeNormal, LecunUniform, LecunNormal),
-        *(Orthogonal, DeltaOrthogonal, Sparse, Blocks),
+        *(Orthogonal, DeltaOrthogonal, Sparse, LogArange, TimeStep, Blocks),
     )
 }
