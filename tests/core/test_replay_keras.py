@@ -43,25 +43,24 @@ def hexes(array, count=4):
 # --- numbers -------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("backend", BACKENDS)
-def test_recorded_cases_are_reproduced(backend):
+@pytest.mark.parametrize("of", [*BACKENDS, "jax-x64"])
+def test_recorded_cases_are_reproduced(of):
     """What Keras 3.15.1 gave, value rows and whole sessions, refusals included."""
-    found = 0
-    for row in ROWS:
-        kind, of, rest = row.split(" ", 2)
-        if of != backend:
-            continue
-        found += 1
-        if kind == "value":
-            case, end = json.JSONDecoder().raw_decode(rest)
-            answers = CASES["run_ours"](case, backend)
-            assert answers != "refused", row
-            assert CASES["words"](answers[-1]) == rest[end:].split(), row
-        else:
-            digest, text = rest.split(" ", 1)
-            answers = CASES["run_ours"](json.loads(text), backend)
-            assert CASES["digest"](answers) == digest, row
-    assert found > 30
+    rows = [row for row in ROWS if row.split(" ")[1] == of]
+    backend, _, x64 = of.partition("-")
+    with jax.enable_x64(bool(x64)):
+        for row in rows:
+            kind, _, rest = row.split(" ", 2)
+            if kind == "value":
+                case, end = json.JSONDecoder().raw_decode(rest)
+                answers = CASES["run_ours"](case, backend)
+                assert answers != "refused", row
+                assert CASES["words"](answers[-1]) == rest[end:].split(), row
+            else:
+                digest, text = rest.split(" ", 1)
+                answers = CASES["run_ours"](json.loads(text), backend)
+                assert CASES["digest"](answers) == digest, row
+    assert len(rows) > 30
 
 
 GLOROT_UNIFORM = {  # of seed 42, (3, 4), as measured

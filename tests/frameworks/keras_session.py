@@ -1,13 +1,14 @@
 # SPDX-License-Identifier: Apache-2.0
 """What is asked of the installed Keras 3, in a process of its own for each backend.
 
-    KERAS_BACKEND=... python tests/frameworks/keras_session.py CASES
+    KERAS_BACKEND=... [JAX_ENABLE_X64=1] python tests/frameworks/keras_session.py CASES
 
 Every `check_` function is run, and its name printed; a failed one raises.
 """
 
 import inspect
 import json
+import os
 import runpy
 import sys
 import warnings
@@ -16,6 +17,7 @@ from pathlib import Path
 import keras
 import numpy as np
 
+from glorot.replay import jax as replay_jax
 from glorot.replay import keras as replay
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -24,6 +26,7 @@ VECTORS = runpy.run_path(str(ROOT / "tests" / "oracle" / "make_keras_vectors.py"
 BACKEND = keras.backend.backend()
 if BACKEND == "jax":
     import one_compiler  # noqa: F401
+X64 = BACKEND == "jax" and os.environ.get("JAX_ENABLE_X64") == "1"
 CLASSES = [name for name, found in vars(keras.initializers).items() if isinstance(found, type)]
 NOT_REPLAYED = {"STFT", "STFTInitializer", "stft"}
 
@@ -42,9 +45,10 @@ def check_random_sessions_agree(count):
 def check_recorded_vectors_are_this_keras(count):
     """The vector file's rows of this backend are what it gives."""
     file = ROOT / "tests" / "vectors" / "keras-3.15.txt"
-    rows = [row for row in file.read_text("utf-8").splitlines() if row.split(" ")[1] == BACKEND]
+    of = "jax-x64" if X64 else BACKEND
+    rows = [row for row in file.read_text("utf-8").splitlines() if row.split(" ")[1] == of]
     assert len(rows) > 30
-    assert list(VECTORS["rows"](BACKEND)) == rows
+    assert list(VECTORS["rows"](of)) == rows
 
 
 def check_names_are_keras(count):
@@ -129,14 +133,14 @@ def check_large_tensors_agree(count):
     """A million values and three, which frameworks compute on several threads."""
     for name in ("uniform", "normal", "truncated_normal"):
         ours, theirs = (getattr(side.random, name) for side in (replay, keras))
-        for dtype in ("float32", "bfloat16"):
+        for dtype in ("float32", "float64" if X64 else "bfloat16"):
             want = keras.ops.convert_to_numpy(theirs((1_000_003,), dtype=dtype, seed=9))
             assert ours((1_000_003,), dtype=dtype, seed=9).tobytes() == want.tobytes()
 
 
 def main():
     """Run every check."""
-    replay.config.set_backend(BACKEND)
+    replay_jax.config.update("jax_enable_x64", X64)
     count = int(sys.argv[1])
     for name, check in list(globals().items()):
         if name.startswith("check_"):

@@ -23,14 +23,21 @@ pytestmark = pytest.mark.frameworks
 
 
 @pytest.mark.parametrize(
-    ("backend", "cases"), [("tensorflow", 600), ("torch", 600), ("jax", 200), ("numpy", 600)]
+    ("backend", "cases", "x64"),
+    [
+        ("tensorflow", 600, "0"),
+        ("torch", 600, "0"),
+        ("jax", 200, "0"),
+        ("jax", 200, "1"),
+        ("numpy", 600, "0"),
+    ],
 )
-def test_keras_on_a_backend(backend, cases):
+def test_keras_on_a_backend(backend, cases, x64):
     """Random sessions, recorded rows, names, arguments, configs, a model, large tensors."""
     assert len(CHECKS) == 7
     done = subprocess.run(
         [sys.executable, str(SESSION), str(cases)],
-        env={**os.environ, "KERAS_BACKEND": backend},
+        env={**os.environ, "KERAS_BACKEND": backend, "JAX_ENABLE_X64": x64},
         capture_output=True,
         text=True,
         check=False,

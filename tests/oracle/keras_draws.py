@@ -1,11 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
 """glorot.replay.keras against the installed Keras 3, on one backend.
 
-    python tests/oracle/keras_draws.py BACKEND [--cases N] [--seed S] [--arithmetic NAME]
+    python tests/oracle/keras_draws.py BACKEND [--cases N] [--seed S] [--arithmetic NAME] [--x64]
 
 Each case (tests/oracle/keras_cases.py) must give equal bytes, or be refused by both; and of some
 matrices of Orthogonal the differences must be within what is promised: the largest is told, and the
-largest in epsilons times the condition number.
+largest in epsilons times the condition number.  --x64 is jax with JAX_ENABLE_X64=1.
 Prints one line of counts; the exit status says whether all agree.
 """
 
@@ -22,7 +22,7 @@ CASES = runpy.run_path(str(Path(__file__).with_name("keras_cases.py")))
 SIDES = ((1, 1), (2, 2), (2, 5), (5, 2), (16, 16), (64, 64), (128, 100))
 
 
-def orthogonal_differences(backend, count):
+def orthogonal_differences(backend, count, double):
     """(largest difference by dtype, largest in epsilons times the condition number)."""
     import keras
     import numpy as np
@@ -31,7 +31,7 @@ def orthogonal_differences(backend, count):
 
     worst, ratio = {}, 0.0
     for number in range(count):
-        dtype = "float64" if number % 2 and backend in ("tensorflow", "torch") else "float32"
+        dtype = "float64" if number % 2 and double else "float32"
         shape = (512, 512) if number == 11 else SIDES[number % len(SIDES)]
         theirs = keras.initializers.Orthogonal(seed=number)(shape, dtype)
         ours = initializers.Orthogonal(seed=number, backend=backend)(shape, dtype)
@@ -50,8 +50,15 @@ def main():
     parser.add_argument("--cases", type=int, default=10000)
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--arithmetic", default="fma")
+    parser.add_argument("--x64", action="store_true")
     options = parser.parse_args()
+    if options.x64 and options.backend != "jax":
+        parser.error("--x64 is of jax alone")
     os.environ["KERAS_BACKEND"] = options.backend
+    os.environ["JAX_ENABLE_X64"] = str(int(options.x64))
+    from glorot.replay import jax
+
+    jax.config.update("jax_enable_x64", options.x64)
     wrong, refused = 0, 0
     for case in CASES["make_cases"](options.cases, options.seed, options.backend):
         want = CASES["run_keras"](case)
@@ -61,15 +68,16 @@ def main():
             wrong += 1
             if wrong <= 5:
                 print("differs:", json.dumps(case), str(want)[:200], str(got)[:200])
-    worst, ratio = orthogonal_differences(options.backend, max(options.cases // 10, 14))
+    double = options.x64 or options.backend in ("tensorflow", "torch")
+    worst, ratio = orthogonal_differences(options.backend, max(options.cases // 10, 14), double)
     import keras
 
     from glorot.replay.keras._guarantees import ORTHOGONAL
 
     print(
-        f"Keras {keras.__version__} on {options.backend}: {options.cases - wrong} of "
-        f"{options.cases} cases agree, byte for byte, {refused} of them refusals; Orthogonal is "
-        "within "
+        f"Keras {keras.__version__} on {options.backend}{' with x64' * options.x64}: "
+        f"{options.cases - wrong} of {options.cases} cases agree, byte for byte, {refused} of "
+        "them refusals; Orthogonal is within "
         + ", ".join(f"{value:.2g} in {dtype}" for dtype, value in sorted(worst.items()))
         + f", {ratio:.2g} epsilons times the condition number"
     )

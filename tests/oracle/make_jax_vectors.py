@@ -38,7 +38,7 @@ def case(call, shape, dtype, options=None, *, seed=42, x64=False, partitionable=
 
 
 def vector_cases():
-    """Each function in each dtype and layout, then a hundred random cases."""
+    """Each function in each dtype and layout, a hundred random cases, float16 limits in 64 bits."""
     cases = []
     for partitionable in (True, False):
         layout = {"partitionable": partitionable}
@@ -60,7 +60,15 @@ def vector_cases():
             cases.append(case("random.key_data", [], "uint32", {}, seed=seed, x64=x64))
     for name in NAMED:
         cases += [case(f"nn.initializers.{name}", [3, 4], dtype, {}) for dtype in FLOATS]
-    return cases + make_cases(100, seed=7)
+    cases += make_cases(100, seed=7)
+    tie = 1.00048828125 + 1e-12  # which float32 moves to halfway between two float16 numbers
+    limits = (("uniform", "minval", "maxval", 4.0), ("truncated_normal", "upper", "lower", -1.0))
+    for call, one, other, value in limits:
+        options = {one: tie, other: value}
+        cases += [
+            case(f"random.{call}", [13], "float16", options, x64=x64) for x64 in (True, False)
+        ]
+    return cases
 
 
 def row(case, array):

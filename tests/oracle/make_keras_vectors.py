@@ -24,6 +24,7 @@ HEAD = """\
 # value BACKEND CASE VALUES   the first values of the last answer, as bits
 # case BACKEND DIGEST CASE    of all answers
 """
+TAIL = "# jax-x64: Keras 3.15.1 on JAX 0.10.2 with JAX_ENABLE_X64=1.\n"
 # name, options, shape, dtype; seeds count up from 42.
 CALLS = (
     ("random.uniform", {}, [6], "float32"),
@@ -71,16 +72,17 @@ def call_cases():
 
 
 def rows(backend):
-    """The rows of the backend that this process runs on."""
+    """The rows of the backend that this process runs on; "jax-x64" is jax with 64 bits enabled."""
     cases = runpy.run_path(str(HERE / "keras_cases.py"))
     for case in call_cases():
         answers = cases["run_keras"](case)
-        if backend == "jax" and case["steps"][0]["dtype"] == "float64":
-            continue  # which is float32 there
+        if backend == ("jax" if case["steps"][0]["dtype"] == "float64" else "jax-x64"):
+            continue  # float64 is float32 there, and no other dtype needs 64 bits
         yield f"value {backend} {json.dumps(case)} " + " ".join(cases["words"](answers[-1]))
     if backend == "numpy":
         return  # whose normals are NumPy's, and its C library's: the first values are enough
-    for case in cases["make_cases"](90, 315, backend):
+    seed = 316 if backend == "jax-x64" else 315
+    for case in cases["make_cases"](90, seed, backend.removesuffix("-x64")):
         yield f"case {backend} {cases['digest'](cases['run_keras'](case))} {json.dumps(case)}"
 
 
@@ -95,15 +97,16 @@ def main():
         return 0
     quiet = {"TF_CPP_MIN_LOG_LEVEL": "3", "CUDA_VISIBLE_DEVICES": "-1"}
     text = HEAD
-    for backend in ("tensorflow", "torch", "jax", "numpy"):
+    for backend in ("tensorflow", "torch", "jax", "numpy", "jax-x64"):
+        name, _, x64 = backend.partition("-")
         done = subprocess.run(
             [sys.executable, __file__, "--rows", backend],
-            env={**os.environ, **quiet, "KERAS_BACKEND": backend},
+            env={**os.environ, **quiet, "KERAS_BACKEND": name, "JAX_ENABLE_X64": "01"[bool(x64)]},
             check=True,
             stdout=subprocess.PIPE,
             text=True,
         )
-        text += done.stdout
+        text += (TAIL if x64 else "") + done.stdout
     if not options.check:
         VECTORS.write_text(text, encoding="utf-8")
         return 0

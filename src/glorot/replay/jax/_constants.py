@@ -2,7 +2,7 @@
 """From the numbers a caller gives to a law's constants, rounded as JAX rounds them.
 
 JAX holds a Python float as float32 (float64 with `jax_enable_x64`) before it becomes the draw's
-dtype, so a float16 limit is rounded twice.
+dtype, and XLA goes from float64 to float16 by way of float32: a float16 limit is rounded twice.
 """
 
 import math
@@ -52,7 +52,7 @@ def limit(argument: str, value: Any, dtype: Dtype) -> Any:
             "that differ from value to value are not replayed. Draw for each limit."
         )
     with np.errstate(over="ignore", invalid="ignore"):
-        if array.dtype == np.float64 and not enable_x64.value:
+        if array.dtype == np.float64 and (dtype.itemsize == 2 or not enable_x64.value):
             array = array.astype(np.float32)
         result = array.astype(dtype)[()]
     if np.isnan(result) or (np.isinf(result) and np.isfinite(np.float64(value))):

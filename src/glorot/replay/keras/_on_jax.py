@@ -2,7 +2,7 @@
 """Keras on JAX: the raw threefry key (seed, counter), which is not jax.random.key(seed).
 
 A normal draw is scaled after it is made, in two roundings in the dtype; a uniform one has its
-limits inside.  Python numbers are float32 first, as JAX holds them.
+limits inside.  Python numbers are float32 first, as JAX holds them unless 64 bits are enabled.
 
 Source: keras 3.15.1, src/backend/jax/random.py and core.py; jax 0.10.2, random/core.py (_randint).
 """
@@ -65,6 +65,8 @@ def randint(draw: Draw, minval: int, maxval: int) -> Array:
                 f"`{argument}` must fit {held.dtype}, got {show(value)}: JAX overflows while "
                 "parsing it."
             )
+    if limits.bits < 32:  # sampled in 32 bits, in which limits of 64 wrap around first
+        minval, maxval = ((value + 2**31) % 2**32 - 2**31 for value in (minval, maxval))
     low, high = min(max(minval, limits.min), limits.max), min(maxval, limits.max + 1)
     width, bits = max(high - low, 1), max(limits.bits, 32)
     unsigned = np.dtype(f"uint{bits}")
@@ -99,7 +101,7 @@ def cast(value: Any, dtype: DType) -> Array:
 
 
 def times(number: float, array: Array) -> Array:
-    """The number is a float32 first."""
+    """The number is held as a limit is."""
     with np.errstate(over="ignore", under="ignore"):
         return np.asarray(limit("gain", number, array.dtype) * array)
 
