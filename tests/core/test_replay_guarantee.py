@@ -35,8 +35,9 @@ def test_every_row_is_of_a_function_and_is_found(row, name):
 
 
 def test_rows_say_what_they_must():
-    """A row has versions and cases, and a tolerance exactly where it is not exact."""
+    """A row has a distribution, versions and cases, and a tolerance where it is not exact."""
     for row in rows():
+        assert row.distribution, row
         assert row.versions, row
         assert row.dtypes, row
         assert row.cases > 0, row

@@ -29,6 +29,7 @@ class Guarantee:
         cases: how many random cases (or values, as `note` says) were compared.
         note: what a user must know besides.
         backend: of Keras 3, whose numbers are others on each; else empty.
+        distribution: what is drawn, in words.
     """
 
     framework: str
@@ -42,6 +43,7 @@ class Guarantee:
     cases: int = 0
     note: str = ""
     backend: str = ""
+    distribution: str = ""
 
 
 def rows() -> tuple[Guarantee, ...]:

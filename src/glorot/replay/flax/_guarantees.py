@@ -18,6 +18,7 @@ ROWS = (
             *(f"flax.nnx.{name}" for name in ("Linear", "LinearGeneral", *_SHARED, *_CONSTANT)),
         ),
         _FLOATS32,
+        distribution="modules' parameters",
         arithmetic="FMA",
         seekable=False,
         cases=1000,

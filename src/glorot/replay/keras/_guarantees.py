@@ -33,9 +33,17 @@ _NORMAL = (
     *_initializers("glorot_normal he_normal lecun_normal random_normal truncated_normal"),
     *_initializers("VarianceScaling variance_scaling"),
 )
+_INTEGERS = ("keras.random.randint",)
 _CONSTANT = _initializers("Constant Ones Zeros constant ones zeros")
 _IDENTITY = _initializers("Identity IdentityInitializer identity")
 _ORTHOGONAL = _initializers("Orthogonal OrthogonalInitializer orthogonal")
+_DISTRIBUTION = {
+    _UNIFORM: "uniform",
+    _NORMAL: "normal, truncated normal",
+    _INTEGERS: "integers",
+    _CONSTANT: "constants",
+    _IDENTITY: "constants",
+}
 
 
 def _row(
@@ -54,6 +62,7 @@ def _row(
         f"Keras 3 on {backend}", VERSIONS, functions, dtypes, arithmetic=arithmetic,
         exact=not tolerance, tolerance=tolerance, seekable=seekable,
         cases=_SESSIONS[backend], note=told, backend=backend.lower(),
+        distribution=_DISTRIBUTION[functions],
     )  # fmt: skip
 
 
@@ -65,6 +74,7 @@ def _orthogonal(backend: str, below: str, *dtypes: str) -> Guarantee:
         f"{seen}, the most seen in square matrices up to 512",
         cases=_MATRICES, backend=backend.lower(),
         note=f"with {below}; the normals that are factorised are exact",
+        distribution="orthogonal",
     )  # fmt: skip
 
 
@@ -79,13 +89,13 @@ ROWS = (
     _row("TensorFlow", _TENSORFLOW, _UNIFORM, _FLOATS),
     _row("TensorFlow", _TENSORFLOW, _NORMAL, _HALF_AND_SINGLE, note=_GLIBC),
     _row("TensorFlow", _TENSORFLOW, _NORMAL, ("float64",), arithmetic="FMA", note=_CHOICE),
-    _row("TensorFlow", _TENSORFLOW, ("keras.random.randint",), (*_NARROW, "int64", "uint64")),
+    _row("TensorFlow", _TENSORFLOW, _INTEGERS, (*_NARROW, "int64", "uint64")),
     _row("TensorFlow", _TENSORFLOW, _CONSTANT, (*_FLOATS, *_NARROW, "int64", "uint64", "bool")),
     _row("TensorFlow", _TENSORFLOW, _IDENTITY, _FLOATS),
     _orthogonal("TensorFlow", _TENSORFLOW, "float32", "float64"),
     _row("JAX", _JAX, _UNIFORM, _HALF_AND_SINGLE, arithmetic="FMA"),
     _row("JAX", _JAX, _NORMAL, _HALF_AND_SINGLE, arithmetic="FMA"),
-    _row("JAX", _JAX, ("keras.random.randint",), _NARROW),
+    _row("JAX", _JAX, _INTEGERS, _NARROW),
     _row("JAX", _JAX, _CONSTANT, (*_HALF_AND_SINGLE, *_NARROW, "bool")),
     _row("JAX", _JAX, _IDENTITY, _HALF_AND_SINGLE),
     _orthogonal("JAX", _JAX, "float32"),
@@ -104,7 +114,7 @@ ROWS = (
     _row("NumPy", _NUMPY, _UNIFORM, _FLOATS, seekable=False),
     _row("NumPy", _NUMPY, _NORMAL, _FLOATS, seekable=False),
     _row(
-        "NumPy", _NUMPY, ("keras.random.randint",), (*_NARROW, "int64", "uint64"), seekable=False
+        "NumPy", _NUMPY, _INTEGERS, (*_NARROW, "int64", "uint64"), seekable=False
     ),
     _row("NumPy", _NUMPY, _CONSTANT, (*_FLOATS, *_NARROW, "int64", "uint64", "bool")),
     _row("NumPy", _NUMPY, _IDENTITY, ("float16", "float32", "float64")),

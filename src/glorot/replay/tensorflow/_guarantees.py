@@ -29,8 +29,9 @@ def _names(prefix: str, names: str) -> tuple[str, ...]:
 
 def _uniform(functions: tuple[str, ...], cases: int, seekable: bool = True) -> Guarantee:
     return Guarantee(
-        "TensorFlow", VERSIONS, functions, _FLOATS, seekable=seekable, cases=cases, note=_LINUX
-    )
+        "TensorFlow", VERSIONS, functions, _FLOATS, seekable=seekable, cases=cases, note=_LINUX,
+        distribution="uniform",
+    )  # fmt: skip
 
 
 def _normals(
@@ -39,7 +40,7 @@ def _normals(
     """float64 is a row of its own: it depends on the processor."""
     single = Guarantee(
         "TensorFlow", VERSIONS, functions, _HALF_AND_SINGLE, seekable=seekable, cases=cases,
-        note=_NORMAL,
+        note=_NORMAL, distribution="normal, truncated normal",
     )  # fmt: skip
     return single, dataclasses.replace(single, dtypes=("float64",), arithmetic=_DOUBLE, note=double)
 
@@ -48,11 +49,12 @@ def _near(function: str, cases: int) -> Guarantee:
     return Guarantee(
         "TensorFlow", VERSIONS, (function,), ("float32", "float64"), exact=False, tolerance=_QR,
         seekable=False, cases=cases, note="the normals that are factorised are exact",
+        distribution="orthogonal",
     )  # fmt: skip
 
 
 def _constants(functions: tuple[str, ...], cases: int) -> Guarantee:
-    return Guarantee("TensorFlow", VERSIONS, functions, _ANY, cases=cases)
+    return Guarantee("TensorFlow", VERSIONS, functions, _ANY, cases=cases, distribution="constants")
 
 
 _V1, _KERAS_V1 = "compat.v1", "compat.v1.keras.initializers"
@@ -64,7 +66,12 @@ _KERNELS = (
     _uniform(("tensorflow.random_uniform",), _CALLS),
     *_normals(_names("tensorflow", "random_normal truncated_normal"), _CALLS, _CHOICE),
     Guarantee(
-        "TensorFlow", VERSIONS, ("tensorflow.random_uniform",), ("int32", "int64"), cases=_CALLS
+        "TensorFlow",
+        VERSIONS,
+        ("tensorflow.random_uniform",),
+        ("int32", "int64"),
+        distribution="integers",
+        cases=_CALLS,
     ),
 )
 
@@ -81,6 +88,7 @@ _STATELESS = (
         VERSIONS,
         ("tensorflow.random.stateless_uniform", "tensorflow.stateless_uniform"),
         ("int32", "int64", "uint32", "uint64"),
+        distribution="integers",
         cases=_CALLS,
         note=f"{_LINUX}; the unsigned ones were compared with 2.21.0 alone",
     ),
@@ -89,6 +97,7 @@ _STATELESS = (
         VERSIONS,
         ("tensorflow.random.split", "tensorflow.random.fold_in"),
         ("int32", "int64"),
+        distribution="seeds",
         seekable=False,
         cases=500,
         note="in 2.4 tf.random.experimental.stateless_split and stateless_fold_in",
@@ -123,6 +132,7 @@ _COMPAT = (
         VERSIONS,
         _names(_V1, "random_uniform_initializer random_uniform"),
         ("int32", "int64"),
+        distribution="integers",
         seekable=False,
         cases=_CALLS,
     ),

@@ -15,6 +15,7 @@ _LIBM = (
     "CPU, not CUDA. Last bits of float64 values, and of fewer than 16 of any dtype, follow the C "
     "library: the generator's `glibc` and `fma`; compared with glibc 2.36 of Debian 12."
 )
+_PARAMETERS = "modules' parameters"
 _LAYERS = (
     *("Linear", "Bilinear", "Conv1d", "Conv2d", "Conv3d"),
     *("ConvTranspose1d", "ConvTranspose2d", "ConvTranspose3d"),
@@ -32,19 +33,26 @@ def _nn(*names: str) -> tuple[str, ...]:
 
 
 ROWS = (
-    row(("torch.Generator", "torch.rand"), ALL, note="CPU, not CUDA."),
-    row(("torch.randperm",), (*ALL, *INTEGERS), note="CPU, not CUDA."),
-    row(("torch.randn", "torch.normal"), ALL, arithmetic=_CPU, note=_LIBM),
-    row(_nn("init.uniform", "init.xavier_uniform", "init.kaiming_uniform"), ALL, arithmetic=_CPU),
+    row(("torch.Generator", "torch.rand"), ALL, distribution="uniform", note="CPU, not CUDA."),
+    row(("torch.randperm",), (*ALL, *INTEGERS), distribution="permutation", note="CPU, not CUDA."),
+    row(("torch.randn", "torch.normal"), ALL, distribution="normal", arithmetic=_CPU, note=_LIBM),
+    row(
+        _nn("init.uniform", "init.xavier_uniform", "init.kaiming_uniform"),
+        ALL,
+        distribution="uniform",
+        arithmetic=_CPU,
+    ),
     row(
         _nn("init.normal", "init.xavier_normal", "init.kaiming_normal", "init.sparse"),
         ALL,
+        distribution="normal",
         arithmetic=_CPU,
         note=_LIBM,
     ),
     row(
         _nn("init.trunc_normal"),
         ALL,
+        distribution="truncated normal",
         arithmetic=_CPU,
         note=_LIBM
         + " Releases before 2.13 draw by another algorithm, which is refused. Where [a, b] holds "
@@ -53,15 +61,24 @@ ROWS = (
     row(
         _nn("init.orthogonal"),
         ("float32", "float64"),
+        distribution="orthogonal",
         arithmetic=_CPU,
         exact=False,
         tolerance="8 * gain * eps * condition number of the matrix drawn, eps 2**-23 or 2**-52",
         note="The matrix drawn is exact; its QR factorisation is NumPy's in float64. " + _LIBM,
     ),
     row(
-        _nn("init.constant", "init.ones", "init.zeros", "init.eye", "init.dirac"), (*ALL, *INTEGERS)
+        _nn("init.constant", "init.ones", "init.zeros", "init.eye", "init.dirac"),
+        (*ALL, *INTEGERS),
+        distribution="constants",
     ),
-    row(_nn(*_LAYERS), ALL, arithmetic=_CPU),
-    row(_nn("Embedding", "EmbeddingBag", "MultiheadAttention"), ALL, arithmetic=_CPU, note=_LIBM),
-    row(_nn(*_CONSTANT), ALL),
+    row(_nn(*_LAYERS), ALL, distribution=_PARAMETERS, arithmetic=_CPU),
+    row(
+        _nn("Embedding", "EmbeddingBag", "MultiheadAttention"),
+        ALL,
+        distribution=_PARAMETERS,
+        arithmetic=_CPU,
+        note=_LIBM,
+    ),
+    row(_nn(*_CONSTANT), ALL, distribution=_PARAMETERS),
 )
