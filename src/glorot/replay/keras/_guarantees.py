@@ -7,8 +7,6 @@ VERSIONS = ("3.15.1",)
 _HALF_AND_SINGLE = ("float16", "bfloat16", "float32")
 _FLOATS = (*_HALF_AND_SINGLE, "float64")
 _NARROW = ("int8", "int16", "int32", "uint8", "uint16", "uint32")
-# Random sessions compared, one to six draws each.
-_SESSIONS = {"TensorFlow": 2000, "JAX": 500, "Torch": 10_000, "NumPy": 2000}
 _MATRICES = 1000
 
 # Orthogonal of a gain of 1 differs from Keras' by less than this, times the epsilon of the dtype
@@ -61,7 +59,7 @@ def _row(
     return Guarantee(
         f"Keras 3 on {backend}", VERSIONS, functions, dtypes, arithmetic=arithmetic,
         exact=not tolerance, tolerance=tolerance, seekable=seekable,
-        cases=_SESSIONS[backend], note=told, backend=backend.lower(),
+        cases=_SESSIONS[below], note=told, backend=backend.lower(),
         distribution=_DISTRIBUTION[functions],
     )  # fmt: skip
 
@@ -83,7 +81,11 @@ _GLIBC = "Linux with glibc 2.28 or later"
 _CHOICE = "Linux with glibc 2.36 or later, or what `arithmetic` says"
 _TORCH = "torch 2.13.0 on x86-64 CPU"
 _JAX = "jax 0.10.2 on CPU"
+_JAX64 = f"{_JAX} and `jax_enable_x64`, which is glorot.replay.jax's option too"
+_LOG = "where JAX calls glibc's log"
 _NUMPY = "NumPy's own generator as installed, 2.4.6"
+# Random sessions compared, one to six draws each.
+_SESSIONS = {_TENSORFLOW: 10_000, _JAX: 500, _JAX64: 200, _TORCH: 10_000, _NUMPY: 10_000}
 
 ROWS = (
     _row("TensorFlow", _TENSORFLOW, _UNIFORM, _FLOATS),
@@ -99,6 +101,12 @@ ROWS = (
     _row("JAX", _JAX, _CONSTANT, (*_HALF_AND_SINGLE, *_NARROW, "bool")),
     _row("JAX", _JAX, _IDENTITY, _HALF_AND_SINGLE),
     _orthogonal("JAX", _JAX, "float32"),
+    _row("JAX", _JAX64, _UNIFORM, ("float64",), arithmetic="FMA"),
+    _row("JAX", _JAX64, _NORMAL, ("float64",), arithmetic="FMA", note=_LOG),
+    _row("JAX", _JAX64, _INTEGERS, ("int64", "uint64")),
+    _row("JAX", _JAX64, _CONSTANT, ("float64", "int64", "uint64")),
+    _row("JAX", _JAX64, _IDENTITY, ("float64",)),
+    _orthogonal("JAX", _JAX64, "float64"),
     _row("Torch", _TORCH, _UNIFORM, _FLOATS, seekable=False),
     _row("Torch", _TORCH, _NORMAL, _FLOATS, seekable=False, arithmetic="FMA", note=_CHOICE),
     _row(

@@ -45,9 +45,9 @@ def _normals(
     return single, dataclasses.replace(single, dtypes=("float64",), arithmetic=_DOUBLE, note=double)
 
 
-def _near(function: str, cases: int) -> Guarantee:
+def _near(functions: tuple[str, ...], cases: int) -> Guarantee:
     return Guarantee(
-        "TensorFlow", VERSIONS, (function,), ("float32", "float64"), exact=False, tolerance=_QR,
+        "TensorFlow", VERSIONS, functions, ("float32", "float64"), exact=False, tolerance=_QR,
         seekable=False, cases=cases, note="the normals that are factorised are exact",
         distribution="orthogonal",
     )  # fmt: skip
@@ -142,10 +142,14 @@ _COMPAT = (
         + _names(_KERAS_V1, "Constant Identity Ones Zeros constant identity ones zeros"),
         _CALLS,
     ),
-    _near("compat.v1.orthogonal_initializer", 1163),
-    _near("compat.v1.initializers.orthogonal", 1163),
-    _near("compat.v1.keras.initializers.Orthogonal", 1163),
-    _near("compat.v1.keras.initializers.orthogonal", 1163),
+    _near(
+        (
+            f"{_V1}.orthogonal_initializer",
+            f"{_INITIALIZERS}.orthogonal",
+            *_names(_KERAS_V1, "Orthogonal orthogonal"),
+        ),
+        1163,
+    ),
 )
 
 _KERAS_ROWS = (
@@ -162,8 +166,7 @@ _KERAS_ROWS = (
         _NO_CHOICE,
     ),
     _constants(_names(_KERAS, "Constant Identity Ones Zeros constant identity ones zeros"), _CALLS),
-    _near("tensorflow.keras.initializers.Orthogonal", 20),
-    _near("tensorflow.keras.initializers.orthogonal", 20),
+    _near(_names(_KERAS, "Orthogonal orthogonal"), 20),
 )
 
 ROWS = (

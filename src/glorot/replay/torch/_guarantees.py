@@ -10,7 +10,7 @@ INTEGERS = ("uint8", "int8", "int16", "int32", "int64")
 
 row = functools.partial(Guarantee, "PyTorch", ("2.13.0",), seekable=False, cases=20000)
 
-_CPU = "x86-64, with FMA (cpu_capability AVX2, AVX512) and without (DEFAULT)"
+_CPU = "x86-64, FMA or not"
 _LIBM = (
     "CPU, not CUDA. Last bits of float64 values, and of fewer than 16 of any dtype, follow the C "
     "library: the generator's `glibc` and `fma`; compared with glibc 2.36 of Debian 12."
