@@ -2,6 +2,8 @@
 """`glorot.replay.guarantee`: every row names functions that exist, and every one can be asked."""
 
 import importlib
+import inspect
+import re
 
 import pytest
 
@@ -32,6 +34,15 @@ def test_every_row_is_of_a_function_and_is_found(row, name):
     assert callable(found(name))
     for dtype in row.dtypes:
         assert glorot.replay.guarantee(name, dtype, backend=row.backend) == row
+
+
+@pytest.mark.parametrize(("row", "name"), NAMED, ids=[name for _, name in NAMED])
+def test_docstrings_say_whose_numbers(row, name):
+    """Each names the versions, and says whether the values are exact or near."""
+    text = inspect.getdoc(found(name))
+    assert re.search(r"\b[Ee]xact" if row.exact else r"\b[Nn]ear|not exact|[Nn]ot exact", text)
+    for version in row.versions:
+        assert re.match(r"\d+\.\d+", version)[0] in text
 
 
 def test_rows_say_what_they_must():

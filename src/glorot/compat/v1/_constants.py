@@ -39,6 +39,8 @@ class _Filled(Initializer):
 class Zeros(_Filled):
     """Zero everywhere, in any dtype: `tf.compat.v1.zeros_initializer`.
 
+    Replays TensorFlow 2.4.4 and 2.21.0: exact.
+
     Example:
         >>> from glorot.compat import v1
         >>> v1.zeros_initializer()((2,), dtype="int32")
@@ -50,6 +52,8 @@ class Zeros(_Filled):
 
 class Ones(_Filled):
     """One everywhere, in any dtype: `tf.compat.v1.ones_initializer`.
+
+    Replays TensorFlow 2.4.4 and 2.21.0: exact.
 
     Example:
         >>> from glorot.compat import v1
@@ -73,6 +77,8 @@ class Constant(Initializer):
             size differs from the shape's.
         ValueError: in a `Graph`, `value` holds more numbers than the shape. Fewer are allowed
             there, as in TensorFlow: the last one is repeated.
+
+    Replays TensorFlow 2.4.4 and 2.21.0: exact.
 
     Source: TensorFlow 2.4.4, python/ops/init_ops.py.
 
@@ -148,6 +154,8 @@ class Identity(Initializer):
 
     Raises:
         TypeError, ValueError: `dtype` is no float; the shape is not that of a matrix.
+
+    Replays TensorFlow 2.4.4 and 2.21.0: exact.
 
     Source: TensorFlow 2.4.4, python/ops/init_ops.py.
 

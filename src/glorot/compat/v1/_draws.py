@@ -49,6 +49,8 @@ def random_uniform(
         ValueError: TensorFlow has no uniform law for `dtype`; an integer dtype without `maxval`, or
             minval >= maxval; limits that overflow `dtype`.
 
+    Replays TensorFlow 2.4.4 and 2.21.0: exact.
+
     Source: TensorFlow 2.4.4 and 2.21.0, python/ops/random_ops.py.
 
     Example:
@@ -100,6 +102,8 @@ def random_normal(
         TypeError: `shape` is no shape, `dtype` names no type, `mean` or `stddev` is no number.
         ValueError: `dtype` is no float dtype of TensorFlow's; a value would overflow it.
 
+    Replays TensorFlow 2.4.4 and 2.21.0: exact, float64 as with FMA.
+
     Source: TensorFlow 2.4.4 and 2.21.0, python/ops/random_ops.py, on Linux with glibc 2.28 or
     later; float64 as glibc 2.36 or later computes it on a processor with FMA (others differ in the
     last bits of 6 values in 10,000).
@@ -131,6 +135,8 @@ def truncated_normal(
     Raises:
         TypeError: `shape` is no shape, `dtype` names no type, `mean` or `stddev` is no number.
         ValueError: `dtype` is no float dtype of TensorFlow's; a value would overflow it.
+
+    Replays TensorFlow 2.4.4 and 2.21.0: exact, float64 as with FMA.
 
     Example:
         >>> from glorot.compat import v1

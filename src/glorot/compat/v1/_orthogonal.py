@@ -33,6 +33,8 @@ class Orthogonal(Initializer):
         ValueError: `dtype` is no float; the shape has less than two axes.
         TypeError: the call is for float16 or bfloat16.
 
+    Replays TensorFlow 2.4.4 and 2.21.0: near; `glorot.replay.guarantee` says how near.
+
     Source: Saxe, McClelland, Ganguli, "Exact solutions to the nonlinear dynamics of learning in
     deep linear neural networks", ICLR 2014; TensorFlow 2.4.4, python/ops/init_ops.py.
 

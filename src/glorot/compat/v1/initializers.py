@@ -38,6 +38,8 @@ __all__ = [
 def he_normal(seed: int | None = None) -> variance_scaling:
     """Return VarianceScaling(2.0, "fan_in", "truncated_normal"): variance 2 / fan_in.
 
+    Replays TensorFlow 2.4.4 and 2.21.0: exact, float64 as with FMA.
+
     Source: He, Zhang, Ren, Sun, "Delving deep into rectifiers", 2015; TensorFlow 2.4.4.
 
     Example:
@@ -49,6 +51,8 @@ def he_normal(seed: int | None = None) -> variance_scaling:
 
 def he_uniform(seed: int | None = None) -> variance_scaling:
     """Return VarianceScaling(2.0, "fan_in", "uniform"): bound sqrt(6 / fan_in).
+
+    Replays TensorFlow 2.4.4 and 2.21.0: exact.
 
     Source: He, Zhang, Ren, Sun, "Delving deep into rectifiers", 2015; TensorFlow 2.4.4.
 
@@ -62,6 +66,8 @@ def he_uniform(seed: int | None = None) -> variance_scaling:
 def lecun_normal(seed: int | None = None) -> variance_scaling:
     """Return VarianceScaling(1.0, "fan_in", "truncated_normal"): variance 1 / fan_in.
 
+    Replays TensorFlow 2.4.4 and 2.21.0: exact, float64 as with FMA.
+
     Source: LeCun, Bottou, Orr, Müller, "Efficient backprop", 1998; TensorFlow 2.4.4.
 
     Example:
@@ -73,6 +79,8 @@ def lecun_normal(seed: int | None = None) -> variance_scaling:
 
 def lecun_uniform(seed: int | None = None) -> variance_scaling:
     """Return VarianceScaling(1.0, "fan_in", "uniform"): bound sqrt(3 / fan_in).
+
+    Replays TensorFlow 2.4.4 and 2.21.0: exact.
 
     Source: LeCun, Bottou, Orr, Müller, "Efficient backprop", 1998; TensorFlow 2.4.4.
 

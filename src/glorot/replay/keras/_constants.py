@@ -21,6 +21,8 @@ from glorot.replay.keras._choice import choose
 class Zeros(Initializer):
     """Zero everywhere, in any dtype; it needs no backend.
 
+    Replays Keras 3.15.1: exact, on each backend.
+
     Example:
         >>> Zeros()((2,), dtype="int32")
         array([0, 0], dtype=int32)
@@ -38,6 +40,8 @@ class Zeros(Initializer):
 
 class Ones(Zeros):
     """One everywhere, in any dtype; it needs no backend.
+
+    Replays Keras 3.15.1: exact, on each backend.
 
     Example:
         >>> Ones()((2,))
@@ -62,6 +66,8 @@ class Constant(Initializer):
     Raises:
         TypeError: `value` is no number.
         ValueError: at a call, `value` does not broadcast to the shape, or leaves an integer dtype.
+
+    Replays Keras 3.15.1: exact, on each backend.
 
     Example:
         >>> Constant(0.1, backend="tensorflow")((1,), "float64")
@@ -132,6 +138,8 @@ class Identity(Initializer):
 
     Raises:
         ValueError: at a call, the shape is not that of a matrix, or the dtype no float.
+
+    Replays Keras 3.15.1: exact, on each backend.
 
     Example:
         >>> Identity(2.0, backend="jax")((2, 3))

@@ -347,6 +347,8 @@ def truncated_normal(
         ValueError: `seed` is (0, 0); a value would overflow `dtype`; `offset` is negative; the
             shape holds 2**57 elements or more.
 
+    Replays TensorFlow 2.4.4 and 2.21.0: exact, float64 as with FMA.
+
     Example:
         >>> truncated_normal((3,), seed=(87654321, 45))
         array([0.4765281 , 0.03804416, 0.19188654], dtype=float32)

@@ -138,6 +138,8 @@ def stateless_uniform(
         ValueError: `seed` is no pair; `dtype` is another; one of the limits of an integer dtype is
             missing; minval >= maxval; a limit overflows `dtype`; `alg` is "threefry" or unknown.
 
+    Replays TensorFlow 2.4.4 and 2.21.0: exact.
+
     Source: TensorFlow 2.21.0, python/ops/stateless_random_ops.py and
     core/kernels/stateless_random_ops_v2.cc; not compiled by XLA, which draws other numbers.  Exact;
     seekable.
@@ -205,6 +207,8 @@ def stateless_normal(
         ValueError: `seed` is no pair; a value would overflow `dtype`; `alg` is "threefry" or
             unknown.
 
+    Replays TensorFlow 2.4.4 and 2.21.0: exact, float64 as with FMA.
+
     Source: as `stateless_uniform`'s, on Linux with glibc 2.28 or later.  Exact; seekable.
 
     Example:
@@ -236,6 +240,8 @@ def stateless_truncated_normal(
         TypeError: `seed`, `dtype`, `mean`, `stddev` or `alg` is of another kind.
         ValueError: `seed` is no pair; a value would overflow `dtype`; the shape holds 2**57
             elements or more; `alg` is "threefry" or unknown.
+
+    Replays TensorFlow 2.4.4 and 2.21.0: exact, float64 as with FMA.
 
     Example:
         >>> stateless_truncated_normal((2,), seed=(1, 2))

@@ -50,6 +50,8 @@ class RandomUniform(_initializers.RandomUniform):
 
     Arguments, errors and values as in `glorot.compat.v1.random_uniform_initializer`.
 
+    Replays TensorFlow 2.4.4 and 2.21.0: exact.
+
     Source: TensorFlow 2.4.4, python/keras/initializers/initializers_v1.py.
 
     Example:
@@ -76,6 +78,8 @@ class RandomNormal(_initializers.RandomNormal):
 
     Arguments, errors and values as in `glorot.compat.v1.random_normal_initializer`.
 
+    Replays TensorFlow 2.4.4 and 2.21.0: exact, float64 as with FMA.
+
     Source: TensorFlow 2.4.4, python/keras/initializers/initializers_v1.py.
 
     Example:
@@ -94,6 +98,8 @@ class TruncatedNormal(_initializers.TruncatedNormal):
 
     Arguments, errors and values as in `glorot.compat.v1.truncated_normal_initializer`.
 
+    Replays TensorFlow 2.4.4 and 2.21.0: exact, float64 as with FMA.
+
     Source: TensorFlow 2.4.4, python/keras/initializers/initializers_v1.py.
 
     Example:
@@ -109,6 +115,8 @@ class TruncatedNormal(_initializers.TruncatedNormal):
 
 class HeNormal(VarianceScaling):
     """Truncated normal of variance 2 / fan_in.
+
+    Replays TensorFlow 2.4.4 and 2.21.0: exact, float64 as with FMA.
 
     Source: He, Zhang, Ren, Sun, "Delving deep into rectifiers", 2015; TensorFlow 2.4.4.
 
@@ -128,6 +136,8 @@ class HeNormal(VarianceScaling):
 class LecunNormal(VarianceScaling):
     """Truncated normal of variance 1 / fan_in.
 
+    Replays TensorFlow 2.4.4 and 2.21.0: exact, float64 as with FMA.
+
     Source: LeCun, Bottou, Orr, Müller, "Efficient backprop", 1998; TensorFlow 2.4.4.
 
     Example:
@@ -146,6 +156,8 @@ class LecunNormal(VarianceScaling):
 class HeUniform(VarianceScaling):
     """Uniform of bound sqrt(6 / fan_in).
 
+    Replays TensorFlow 2.4.4 and 2.21.0: exact.
+
     Source: He, Zhang, Ren, Sun, "Delving deep into rectifiers", 2015; TensorFlow 2.4.4.
 
     Example:
@@ -163,6 +175,8 @@ class HeUniform(VarianceScaling):
 
 class LecunUniform(VarianceScaling):
     """Uniform of bound sqrt(3 / fan_in).
+
+    Replays TensorFlow 2.4.4 and 2.21.0: exact.
 
     Source: LeCun, Bottou, Orr, Müller, "Efficient backprop", 1998; TensorFlow 2.4.4.
 

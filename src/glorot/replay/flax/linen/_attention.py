@@ -21,6 +21,8 @@ class MultiHeadDotProductAttention(Module):
 
     Inputs are those of queries, keys and values; what is left out is as in flax.
 
+    Replays flax 0.12.8 with JAX 0.10.2: exact, as with FMA.
+
     Example:
         >>> from glorot.replay import flax, jax
         >>> layer = flax.linen.MultiHeadDotProductAttention(num_heads=2)
@@ -91,8 +93,14 @@ class MultiHeadDotProductAttention(Module):
 
 
 class MultiHeadAttention(MultiHeadDotProductAttention):
-    """The same under another name, which is its default name in a path too."""
+    """The same under another name, which is its default name in a path too.
+
+    Replays flax 0.12.8 with JAX 0.10.2: exact, as with FMA.
+    """
 
 
 class SelfAttention(MultiHeadDotProductAttention):
-    """The same with one input for queries, keys and values."""
+    """The same with one input for queries, keys and values.
+
+    Replays flax 0.12.8 with JAX 0.10.2: exact, as with FMA.
+    """

@@ -57,6 +57,8 @@ class Module:
 class Linear(Module):
     """`kernel` (in_features, out_features) by lecun_normal, `bias` of zeros.
 
+    Replays flax 0.12.8 with JAX 0.10.2: exact, as with FMA.
+
     Example:
         >>> from glorot.replay.flax import nnx
         >>> nnx.Linear(3, 2, rngs=nnx.Rngs(0)).kernel
@@ -84,6 +86,8 @@ class Linear(Module):
 
 class LinearGeneral(Module):
     """`kernel` (batch..., in..., out...), drawn flat by lecun_normal, and `bias` of zeros.
+
+    Replays flax 0.12.8 with JAX 0.10.2: exact, as with FMA.
 
     Example:
         >>> from glorot.replay.flax import nnx
@@ -126,6 +130,8 @@ class LinearGeneral(Module):
 class Einsum(Module):
     """`kernel` of a given shape by lecun_normal, and `bias` of zeros if it has a shape.
 
+    Replays flax 0.12.8 with JAX 0.10.2: exact, as with FMA.
+
     Example:
         >>> from glorot.replay.flax import nnx
         >>> nnx.Einsum("nta,hab->nthb", (8, 2, 4), (8, 4), rngs=nnx.Rngs(0)).bias.shape
@@ -153,6 +159,8 @@ class Einsum(Module):
 
 class Conv(Module):
     """`kernel` (*kernel_size, in / groups, out) by lecun_normal, `bias` of zeros.
+
+    Replays flax 0.12.8 with JAX 0.10.2: exact, as with FMA.
 
     Example:
         >>> from glorot.replay.flax import nnx
@@ -184,6 +192,8 @@ class Conv(Module):
 class ConvTranspose(Module):
     """`kernel` (*kernel_size, in, out), or with `transpose_kernel` (*kernel_size, out, in).
 
+    Replays flax 0.12.8 with JAX 0.10.2: exact, as with FMA.
+
     Example:
         >>> from glorot.replay.flax import nnx
         >>> nnx.ConvTranspose(4, 8, 3, transpose_kernel=True, rngs=nnx.Rngs(0)).kernel.shape
@@ -214,6 +224,8 @@ class ConvTranspose(Module):
 class Embed(Module):
     """`embedding` (num_embeddings, features), normal with variance 1 / features.
 
+    Replays flax 0.12.8 with JAX 0.10.2: exact, as with FMA.
+
     Example:
         >>> from glorot.replay.flax import nnx
         >>> nnx.Embed(5, 3, rngs=nnx.Rngs(0)).embedding[0]
@@ -236,6 +248,8 @@ class Embed(Module):
 
 class LayerNorm(Module):
     """`scale` of ones and `bias` of zeros; `GroupNorm`, `InstanceNorm` and `BatchNorm` alike.
+
+    Replays flax 0.12.8 with JAX 0.10.2: exact, as with FMA.
 
     Example:
         >>> from glorot.replay.flax import nnx
@@ -267,6 +281,8 @@ class LayerNorm(Module):
 class InstanceNorm(LayerNorm):
     """`scale` of ones and `bias` of zeros.
 
+    Replays flax 0.12.8 with JAX 0.10.2: exact, as with FMA.
+
     Example:
         >>> from glorot.replay.flax import nnx
         >>> nnx.InstanceNorm(3, rngs=nnx.Rngs(0)).bias
@@ -276,6 +292,8 @@ class InstanceNorm(LayerNorm):
 
 class GroupNorm(LayerNorm):
     """`scale` of ones and `bias` of zeros.
+
+    Replays flax 0.12.8 with JAX 0.10.2: exact, as with FMA.
 
     Example:
         >>> from glorot.replay.flax import nnx
@@ -292,6 +310,8 @@ class GroupNorm(LayerNorm):
 class BatchNorm(LayerNorm):
     """`scale` of ones and `bias` of zeros; `mean` 0 and `var` 1.
 
+    Replays flax 0.12.8 with JAX 0.10.2: exact, as with FMA.
+
     Example:
         >>> from glorot.replay.flax import nnx
         >>> nnx.BatchNorm(3, rngs=nnx.Rngs(0)).var
@@ -306,6 +326,8 @@ class BatchNorm(LayerNorm):
 
 class RMSNorm(Module):
     """`scale` of ones.
+
+    Replays flax 0.12.8 with JAX 0.10.2: exact, as with FMA.
 
     Example:
         >>> from glorot.replay.flax import nnx
@@ -332,6 +354,8 @@ class RMSNorm(Module):
 class PReLU(Module):
     """`negative_slope`, one number; takes no key.
 
+    Replays flax 0.12.8 with JAX 0.10.2: exact, as with FMA.
+
     Example:
         >>> from glorot.replay.flax import nnx
         >>> nnx.PReLU().negative_slope
@@ -348,6 +372,8 @@ class PReLU(Module):
 
 class MultiHeadAttention(Module):
     """`query`, `key`, `value` and `out`, each a `LinearGeneral`; `query_ln`, `key_ln` if asked for.
+
+    Replays flax 0.12.8 with JAX 0.10.2: exact, as with FMA.
 
     Example:
         >>> from glorot.replay.flax import nnx

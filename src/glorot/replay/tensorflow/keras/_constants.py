@@ -27,6 +27,8 @@ class _Filled(Initializer):
 class Zeros(_Filled):
     """Zero everywhere, in any dtype.
 
+    Replays Keras 2 of TensorFlow 2.4.0 and 2.21.0: exact.
+
     Example:
         >>> Zeros()((2,), dtype="int32")
         array([0, 0], dtype=int32)
@@ -38,6 +40,8 @@ class Zeros(_Filled):
 
 class Ones(_Filled):
     """One everywhere, in any dtype.
+
+    Replays Keras 2 of TensorFlow 2.4.0 and 2.21.0: exact.
 
     Example:
         >>> Ones()((2,))
@@ -53,6 +57,8 @@ class Constant(_Filled):
 
     Raises:
         TypeError: at a call, `value` does not convert to the dtype, or has another size.
+
+    Replays Keras 2 of TensorFlow 2.4.0 and 2.21.0: exact.
 
     Example:
         >>> Constant(3.5)((2,))
@@ -85,6 +91,8 @@ class Identity(Initializer):
 
     Raises:
         ValueError: at a call, the shape is not that of a matrix, or the dtype no float.
+
+    Replays Keras 2 of TensorFlow 2.4.0 and 2.21.0: exact.
 
     Example:
         >>> Identity(2.0)((2, 3))

@@ -46,6 +46,8 @@ class _ChannelNorm(_Norm):
 class BatchNorm1d(_ChannelNorm):
     """The parameters and buffers of a new `torch.nn.BatchNorm1d`, all of them constants.
 
+    Replays PyTorch 2.13.0: exact.
+
     Example:
         >>> BatchNorm1d(1).state_dict()["running_var"]
         array([1.], dtype=float32)
@@ -53,11 +55,17 @@ class BatchNorm1d(_ChannelNorm):
 
 
 class BatchNorm2d(_ChannelNorm):
-    """The parameters and buffers of a new `torch.nn.BatchNorm2d`, all of them constants."""
+    """The parameters and buffers of a new `torch.nn.BatchNorm2d`, all of them constants.
+
+    Replays PyTorch 2.13.0: exact.
+    """
 
 
 class BatchNorm3d(_ChannelNorm):
-    """The parameters and buffers of a new `torch.nn.BatchNorm3d`, all of them constants."""
+    """The parameters and buffers of a new `torch.nn.BatchNorm3d`, all of them constants.
+
+    Replays PyTorch 2.13.0: exact.
+    """
 
 
 class _InstanceNorm(_ChannelNorm):
@@ -79,15 +87,24 @@ class _InstanceNorm(_ChannelNorm):
 
 
 class InstanceNorm1d(_InstanceNorm):
-    """The parameters and buffers of a new `torch.nn.InstanceNorm1d`: none unless asked for."""
+    """The parameters and buffers of a new `torch.nn.InstanceNorm1d`: none unless asked for.
+
+    Replays PyTorch 2.13.0: exact.
+    """
 
 
 class InstanceNorm2d(_InstanceNorm):
-    """The parameters and buffers of a new `torch.nn.InstanceNorm2d`: none unless asked for."""
+    """The parameters and buffers of a new `torch.nn.InstanceNorm2d`: none unless asked for.
+
+    Replays PyTorch 2.13.0: exact.
+    """
 
 
 class InstanceNorm3d(_InstanceNorm):
-    """The parameters and buffers of a new `torch.nn.InstanceNorm3d`: none unless asked for."""
+    """The parameters and buffers of a new `torch.nn.InstanceNorm3d`: none unless asked for.
+
+    Replays PyTorch 2.13.0: exact.
+    """
 
 
 def _shape(normalized_shape: Any) -> tuple[int, ...]:
@@ -96,7 +113,10 @@ def _shape(normalized_shape: Any) -> tuple[int, ...]:
 
 
 class LayerNorm(_Norm):
-    """The parameters of a new `torch.nn.LayerNorm`: ones, and zeros for the bias."""
+    """The parameters of a new `torch.nn.LayerNorm`: ones, and zeros for the bias.
+
+    Replays PyTorch 2.13.0: exact.
+    """
 
     def __init__(
         self,
@@ -113,7 +133,10 @@ class LayerNorm(_Norm):
 
 
 class RMSNorm(_Norm):
-    """The parameter of a new `torch.nn.RMSNorm`: ones."""
+    """The parameter of a new `torch.nn.RMSNorm`: ones.
+
+    Replays PyTorch 2.13.0: exact.
+    """
 
     def __init__(
         self,
@@ -131,7 +154,10 @@ class RMSNorm(_Norm):
 
 
 class GroupNorm(_Norm):
-    """The parameters of a new `torch.nn.GroupNorm`: ones, and zeros for the bias."""
+    """The parameters of a new `torch.nn.GroupNorm`: ones, and zeros for the bias.
+
+    Replays PyTorch 2.13.0: exact.
+    """
 
     def __init__(
         self,
@@ -155,7 +181,10 @@ class GroupNorm(_Norm):
 
 
 class PReLU(Module):
-    """The parameter of a new `torch.nn.PReLU`: `init` everywhere."""
+    """The parameter of a new `torch.nn.PReLU`: `init` everywhere.
+
+    Replays PyTorch 2.13.0: exact.
+    """
 
     def __init__(
         self, num_parameters: int = 1, init: float = 0.25, device: Any = None, dtype: Any = None

@@ -140,13 +140,19 @@ class Conv1d(_Straight):
 
 
 class Conv2d(_Straight):
-    """The parameters of a new `torch.nn.Conv2d`; see `Conv1d`."""
+    """The parameters of a new `torch.nn.Conv2d`; see `Conv1d`.
+
+    Replays PyTorch 2.13.0 on x86-64: exact, by the arithmetic of `generator`.
+    """
 
     axes = 2
 
 
 class Conv3d(_Straight):
-    """The parameters of a new `torch.nn.Conv3d`; see `Conv1d`."""
+    """The parameters of a new `torch.nn.Conv3d`; see `Conv1d`.
+
+    Replays PyTorch 2.13.0 on x86-64: exact, by the arithmetic of `generator`.
+    """
 
     axes = 3
 
@@ -156,18 +162,26 @@ class ConvTranspose1d(_Transposed):
 
     The weight is (in_channels, out_channels / groups, *kernel_size), and torch takes its second
     axis for fan_in here too.
+
+    Replays PyTorch 2.13.0 on x86-64: exact, by the arithmetic of `generator`.
     """
 
     axes = 1
 
 
 class ConvTranspose2d(_Transposed):
-    """The parameters of a new `torch.nn.ConvTranspose2d`; see `ConvTranspose1d`."""
+    """The parameters of a new `torch.nn.ConvTranspose2d`; see `ConvTranspose1d`.
+
+    Replays PyTorch 2.13.0 on x86-64: exact, by the arithmetic of `generator`.
+    """
 
     axes = 2
 
 
 class ConvTranspose3d(_Transposed):
-    """The parameters of a new `torch.nn.ConvTranspose3d`; see `ConvTranspose1d`."""
+    """The parameters of a new `torch.nn.ConvTranspose3d`; see `ConvTranspose1d`.
+
+    Replays PyTorch 2.13.0 on x86-64: exact, by the arithmetic of `generator`.
+    """
 
     axes = 3

@@ -86,7 +86,10 @@ class Embedding(_Table):
 
 
 class EmbeddingBag(_Table):
-    """The parameters of a new `torch.nn.EmbeddingBag`; see `Embedding`."""
+    """The parameters of a new `torch.nn.EmbeddingBag`; see `Embedding`.
+
+    Replays PyTorch 2.13.0 on x86-64: exact, by the arithmetic of `generator`.
+    """
 
     def __init__(
         self,

@@ -44,13 +44,19 @@ class _Layer(Module):
 
 
 class TransformerEncoderLayer(_Layer):
-    """The parameters of a new `torch.nn.TransformerEncoderLayer`; see `Transformer`."""
+    """The parameters of a new `torch.nn.TransformerEncoderLayer`; see `Transformer`.
+
+    Replays PyTorch 2.13.0 on x86-64: exact, by the arithmetic of `generator`.
+    """
 
     attentions = ("self_attn",)
 
 
 class TransformerDecoderLayer(_Layer):
-    """The parameters of a new `torch.nn.TransformerDecoderLayer`; see `Transformer`."""
+    """The parameters of a new `torch.nn.TransformerDecoderLayer`; see `Transformer`.
+
+    Replays PyTorch 2.13.0 on x86-64: exact, by the arithmetic of `generator`.
+    """
 
     attentions = ("self_attn", "multihead_attn")
 

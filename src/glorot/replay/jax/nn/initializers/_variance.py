@@ -127,6 +127,8 @@ def variance_scaling(
     Raises:
         ValueError: another mode or distribution.
 
+    Replays JAX 0.10.2: exact, as with FMA.
+
     Example:
         >>> from glorot.replay import jax
         >>> init = jax.nn.initializers.variance_scaling(2.0, "fan_geo_avg", "uniform")
@@ -172,6 +174,8 @@ def glorot_uniform(
 ) -> Initializer:
     """Return Glorot (Xavier) uniform: U(-l, l) with l = sqrt(6 / (fan_in + fan_out)).
 
+    Replays JAX 0.10.2: exact.
+
     Example:
         >>> from glorot.replay import jax
         >>> jax.nn.initializers.glorot_uniform()(jax.random.key(42), (3, 4))[0]
@@ -184,6 +188,8 @@ def glorot_normal(
     in_axis: Axes = -2, out_axis: Axes = -1, batch_axis: Axes = (), dtype: Any = None
 ) -> Initializer:
     """Return Glorot (Xavier) normal: truncated normal with variance 2 / (fan_in + fan_out).
+
+    Replays JAX 0.10.2: exact, as with FMA.
 
     Example:
         >>> from glorot.replay import jax
@@ -200,6 +206,8 @@ def lecun_uniform(
 ) -> Initializer:
     """Return LeCun uniform: U(-l, l) with l = sqrt(3 / fan_in).
 
+    Replays JAX 0.10.2: exact.
+
     Example:
         >>> from glorot.replay import jax
         >>> jax.nn.initializers.lecun_uniform()(jax.random.key(42), (3, 4))[0]
@@ -212,6 +220,8 @@ def lecun_normal(
     in_axis: Axes = -2, out_axis: Axes = -1, batch_axis: Axes = (), dtype: Any = None
 ) -> Initializer:
     """Return LeCun normal: truncated normal with variance 1 / fan_in.
+
+    Replays JAX 0.10.2: exact, as with FMA.
 
     Example:
         >>> from glorot.replay import jax
@@ -226,6 +236,8 @@ def he_uniform(
 ) -> Initializer:
     """Return He (Kaiming) uniform: U(-l, l) with l = sqrt(6 / fan_in).
 
+    Replays JAX 0.10.2: exact.
+
     Example:
         >>> from glorot.replay import jax
         >>> jax.nn.initializers.he_uniform()(jax.random.key(42), (3, 4))[0]
@@ -238,6 +250,8 @@ def he_normal(
     in_axis: Axes = -2, out_axis: Axes = -1, batch_axis: Axes = (), dtype: Any = None
 ) -> Initializer:
     """Return He (Kaiming) normal: truncated normal with variance 2 / fan_in.
+
+    Replays JAX 0.10.2: exact, as with FMA.
 
     Example:
         >>> from glorot.replay import jax

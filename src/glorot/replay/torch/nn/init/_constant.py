@@ -25,6 +25,8 @@ def constant(shape: Any, val: float, *, dtype: Any = None) -> Array:
         TypeError: `val` is no number.
         ValueError: it overflows the dtype.
 
+    Replays PyTorch 2.13.0: exact.
+
     Example:
         >>> constant((2,), 0.3)
         array([0.3, 0.3], dtype=float32)
@@ -45,6 +47,8 @@ def constant(shape: Any, val: float, *, dtype: Any = None) -> Array:
 def ones(shape: Any, *, dtype: Any = None) -> Array:
     """What `torch.nn.init.ones_` fills: 1 everywhere; see `constant`.
 
+    Replays PyTorch 2.13.0: exact.
+
     Example:
         >>> ones((2,))
         array([1., 1.], dtype=float32)
@@ -54,6 +58,8 @@ def ones(shape: Any, *, dtype: Any = None) -> Array:
 
 def zeros(shape: Any, *, dtype: Any = None) -> Array:
     """What `torch.nn.init.zeros_` fills: 0 everywhere; see `constant`.
+
+    Replays PyTorch 2.13.0: exact.
 
     Example:
         >>> zeros((2,))
@@ -67,6 +73,8 @@ def eye(shape: Any, *, dtype: Any = None) -> Array:
 
     Raises:
         ValueError: `shape` has not 2 axes.
+
+    Replays PyTorch 2.13.0: exact.
 
     Example:
         >>> eye((2, 3))
@@ -97,6 +105,8 @@ def dirac(shape: Any, groups: int = 1, *, dtype: Any = None) -> Array:
         ValueError: `shape` has another number of axes, or `groups` does not divide its first; or
             `groups` is below 1.
         IndexError: a kernel without a middle, where a 1 should go.
+
+    Replays PyTorch 2.13.0: exact.
 
     Example:
         >>> dirac((4, 2, 3), groups=2)[:, :, 1]

@@ -36,6 +36,8 @@ def orthogonal(
         TypeError, RuntimeError: as `uniform`; TypeError for a half type.
         ValueError: `shape` has fewer than 2 axes.
 
+    Replays PyTorch 2.13.0: near; `glorot.replay.guarantee` says how near.
+
     Example:
         >>> from glorot.replay.torch import Generator
         >>> q = orthogonal((2, 2), generator=Generator().manual_seed(42), dtype="float64")
@@ -90,6 +92,8 @@ def sparse(
     Raises:
         TypeError, ValueError, RuntimeError: as `normal`; ValueError for other than 2 axes;
             RuntimeError where the default generator has no seed.
+
+    Replays PyTorch 2.13.0 on x86-64: exact, by the arithmetic of `generator`.
 
     Example:
         >>> from glorot.replay.torch import manual_seed
