@@ -19,7 +19,7 @@ import glorot
 from benchmarks._harness import WrongBytesError
 from glorot import _kernel
 from glorot.checkpoint import _blocks, _files, _layout
-from glorot.checkpoint._write import metadata
+from glorot.checkpoint._job import make_job
 
 SHAPES = Path(__file__).parent.parent / "examples" / "gpt2-124m.json"
 
@@ -27,13 +27,12 @@ SHAPES = Path(__file__).parent.parent / "examples" / "gpt2-124m.json"
 def raw(folder: Path, recipe: glorot.Recipe, *, early: bool = False) -> float:
     """Seconds to write the blocks of the checkpoint without computing any value; `early` asks the
     system to begin writing at once, as the writer does."""
-    assignments = {a.name: a for a in recipe.resolve(glorot.checkpoint.read_shapes(SHAPES))}
-    specs = {n: glorot.recipe.TensorSpec(a.shape, a.dtype) for n, a in assignments.items()}
-    (file,) = _layout.plan(specs, metadata(recipe, 42), None)
+    job = make_job(SHAPES, recipe, 42)
+    (file,) = job.files
     jobs = [
         block
         for name, entry in file.tensors.items()
-        for block in _blocks.blocks(assignments[name], entry, _blocks.DEFAULT_BLOCK_BYTES)
+        for block in _blocks.blocks(job.assignments[name], entry, _blocks.DEFAULT_BLOCK_BYTES)
     ]
     data = np.random.default_rng(0).integers(0, 255, _blocks.DEFAULT_BLOCK_BYTES, np.uint8)
     begin = time.perf_counter()

@@ -1,16 +1,27 @@
 # SPDX-License-Identifier: Apache-2.0
 """Checkpoints of initial values: written straight to disk, and verified to the byte."""
 
+from glorot.checkpoint._dry_run import plan
 from glorot.checkpoint._layout import read_shapes
-from glorot.checkpoint._report import TensorCheck, TensorReport, VerifyReport, WriteReport
+from glorot.checkpoint._report import (
+    PlannedFile,
+    PlanReport,
+    TensorCheck,
+    TensorReport,
+    VerifyReport,
+    WriteReport,
+)
 from glorot.checkpoint._verify import verify
 from glorot.checkpoint._write import write
 
 __all__ = [
+    "PlanReport",
+    "PlannedFile",
     "TensorCheck",
     "TensorReport",
     "VerifyReport",
     "WriteReport",
+    "plan",
     "read_shapes",
     "verify",
     "write",

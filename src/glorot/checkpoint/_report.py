@@ -65,6 +65,53 @@ class WriteReport:
 
 
 @dataclass(frozen=True, slots=True)
+class PlannedFile:
+    """One data file that would be written."""
+
+    name: str
+    nbytes: int
+    tensors: int
+
+
+@dataclass(frozen=True, slots=True)
+class PlanReport:
+    """What `write` would do.
+
+    Attributes:
+        nbytes: the size of the data files together.
+        free: bytes free on the disk of `directory`, for this user.
+        needed: bytes that `write` would take of them; with `resume`, less than all.
+        threads: how many would compute.
+        seconds: how long these would compute, from a measurement; a slower disk decides.
+        unmeasured: the tensors left out of `seconds`, such as orthogonal ones: they are computed
+            whole, and their time does not grow as their size does.
+    """
+
+    directory: str
+    seed: int
+    recipe: str
+    stream: int
+    files: tuple[PlannedFile, ...]
+    tensors: int
+    parameters: int
+    nbytes: int
+    free: int
+    needed: int
+    threads: int
+    seconds: float
+    unmeasured: tuple[str, ...]
+
+    @property
+    def fits(self) -> bool:
+        """Whether there is room on the disk."""
+        return self.needed <= self.free
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return the report as what JSON can hold."""
+        return dataclasses.asdict(self) | {"fits": self.fits}
+
+
+@dataclass(frozen=True, slots=True)
 class TensorCheck:
     """One tensor that was compared.
 

@@ -15,9 +15,9 @@ from typing import Any
 import numpy as np
 
 from glorot import _check, _kernel
-from glorot._stream import STREAM_VERSION, check_seed
+from glorot._stream import STREAM_VERSION
 from glorot.checkpoint import _files, _layout
-from glorot.checkpoint._arguments import Progress, check_progress, read_recipe, read_shapes
+from glorot.checkpoint._arguments import Progress, check_progress
 from glorot.checkpoint._blocks import (
     DEFAULT_BLOCK_BYTES,
     Array,
@@ -28,10 +28,11 @@ from glorot.checkpoint._blocks import (
     on_threads,
 )
 from glorot.checkpoint._files import partial_path
+from glorot.checkpoint._job import Job, make_job
 from glorot.checkpoint._layout import File, aside_path
 from glorot.checkpoint._places import Places, find_places
 from glorot.checkpoint._report import TensorReport, WriteReport
-from glorot.recipe import Assignment, Recipe, TensorSpec
+from glorot.recipe import Assignment, Recipe
 
 
 def write(
@@ -91,49 +92,33 @@ def write(
     """
     begin = time.perf_counter()
     _kernel.check_environment()
-    number = check_seed(seed)
     folder = _check.path("out_dir", out_dir, needed="the path of a folder")
     block_bytes = _check.count("block_size", block_size)
-    limit = _layout.parse_size(max_shard_size)
     force, resume = _check.flag("force", force), _check.flag("resume", resume)
     check_progress(progress)
-    recipe = read_recipe(recipe)
-    assignments = {a.name: a for a in recipe.resolve(read_shapes(shapes), dtype=dtype)}
-    specs = {
-        name: TensorSpec(a.shape, a.dtype, **a.spec.extras()) for name, a in assignments.items()
-    }
-    files = _layout.plan(specs, metadata(recipe, number) | _layout.plan_metadata(specs), limit)
-
+    job = make_job(shapes, recipe, seed, dtype, max_shard_size)
     if folder.exists() and not folder.is_dir():
         raise FileExistsError(f"{folder} is a file; `out_dir` must be a folder.")
     with _files.made(folder), _files.locked(folder):
-        places = find_places(folder, files, force=force, resume=resume)
-        job = _Write(folder, files, assignments, number, block_bytes, progress)
-        job.run(places)
+        places = find_places(folder, job.files, force=force, resume=resume)
+        work = _Write(folder, job, block_bytes, progress)
+        work.run(places)
     return WriteReport(
         directory=str(folder),
-        seed=number,
-        recipe=recipe.fingerprint,
+        seed=job.seed,
+        recipe=job.recipe.fingerprint,
         stream=STREAM_VERSION,
-        files=tuple(file.name for file in files),
-        parameters=sum(math.prod(a.shape) for a in assignments.values()),
-        nbytes=sum(file.size for file in files),
-        written=job.written,
+        files=tuple(file.name for file in job.files),
+        parameters=job.parameters,
+        nbytes=job.nbytes,
+        written=work.written,
         seconds=time.perf_counter() - begin,
         tensors=tuple(
-            job.report(file.name, assignments[name]) for file in files for name in file.tensors
+            work.report(file.name, job.assignments[name])
+            for file in job.files
+            for name in file.tensors
         ),
     )
-
-
-def metadata(recipe: Recipe, seed: int) -> dict[str, str]:
-    """Return what the header says of where the values come from; "pt" is what transformers asks."""
-    return {
-        "format": "pt",
-        "glorot.recipe": recipe.fingerprint,
-        "glorot.seed": str(seed),
-        "glorot.stream": str(STREAM_VERSION),
-    }
 
 
 class _Write:
@@ -142,16 +127,14 @@ class _Write:
     def __init__(
         self,
         folder: Path,
-        files: list[File],
-        assignments: dict[str, Assignment],
-        seed: int,
+        job: Job,
         block_bytes: int,
         progress: Progress | None,
     ) -> None:
         self.folder = folder
-        self.files = files
-        self.assignments = assignments
-        self.seed = seed
+        self.files = files = job.files
+        self.assignments = assignments = job.assignments
+        self.seed = job.seed
         self.block_bytes = block_bytes
         self.progress = progress
         self.threads = _kernel.allowed_threads()

@@ -97,6 +97,9 @@ def init(
     force: Annotated[
         bool, typer.Option("--force", help="Replace a checkpoint that is there.")
     ] = False,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Say what would be written, and write nothing.")
+    ] = False,
     variables: Set = None,
     as_json: Json = False,
     full: Full = False,
@@ -114,6 +117,16 @@ def init(
         from glorot import checkpoint
         from glorot.cli import _show
 
+        if dry_run:
+            planned = checkpoint.plan(
+                shapes, _load(recipe, variables), out, seed=seed, dtype=dtype,
+                max_shard_size=max_shard_size, force=force, resume=resume,
+            )  # fmt: skip
+            if as_json:
+                typer.echo(json.dumps(planned.as_dict()))
+            else:
+                _show.planned(planned, full=full)
+            raise typer.Exit(0 if planned.fits else 1)
         with _show.progress("writing") as progress:
             report = checkpoint.write(
                 shapes, _load(recipe, variables), out, seed=seed, dtype=dtype,

@@ -12,7 +12,7 @@ from rich.console import Console
 from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TransferSpeedColumn
 from rich.table import Table
 
-from glorot.checkpoint import TensorCheck, TensorReport, VerifyReport, WriteReport
+from glorot.checkpoint import PlanReport, TensorCheck, TensorReport, VerifyReport, WriteReport
 
 _SECONDS_BETWEEN_LINES = 10.0
 _WIDTH_PIPED = 160  # where there is no terminal to fit
@@ -116,6 +116,33 @@ def written(report: WriteReport, *, full: bool) -> None:
         f"{'file' if len(report.files) == 1 else 'files'} in {report.seconds:.2f} s "
         f"(seed {report.seed}, recipe {report.recipe[:8]}, stream {report.stream})"
     )
+    out.print(plain(report.directory), soft_wrap=True)
+
+
+def planned(report: PlanReport, *, full: bool) -> None:
+    """Print the files that would be written, their sizes, the free space and the time."""
+    table = make_table("file", "tensors", "size", "bytes", right=("tensors", "size", "bytes"))
+    shown = report.files if full else report.files[:_MOST_SHOWN]
+    for file in shown:
+        table.add_row(file.name, str(file.tensors), readable(file.nbytes), f"{file.nbytes:,}")
+    out = console()
+    out.print(table)
+    if len(shown) < len(report.files):
+        out.print(f"and {len(report.files) - len(shown)} more files (--full shows all)")
+    out.print(
+        f"would write {report.tensors} tensors, {report.parameters:,} parameters, "
+        f"{readable(report.nbytes)} in {len(report.files)} "
+        f"{'file' if len(report.files) == 1 else 'files'} (seed {report.seed}, recipe "
+        f"{report.recipe[:8]}, stream {report.stream})"
+    )
+    slow = f", and {len(report.unmeasured)} tensors that are computed whole"
+    out.print(
+        f"about {report.seconds:.3g} s to compute on {report.threads} "
+        f"{'thread' if report.threads == 1 else 'threads'}{slow if report.unmeasured else ''}; "
+        "a slower disk decides"
+    )
+    room = "" if report.fits else "NOT enough room: "
+    out.print(f"{room}{readable(report.needed)} needed, {readable(report.free)} free")
     out.print(plain(report.directory), soft_wrap=True)
 
 

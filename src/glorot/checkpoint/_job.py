@@ -1,0 +1,65 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What is to be written: a recipe's values for a model's shapes, spread over files."""
+
+import math
+import os
+from collections.abc import Mapping
+from typing import Any, NamedTuple
+
+from glorot._stream import STREAM_VERSION, check_seed
+from glorot.checkpoint import _layout
+from glorot.checkpoint._arguments import read_recipe, read_shapes
+from glorot.checkpoint._layout import File
+from glorot.recipe import Assignment, Recipe, TensorSpec
+
+
+class Job(NamedTuple):
+    """The whole of a checkpoint before its first byte; equal jobs write equal bytes."""
+
+    recipe: Recipe
+    seed: int
+    assignments: dict[str, Assignment]
+    files: list[File]
+
+    @property
+    def parameters(self) -> int:
+        """How many elements there are."""
+        return sum(math.prod(a.shape) for a in self.assignments.values())
+
+    @property
+    def nbytes(self) -> int:
+        """The size of the data files together."""
+        return sum(file.size for file in self.files)
+
+
+def make_job(
+    shapes: Mapping[str, Any] | str | os.PathLike[str],
+    recipe: Recipe | str | os.PathLike[str],
+    seed: int,
+    dtype: Any = None,
+    max_shard_size: int | str | None = None,
+) -> Job:
+    """Return what these arguments of `write` ask for.
+
+    Raises:
+        ValueError, TypeError, OSError: arguments or recipe that do not fit.
+    """
+    number = check_seed(seed)
+    limit = _layout.parse_size(max_shard_size)
+    loaded = read_recipe(recipe)
+    assignments = {a.name: a for a in loaded.resolve(read_shapes(shapes), dtype=dtype)}
+    specs = {
+        name: TensorSpec(a.shape, a.dtype, **a.spec.extras()) for name, a in assignments.items()
+    }
+    said = metadata(loaded, number) | _layout.plan_metadata(specs)
+    return Job(loaded, number, assignments, _layout.plan(specs, said, limit))
+
+
+def metadata(recipe: Recipe, seed: int) -> dict[str, str]:
+    """Return what the header says of where the values come from; "pt" is what transformers asks."""
+    return {
+        "format": "pt",
+        "glorot.recipe": recipe.fingerprint,
+        "glorot.seed": str(seed),
+        "glorot.stream": str(STREAM_VERSION),
+    }
