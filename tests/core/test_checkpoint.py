@@ -40,6 +40,7 @@ PLAIN = Recipe([Rule("*", "glorot_uniform")])
 RECIPE_ONES = Recipe([Rule("*", "ones")])
 SINGLE = "model.safetensors"
 INDEX = "model.safetensors.index.json"
+MANIFEST = "glorot.json"
 
 
 def contents(folder):
@@ -113,7 +114,7 @@ def test_shards(tmp_path):
     one, two, three = names
     assert index["weight_map"] == {"a": one, "b": one, "c": two, "d": three, "e": three}
     assert index["metadata"]["total_size"] == 4 * 140
-    assert sorted(contents(tmp_path)) == [*names, INDEX]
+    assert sorted(contents(tmp_path)) == [MANIFEST, *names, INDEX]
     assert read_shapes(tmp_path) == {n: TensorSpec(s, "float32") for n, s in shapes.items()}
     assert verify(tmp_path, PLAIN, 1, shapes=shapes).equal
     with safetensors.safe_open(tmp_path / one, "np") as file:

@@ -149,7 +149,7 @@ def test_what_the_user_can_mend_is_one_line(arguments, text, tmp_path, monkeypat
 
 @pytest.mark.parametrize(
     "arguments",
-    [("init",), ("verify", "x"), ("sample", "ones", "--seed", "0"), ("nothing",),
+    [("init",), ("verify",), ("sample", "ones", "--seed", "0"), ("nothing",),
      ("sample", "ones", "a", "--seed", "0"), ("init", "x", *RECIPE, "--out", "y", "--fast")],
 )  # fmt: skip
 def test_wrong_usage(arguments):

@@ -4,6 +4,7 @@
 from glorot.checkpoint._dry_run import plan
 from glorot.checkpoint._layout import read_shapes
 from glorot.checkpoint._report import (
+    FileCheck,
     PlannedFile,
     PlanReport,
     TensorCheck,
@@ -15,6 +16,7 @@ from glorot.checkpoint._verify import verify
 from glorot.checkpoint._write import write
 
 __all__ = [
+    "FileCheck",
     "PlanReport",
     "PlannedFile",
     "TensorCheck",

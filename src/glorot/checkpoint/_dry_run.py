@@ -65,7 +65,7 @@ def plan(
     if not os.access(above, os.W_OK | os.X_OK):
         raise PermissionError(f"{above} cannot be written to. Give another folder as `out_dir`.")
     if folder.exists() and not force:
-        find_places(folder, job.files, force=False, resume=resume)
+        find_places(folder, job, force=False, resume=resume)
     seconds, unmeasured = estimate(job)
     return PlanReport(
         directory=str(folder),

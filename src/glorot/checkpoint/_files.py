@@ -123,6 +123,18 @@ def start_writeback(fd: int, offset: int, size: int) -> None:
 def rename(path: Path, to: Path) -> None:
     """Give a file another name in its folder, in place of what has that name."""
     path.replace(to)
+    if os.path.lexists(path):  # both were names of one file, and then the system does nothing
+        path.unlink()
+
+
+def link(path: Path, to: Path) -> None:
+    """Give a file a second name, in place of what has that name.
+
+    Raises:
+        OSError: the file system has no such links.
+    """
+    to.unlink(missing_ok=True)
+    os.link(path, to)
 
 
 def sync_folder(folder: Path) -> None:

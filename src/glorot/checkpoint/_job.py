@@ -27,6 +27,17 @@ class Job(NamedTuple):
         return sum(math.prod(a.shape) for a in self.assignments.values())
 
     @property
+    def texts(self) -> dict[str, bytes]:
+        """The files beside the data and before the manifest: the index, where there is one."""
+        return {_layout.INDEX: _layout.index_text(self.files)} if len(self.files) > 1 else {}
+
+    @property
+    def sizes(self) -> dict[str, int]:
+        """How many bytes each file has that the manifest names."""
+        data = {file.name: file.size for file in self.files}
+        return data | {name: len(text) for name, text in self.texts.items()}
+
+    @property
     def nbytes(self) -> int:
         """The size of the data files together."""
         return sum(file.size for file in self.files)

@@ -4,9 +4,11 @@
 from pathlib import Path
 from typing import NamedTuple
 
-from glorot.checkpoint import _files, _layout
+from glorot.checkpoint import _files, _layout, _manifest
 from glorot.checkpoint._files import partial_path
+from glorot.checkpoint._job import Job
 from glorot.checkpoint._layout import INDEX, SINGLE, File, aside_path
+from glorot.checkpoint._manifest import MANIFEST
 
 
 class Places(NamedTuple):
@@ -19,7 +21,7 @@ class Places(NamedTuple):
     resume: bool
 
 
-def find_places(folder: Path, files: list[File], *, force: bool, resume: bool) -> Places:
+def find_places(folder: Path, job: Job, *, force: bool, resume: bool) -> Places:
     """Return what to do with `folder`, or refuse to touch what is there.
 
     Where a write was cut off while the old files stood aside, `force` puts them back first: they
@@ -28,8 +30,10 @@ def find_places(folder: Path, files: list[File], *, force: bool, resume: bool) -
     Raises:
         FileExistsError: a checkpoint that may not be replaced, or the rest of a write.
     """
+    files = job.files
     names = {file.name for file in files}
-    for name in sorted({*names, SINGLE, INDEX}):
+    known = sorted({*names, SINGLE, INDEX, MANIFEST})
+    for name in known:
         path = folder / name
         if path.is_dir():
             raise FileExistsError(f"{path} is a folder where a file goes. Move it away first.")
@@ -49,20 +53,19 @@ def find_places(folder: Path, files: list[File], *, force: bool, resume: bool) -
         for path in left.aside:
             with _files.naming(path):
                 _files.rename(aside_path(path), path)
-    there = [folder / name for name in sorted({*names, SINGLE, INDEX}) if (folder / name).exists()]
+    there = [folder / name for name in known if (folder / name).exists()]
     if there and not (force or resume):
         raise FileExistsError(
             f"{there[0]} is there already. Give `force` (--force) to replace the checkpoint, or "
             "another folder."
         )
-    obsolete = [path for path in left.partial if path.name not in {*names, INDEX}]
+    obsolete = [path for path in left.partial if path.name not in {*names, INDEX, MANIFEST}]
     if force:
         return Places(files, [], obsolete, _old(folder, names), resume)
     finished = [file for file in files if (folder / file.name).exists()]
     for path in there:
-        same_index = path.name == INDEX and _is_index_of(path, files)
         both = path.name in names and partial_path(path).exists()
-        if (path.name not in names and not same_index) or both:
+        if both or not _is_of(path, job):
             raise FileExistsError(
                 f"{path} belongs to another checkpoint. Give another folder, or `force` (--force) "
                 "too, to replace it."
@@ -71,8 +74,16 @@ def find_places(folder: Path, files: list[File], *, force: bool, resume: bool) -
     return Places(todo, finished, obsolete, [], resume)
 
 
-def _is_index_of(path: Path, files: list[File]) -> bool:
-    return len(files) > 1 and path.read_bytes() == _layout.index_text(files)
+def _is_of(path: Path, job: Job) -> bool:
+    """Whether the file of this name, as far as can be told without reading data, is the job's."""
+    if path.name == MANIFEST:
+        try:
+            return _manifest.read(path).says(job.recipe, job.seed, job.sizes)
+        except ValueError:
+            return False
+    if path.name == INDEX:
+        return job.texts.get(INDEX) == path.read_bytes()
+    return path.name in job.sizes
 
 
 def _old(folder: Path, names: set[str]) -> list[Path]:

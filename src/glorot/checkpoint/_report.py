@@ -136,12 +136,27 @@ class TensorCheck:
 
 
 @dataclass(frozen=True, slots=True)
+class FileCheck:
+    """One file that was compared with the manifest.
+
+    Attributes:
+        status: "equal", "missing", "size", "checksum", or "extra" (the manifest does not name it).
+        note: the same for people.
+    """
+
+    name: str
+    status: str
+    note: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class VerifyReport:
     """What `verify` found: `equal` is True when every byte is what the recipe and seed give.
 
     Attributes:
         note: what is to be said of the checkpoint as a whole: that it does not hold the tensors
             that were written, or that nothing tells whether one is missing. Else empty.
+        files: the files against the manifest, where that gave the recipe or the seed.
     """
 
     path: str
@@ -153,6 +168,7 @@ class VerifyReport:
     seconds: float
     tensors: tuple[TensorCheck, ...]
     note: str = ""
+    files: tuple[FileCheck, ...] = ()
 
     @property
     def problems(self) -> tuple[TensorCheck, ...]:

@@ -25,6 +25,8 @@ from glorot.checkpoint._blocks import (
     compute,
     on_threads,
 )
+from glorot.checkpoint._checksum import Checksum
+from glorot.checkpoint._file_checks import check_files, find_manifest
 from glorot.checkpoint._header import Entry
 from glorot.checkpoint._report import TensorCheck, VerifyReport
 from glorot.recipe import Assignment, Recipe, TensorSpec, parse_shapes, shapes_from_json
@@ -32,8 +34,8 @@ from glorot.recipe import Assignment, Recipe, TensorSpec, parse_shapes, shapes_f
 
 def verify(
     path: str | os.PathLike[str],
-    recipe: Recipe | str | os.PathLike[str],
-    seed: int,
+    recipe: Recipe | str | os.PathLike[str] | None = None,
+    seed: int | None = None,
     *,
     shapes: Mapping[str, Any] | str | os.PathLike[str] | None = None,
     dtype: Any = None,
@@ -44,7 +46,8 @@ def verify(
 
     Args:
         path: a .safetensors file, or a folder with model.safetensors or an index.
-        recipe, seed: as for `write`.
+        recipe, seed: as for `write`. What is not given is taken from the manifest, glorot.json in
+            the checkpoint's folder; the files' sizes and checksums are then checked too.
         shapes: what the checkpoint should hold, as for `write`. Without it, what the files say
             was written: `write` puts the names, shapes and dtypes of a file's tensors in that
             file, and a fingerprint of all tensors in every one; the index names the tensors of a
@@ -54,7 +57,8 @@ def verify(
         progress, block_size: as for `write`; memory is bounded by 2 x threads x `block_size`.
 
     Raises:
-        ValueError: a file that is no safetensors file, an index that is none, other bad arguments.
+        ValueError: a file that is no safetensors file, an index or a manifest that is none, no
+            manifest where one is needed, other bad arguments.
         OSError: nothing there, or a file that cannot be read.
 
     Examples:
@@ -68,13 +72,21 @@ def verify(
     """
     begin = time.perf_counter()
     _kernel.check_environment()
-    number = check_seed(seed)
+    if seed is not None:
+        number = check_seed(seed)
     place = _check.path("path", path)
     block_bytes = _check.count("block_size", block_size)
     check_progress(progress)
-    recipe = read_recipe(recipe)
+    if recipe is not None:
+        recipe = read_recipe(recipe)
     expected = None if shapes is None else parse_shapes(read_shapes(shapes))
-    found, checks, metadata = _read(_layout.find(place))
+    source = _layout.find(place)
+    manifest = None
+    if recipe is None or seed is None:
+        manifest = find_manifest(place)
+        recipe = manifest.recipe if recipe is None else recipe
+        number = manifest.seed if seed is None else number
+    found, checks, metadata = _read(source)
     whole, note = True, ""
     if expected is None:
         records = _read_records(metadata)
@@ -82,18 +94,24 @@ def verify(
         assignments = _plan_of_files(recipe, records, dtype, found, checks)
     else:
         assignments = _plan_of_shapes(recipe, expected, dtype, found, checks)
-    _compare_values(assignments, found, checks, number, block_bytes, progress)
+    checksums = None if manifest is None else {path: Checksum() for path in source.files}
+    _compare_values(assignments, found, checks, number, block_bytes, progress, checksums)
+    files = check_files(place, manifest, source.files, checksums or {}) if manifest else ()
     tensors = tuple(checks[name] for name in sorted(checks))
     return VerifyReport(
         path=str(place),
         seed=number,
         recipe=recipe.fingerprint,
         stream=STREAM_VERSION,
-        equal=whole and bool(found) and all(check.status == "equal" for check in tensors),
+        equal=whole
+        and bool(found)
+        and all(check.status == "equal" for check in tensors)
+        and all(check.status == "equal" for check in files),
         parameters=sum(check.count for check in tensors),
         seconds=time.perf_counter() - begin,
         tensors=tensors,
         note=note,
+        files=files,
     )
 
 
@@ -283,6 +301,7 @@ def _compare_values(
     seed: int,
     block_bytes: int,
     progress: Progress | None,
+    checksums: dict[Path, Checksum] | None,
 ) -> None:
     threads = _kernel.allowed_threads()
     total = sum(found[name].entry.nbytes for name in assignments)
@@ -307,12 +326,25 @@ def _compare_values(
             for block in blocks(_as_found(assignments[name], found), found[name].entry, block_bytes)
         )
         fd = os.open(path, _files.READ)
+        checksum = None if checksums is None else checksums[path]
         try:
+            if checksum is not None:
+                start = bytearray(min(found[name].entry.offset for name in names))
+                checksum.add(0, memoryview(start)[: _files.read_at(fd, start, 0)])
 
-            def work(block: Block, fd: int = fd, tallies: dict[str, _Tally] = tallies) -> None:
-                differing, first = buffers.run(
-                    block, lambda expected, there: _difference(fd, block, seed, expected, there)
-                )
+            def work(
+                block: Block,
+                fd: int = fd,
+                tallies: dict[str, _Tally] = tallies,
+                checksum: Checksum | None = checksum,
+            ) -> None:
+                def compare(expected: Array, there: Array) -> tuple[int, _First | None]:
+                    differing, first, data = _difference(fd, block, seed, expected, there)
+                    if checksum is not None:
+                        checksum.add(block.offset, data)
+                    return differing, first
+
+                differing, first = buffers.run(block, compare)
                 tallies[block.assignment.name].add(differing, first)
 
             on_threads(jobs, work, threads, count)
@@ -335,21 +367,22 @@ class _First(NamedTuple):
 
 def _difference(
     fd: int, block: Block, seed: int, expected: Array, there: Array
-) -> tuple[int, _First | None]:
-    """(how many elements of the block differ, the first), by their bytes."""
+) -> tuple[int, _First | None, Array]:
+    """(how many elements of the block differ, the first, the bytes there), by their bytes."""
     data = there.view(np.uint8)
-    have = _files.read_at(fd, data, block.offset) // there.itemsize
+    read = _files.read_at(fd, data, block.offset)
+    have = read // there.itemsize
     compute(block, seed, expected)
     if np.array_equal(data, expected.view(np.uint8)):
-        return (len(there) - have), None
+        return (len(there) - have), None, data[:read]
     bits = np.dtype(f"u{there.itemsize}")
     unequal = there[:have].view(bits) != expected[:have].view(bits)
     count = int(np.count_nonzero(unequal))
     if not count:
-        return len(there) - have, None
+        return len(there) - have, None, data[:read]
     at = int(unequal.argmax())
     first = _First(block.start + at, float(expected[at]), float(there[at]))
-    return count + len(there) - have, first
+    return count + len(there) - have, first, data[:read]
 
 
 class _Tally:

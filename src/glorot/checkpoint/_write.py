@@ -4,7 +4,6 @@
 import contextlib
 import errno
 import itertools
-import math
 import os
 import shutil
 import time
@@ -16,7 +15,7 @@ import numpy as np
 
 from glorot import _check, _kernel
 from glorot._stream import STREAM_VERSION
-from glorot.checkpoint import _files, _layout
+from glorot.checkpoint import _files, _layout, _manifest
 from glorot.checkpoint._arguments import Progress, check_progress
 from glorot.checkpoint._blocks import (
     DEFAULT_BLOCK_BYTES,
@@ -27,9 +26,12 @@ from glorot.checkpoint._blocks import (
     compute,
     on_threads,
 )
+from glorot.checkpoint._checksum import Checksum, crc32
 from glorot.checkpoint._files import partial_path
 from glorot.checkpoint._job import Job, make_job
 from glorot.checkpoint._layout import File, aside_path
+from glorot.checkpoint._manifest import MANIFEST, FileSum
+from glorot.checkpoint._moments import Moments
 from glorot.checkpoint._places import Places, find_places
 from glorot.checkpoint._report import TensorReport, WriteReport
 from glorot.recipe import Assignment, Recipe
@@ -53,14 +55,15 @@ def write(
     The bytes depend on `shapes`, `recipe`, `seed`, `dtype` and `max_shard_size` alone. Memory is
     bounded by threads x `block_size`, however large the model; an initializer that needs the whole
     matrix (`Orthogonal`) takes that matrix more. Files are written beside their final paths and
-    renamed when all of them are complete and on the disk, the index last.
+    renamed when all of them are complete and on the disk, the index and the manifest last.
 
     Args:
         shapes: names to shapes (see `glorot.recipe.parse_shapes`), or the path of a shapes file or
             of a checkpoint, of which the headers alone are read.
         recipe: a `Recipe`, the name of a built-in one, or the path of a recipe file.
         out_dir: the folder; it is made where it is missing. It gets model.safetensors or, when
-            `max_shard_size` asks for more than one file, Hugging Face's names and index.
+            `max_shard_size` asks for more than one file, Hugging Face's names and index; and
+            glorot.json, the manifest: recipe, seed, and each file's size and CRC-32.
         seed: 0 <= seed < 2**64.
         dtype: of all floating tensors, in place of what `shapes` says.
         max_shard_size: bytes of tensors in a file, as a number or as "500MB" or "2GiB"; a tensor
@@ -100,7 +103,7 @@ def write(
     if folder.exists() and not folder.is_dir():
         raise FileExistsError(f"{folder} is a file; `out_dir` must be a folder.")
     with _files.made(folder), _files.locked(folder):
-        places = find_places(folder, job.files, force=force, resume=resume)
+        places = find_places(folder, job, force=force, resume=resume)
         work = _Write(folder, job, block_bytes, progress)
         work.run(places)
     return WriteReport(
@@ -132,8 +135,9 @@ class _Write:
         progress: Progress | None,
     ) -> None:
         self.folder = folder
+        self.job = job
         self.files = files = job.files
-        self.assignments = assignments = job.assignments
+        self.assignments = job.assignments
         self.seed = job.seed
         self.block_bytes = block_bytes
         self.progress = progress
@@ -141,15 +145,15 @@ class _Write:
         self.total = sum(e.nbytes for file in files for e in file.tensors.values())
         self.done = 0
         self.written = 0
-        self.sums: dict[str, list[tuple[int, float, float]]] = {name: [] for name in assignments}
+        self.moments = Moments(self.assignments)
+        self.checksums = {file.name: Checksum() for file in files}
         largest = max((e.nbytes for f in files for e in f.tensors.values()), default=0)
         self.memory = min(block_bytes, largest)
 
     def run(self, places: Places) -> None:
         """Write what is not finished, compare what is, then put everything in its place."""
-        index = self.folder / _layout.INDEX
-        new = [self.folder / file.name for file in places.todo]
-        new += [index] if len(self.files) > 1 else []
+        texts = [self.folder / name for name in (*self.job.texts, MANIFEST)]
+        new = [self.folder / file.name for file in places.todo] + texts
         _remove_partials(places.obsolete if places.resume else [*places.obsolete, *new])
         try:
             self._check_space(places.todo)
@@ -160,10 +164,10 @@ class _Write:
                 self._file(file, compare=True, repair=False)
             for file in places.todo:
                 self._file(file, compare=places.resume, repair=True)
-            if index in new:
-                _remove_partials([index])
-                with _opened(index, repair=True) as fd:
-                    _files.write_at(fd, _layout.index_text(self.files), 0)
+            for name, text in {**self.job.texts, MANIFEST: self._manifest(places)}.items():
+                _remove_partials([self.folder / name])
+                with _opened(self.folder / name, repair=True) as fd:
+                    _files.write_at(fd, text, 0)
                     os.fsync(fd)
         except OSError as error:
             if error.errno not in _files.FULL:
@@ -172,20 +176,42 @@ class _Write:
             raise OSError(error.errno, self._no_space(error.strerror or "disk full")) from None
         self._put_in_place(new, places.replaced)
 
+    def _manifest(self, places: Places) -> bytes:
+        """The manifest; one that is there already must say the same and stays as it is."""
+        sums = {name: FileSum(len(text), crc32(text)) for name, text in self.job.texts.items()}
+        for file in self.files:
+            crc = self.checksums[file.name].of(file.size)
+            if crc is None:
+                raise RuntimeError(f"not all of {file.name} was computed.")
+            sums[file.name] = FileSum(file.size, crc)
+        made = _manifest.make(self.job.recipe, self.seed, sums)
+        path = self.folder / MANIFEST
+        if places.todo or not path.exists():
+            return made.text()
+        there = _manifest.read(path)
+        if there.files != made.files:
+            raise _another(path, "a checksum")
+        return path.read_bytes()
+
     def _put_in_place(self, new: list[Path], replaced: list[Path]) -> None:
         """Let the new checkpoint take the names of the old one; only names change here.
 
-        One file replaces one in a single step of the system.  Of several, the old stand aside
-        until all of the new have their names, and come back if one cannot have it.
+        The old stand aside until all of the new have their names, and come back if one cannot have
+        it.  Where model.safetensors takes the place of another it does so in a single step of the
+        system, if that has hard links: a reader finds the one or the other.
         """
         old = [path for path in dict.fromkeys((*replaced, *new)) if path.exists()]
-        if len(new) == 1 and old == new:
-            old = []
         # The index goes last: while it stands, the files that it names are known to be the old.
         old.sort(key=lambda path: path.name == _layout.INDEX)
+        single = self.folder / _layout.SINGLE
+        done = []
+        if single in new and single in old and _layout.INDEX not in {path.name for path in old}:
+            with contextlib.suppress(OSError):
+                _files.link(single, aside_path(single))
+                old.remove(single)
+                done.append((single, aside_path(single)))
         moves = [(path, aside_path(path)) for path in old]
         moves += [(partial_path(path), path) for path in new]
-        done = []
         try:
             for source, target in moves:
                 with _files.naming(target if target in new else source):
@@ -223,6 +249,7 @@ class _Write:
     def _file(self, file: File, *, compare: bool, repair: bool) -> None:
         """Compute a file, in its partial one where it is to be written (`repair`)."""
         path = self.folder / file.name
+        self.checksums[file.name].add(0, file.start)
         with _opened(path, repair=repair) as fd:
             start = bytearray(len(file.start))
             if not repair and os.fstat(fd).st_size != file.size:
@@ -253,9 +280,9 @@ class _Write:
         out: Array,
         there: Array | None = None,
     ) -> None:
-        sums = compute(block, self.seed, out)
+        self.moments.add(block, *compute(block, self.seed, out))
         data = out.view(np.uint8)
-        self.sums[block.assignment.name].append((block.start, *sums))
+        self.checksums[path.name].add(block.offset, data)
         if there is not None:
             old = there.view(np.uint8)
             if _files.read_at(fd, old, block.offset) == len(old) and np.array_equal(old, data):
@@ -273,13 +300,7 @@ class _Write:
 
     def report(self, file: str, assignment: Assignment) -> TensorReport:
         """Return what was promised and what was measured of one tensor."""
-        count = math.prod(assignment.shape)
-        sums = sorted(self.sums[assignment.name])  # in one order, whichever thread came first
-        mean = stddev = None
-        if count:
-            mean = math.fsum(total for _, total, _ in sums) / count
-            square = math.fsum(squares for _, _, squares in sums) / count
-            stddev = math.sqrt(max(0.0, square - mean * mean))
+        mean, stddev = self.moments.of(assignment.name)
         return TensorReport(
             assignment.name,
             assignment.shape,

@@ -144,8 +144,12 @@ def verify(
     path: Annotated[
         str, typer.Argument(metavar="PATH", help="A checkpoint's folder or a .safetensors file.")
     ],
-    recipe: Recipe,
-    seed: Seed,
+    recipe: Annotated[
+        str | None, typer.Option(help="As for `init`; else what glorot.json there says.")
+    ] = None,
+    seed: Annotated[
+        int | None, typer.Option(help="As for `init`; else what glorot.json there says.")
+    ] = None,
     shapes: Annotated[
         str | None, typer.Option(help="What it should hold; else what it does hold is taken.")
     ] = None,
@@ -159,19 +163,24 @@ def verify(
 ) -> None:
     """Prove that a checkpoint is, or is not, what a recipe and a seed give.
 
-    Every byte is computed again and compared; exit code 1 when any differs.
+    Every byte is computed again and compared; exit code 1 when any differs. Without --recipe and
+    --seed those of its manifest, glorot.json, are taken, and the files' checksums compared too.
 
     \b
     Example:
+      glorot verify gpt2-init
       glorot verify gpt2-init --recipe gpt2 --seed 42
     """
     with _mendable(debug):
         from glorot import checkpoint
         from glorot.cli import _show
 
+        if recipe is None and variables:
+            raise ValueError("`--set` changes a recipe: give --recipe too.")
+        known = None if recipe is None else _load(recipe, variables)
         with _show.progress("verifying") as progress:
             report = checkpoint.verify(
-                path, _load(recipe, variables), seed, shapes=shapes, dtype=dtype, progress=progress
+                path, known, seed, shapes=shapes, dtype=dtype, progress=progress
             )
         if as_json:
             typer.echo(json.dumps(report.as_dict()))

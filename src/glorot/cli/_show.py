@@ -166,6 +166,9 @@ def verified(report: VerifyReport, *, full: bool) -> None:
         out.print(table)
     if len(shown) > _MOST_SHOWN and not full:
         out.print(f"and {len(shown) - _MOST_SHOWN} more (--full shows all)")
+    for file in report.files:
+        if file.status != "equal":
+            out.print(plain(f"{file.name}: {file.status}: {file.note}"), soft_wrap=True)
     if report.equal:
         count = len(report.tensors)
         what = f"the {count} tensors there" if report.note else f"all {count} tensors"
@@ -173,6 +176,8 @@ def verified(report: VerifyReport, *, full: bool) -> None:
             f"equal: {what}, {report.parameters:,} parameters, are what "
             f"this recipe and seed {report.seed} give ({report.seconds:.2f} s)"
         )
+        if report.files:
+            out.print(f"the checksums of {len(report.files)} files are those of the manifest")
         if report.note:
             out.print(report.note)
     else:
