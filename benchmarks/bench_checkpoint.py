@@ -38,7 +38,7 @@ def raw(folder: Path, recipe: glorot.Recipe, *, early: bool = False) -> float:
     begin = time.perf_counter()
     fd = os.open(folder / "raw", _files.CREATE)
     try:
-        _files.take_space(fd, file.size)
+        _files.take_space(fd, file.size, 0, file.size)
         _files.write_at(fd, file.start, 0)
 
         def work(block: _blocks.Block) -> None:

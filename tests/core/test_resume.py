@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 
 import glorot
 from glorot import Recipe, Rule
-from glorot.checkpoint import _files, _write, read_shapes, verify, write
+from glorot.checkpoint import _files, _work, read_shapes, verify, write
 
 RECIPE = Recipe([Rule("*.bias", "zeros"), Rule("*", "he_normal")])
 SHAPES = {f"{i}.{part}": (40, 30 + i) for i in range(6) for part in ("weight", "bias")}
@@ -187,7 +187,7 @@ def test_failing_disk_keeps_what_can_be_resumed(tmp_path, monkeypatch, whole):
 def test_space_is_checked_first(tmp_path, monkeypatch):
     """A checkpoint that cannot fit is refused before a byte is written."""
     usage = type("usage", (), {"free": 1000})
-    monkeypatch.setattr(_write.shutil, "disk_usage", lambda path: usage)
+    monkeypatch.setattr(_work.shutil, "disk_usage", lambda path: usage)
     monkeypatch.setattr(_files, "take_space", None)
     for folder in (tmp_path, tmp_path / "new", tmp_path / "new" / "and" / "deep"):
         with pytest.raises(

@@ -43,15 +43,24 @@ class Block:
         return self.count * ALL[self.assignment.dtype].itemsize
 
 
-def blocks(assignment: Assignment, entry: Entry, block_bytes: int) -> Iterator[Block]:
-    """Yield the blocks of a tensor; all but the first begin on a page of the file.
+def blocks(
+    assignment: Assignment,
+    entry: Entry,
+    block_bytes: int,
+    first: int = 0,
+    last: int | None = None,
+) -> Iterator[Block]:
+    """Yield the blocks of a tensor, or of what is in bytes [first, last) of the file; all but the
+    first begin on a page of the file.
 
     An initializer that must compute the whole tensor for any part of it gets a single block.
     """
     dtype = ALL[entry.dtype]
     total = math.prod(entry.shape)
     whole = assignment.initializer._writer(entry.shape, dtype).at_once
-    start = 0
+    start = max(0, first - entry.offset) // dtype.itemsize
+    if last is not None:
+        total = min(total, max(0, last - entry.offset) // dtype.itemsize)
     while start < total:
         offset = entry.offset + start * dtype.itemsize
         room = block_bytes - offset % _PAGE if block_bytes >= 2 * _PAGE else block_bytes

@@ -102,13 +102,14 @@ def read_at(fd: int, data: Any, offset: int) -> int:
     return total
 
 
-def take_space(fd: int, size: int) -> None:
-    """Give a file its size, and its place on the disk where the system can: a full disk shows now,
-    not after hours."""
-    os.ftruncate(fd, size)
-    if hasattr(os, "posix_fallocate") and size:
+def take_space(fd: int, size: int, start: int, stop: int) -> None:
+    """Give a file its size, and bytes [start, stop) their place on the disk where the system can: a
+    full disk shows now, not after hours."""
+    if os.fstat(fd).st_size != size:
+        os.ftruncate(fd, size)
+    if hasattr(os, "posix_fallocate") and start < stop:
         try:
-            os.posix_fallocate(fd, 0, size)
+            os.posix_fallocate(fd, start, stop - start)
         except OSError as error:
             if error.errno not in (errno.EOPNOTSUPP, errno.EINVAL):
                 raise

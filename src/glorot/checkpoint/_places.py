@@ -100,3 +100,11 @@ def _old(folder: Path, names: set[str]) -> list[Path]:
         old += [folder / name for name in sorted(named - names) if _layout.is_shard(name)]
         old.append(folder / INDEX)
     return old
+
+
+def another(path: Path, what: str) -> FileExistsError:
+    """Return the error for a file that is there and may not be changed."""
+    return FileExistsError(
+        f"{path} is there and is not what this recipe and seed give: {what} differs. Give another "
+        "folder, or `force` (--force) to replace it."
+    )
