@@ -16,6 +16,7 @@ import numpy as np
 from glorot import _check
 from glorot._audit._layers import keras_specs, torch_specs
 from glorot._dtypes import ALL
+from glorot._loaded import is_a
 from glorot.checkpoint import _files, _layout
 from glorot.checkpoint._verify import _read as read_headers
 from glorot.recipe import TensorSpec, parse_shapes
@@ -51,7 +52,7 @@ def read_model(model: Any) -> list[Parameter]:
     """
     if isinstance(model, (str, os.PathLike)):
         found = list(_of_checkpoint(_check.path("model", model)))
-    elif _is(model, "torch", "nn.Module"):
+    elif is_a(model, "torch", "nn.Module"):
         found = list(_of_torch(model))
     elif hasattr(model, "weights") and hasattr(model, "variables"):
         found = list(_of_keras(model))
@@ -60,14 +61,6 @@ def read_model(model: Any) -> list[Parameter]:
     if not found:
         raise ValueError("`model` holds no parameters: there is nothing to audit.")
     return found
-
-
-def _is(value: Any, module: str, path: str) -> bool:
-    """Whether `value` is of a class of a framework, which is loaded if so."""
-    owner: Any = sys.modules.get(module)
-    for part in path.split("."):
-        owner = getattr(owner, part, None)
-    return isinstance(owner, type) and isinstance(value, owner)
 
 
 # --- checkpoints ---------------------------------------------------------------------------------
@@ -120,7 +113,7 @@ def parameter(name: str, value: Any, **extras: Any) -> Parameter:
         TypeError: its dtype is not supported.
         ValueError: it has no values yet.
     """
-    if _is(value, "torch", "Tensor"):
+    if is_a(value, "torch", "Tensor"):
         return _torch_parameter(name, value, extras)
     if not isinstance(value, np.ndarray):
         value = value.numpy() if hasattr(value, "numpy") else _as_numpy(name, value)
