@@ -27,7 +27,7 @@ from glorot._sparse import Sparse
 from glorot._state_space import LogArange, TimeStep
 
 if TYPE_CHECKING:  # what __getattr__ below loads
-    from glorot import compat, recipe, replay, testing
+    from glorot import compat, recipe, replay, sources, testing
     from glorot._audit import audit
     from glorot._fingerprint import Fingerprint, fingerprint
     from glorot._gain import gain
@@ -72,6 +72,7 @@ __all__ = [
     "recipe",
     "replay",
     "serialize",
+    "sources",
     "testing",
 ]
 
@@ -83,6 +84,7 @@ _LAZY_MODULES = {
     "keras",
     "recipe",
     "replay",
+    "sources",
     "tensorflow",
     "testing",
     "torch",

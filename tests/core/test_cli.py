@@ -309,14 +309,14 @@ def test_readable_sizes(nbytes, text):
     assert _show.readable(nbytes) == text
 
 
-def test_interrupt(monkeypatch):
+def test_interrupt(shapes, monkeypatch):
     """An interrupt ends with the shell's own code and one line that says how to go on."""
 
     def interrupted(*args, **options):
         raise KeyboardInterrupt
 
     monkeypatch.setattr(glorot.checkpoint, "write", interrupted)
-    result = invoke("init", "x", *RECIPE, "--out", "y")
+    result = invoke("init", shapes, *RECIPE, "--out", "y")
     assert result.exit_code == 130
     assert "interrupted. What `init` had begun, --resume goes on with." in result.stderr
 

@@ -2,6 +2,7 @@
 """Checkpoints of initial values: written straight to disk, and verified to the byte."""
 
 from glorot.checkpoint._dry_run import plan
+from glorot.checkpoint._file_checks import has_manifest
 from glorot.checkpoint._layout import read_shapes
 from glorot.checkpoint._report import (
     FileCheck,
@@ -23,6 +24,7 @@ __all__ = [
     "TensorReport",
     "VerifyReport",
     "WriteReport",
+    "has_manifest",
     "plan",
     "read_shapes",
     "verify",

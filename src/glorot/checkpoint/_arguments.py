@@ -7,7 +7,6 @@ from typing import Any
 
 from glorot import _check
 from glorot import recipe as recipes
-from glorot.checkpoint import _layout
 from glorot.recipe import Recipe
 
 Progress = Callable[[int, int], None]
@@ -31,16 +30,19 @@ def read_recipe(recipe: Any) -> Recipe:
 
 
 def read_shapes(shapes: Any) -> Mapping[str, Any]:
-    """Return the names and shapes that are given, or in the file or checkpoint of this path.
+    """Return the names and shapes that are given, or that a source of this path or name says.
 
     Raises:
         TypeError: neither of these.
-        ValueError, OSError: as `glorot.checkpoint.read_shapes`.
+        ValueError, OSError, ImportError: as `glorot.sources.read`.
     """
     if isinstance(shapes, Mapping):
         return shapes
     needed = "a mapping from names to shapes, or the path of a shapes file or checkpoint"
-    return _layout.read_shapes(_check.path("shapes", shapes, needed=needed))
+    _check.path("shapes", shapes, needed=needed)
+    from glorot import sources  # which read checkpoints too
+
+    return sources.read(shapes).shapes
 
 
 def check_progress(progress: Any) -> Progress | None:

@@ -1,9 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
 """The files of a checkpoint against its manifest: which are there, their sizes, their checksums."""
 
+import os
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
+from glorot import _check
 from glorot.checkpoint import _manifest
 from glorot.checkpoint._checksum import Checksum, crc32
 from glorot.checkpoint._manifest import MANIFEST, FileSum, Manifest
@@ -12,13 +14,22 @@ from glorot.checkpoint._report import FileCheck
 _CHUNK = 4 << 20
 
 
+def has_manifest(path: str | os.PathLike[str]) -> bool:
+    """Return whether glorot.json lies in a checkpoint's folder, or beside one of its files."""
+    return _beside(_check.path("path", path)).is_file()
+
+
+def _beside(place: Path) -> Path:
+    return (place if place.is_dir() else place.parent) / MANIFEST
+
+
 def find_manifest(place: Path) -> Manifest:
     """Return the manifest of a checkpoint's folder, or of one of its files.
 
     Raises:
         ValueError: there is none, or one that is none, or that does not name the file.
     """
-    path = (place if place.is_dir() else place.parent) / MANIFEST
+    path = _beside(place)
     if not path.is_file():
         raise ValueError(
             f"{path.parent} holds no {MANIFEST}, which would say by which recipe and seed it was "

@@ -43,8 +43,8 @@ def write(
     renamed when all of them are complete and on the disk, the index and the manifest last.
 
     Args:
-        shapes: names to shapes (see `glorot.recipe.parse_shapes`), or the path of a shapes file or
-            of a checkpoint, of which the headers alone are read.
+        shapes: names to shapes (see `glorot.recipe.parse_shapes`), or the path or name of a source
+            of them: a shapes file, a checkpoint's headers, ... (see `glorot.sources.read`).
         recipe: a `Recipe`, the name of a built-in one, or the path of a recipe file.
         out_dir: the folder; it is made where it is missing. It gets model.safetensors or, when
             `max_shard_size` asks for more than one file, Hugging Face's names and index; and

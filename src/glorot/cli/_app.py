@@ -21,10 +21,19 @@ Recipe = Annotated[
     str, typer.Option(help="A built-in recipe (`glorot presets`) or a recipe file's path.")
 ]
 Seed = Annotated[int, typer.Option(help="A whole number, 0 <= seed < 2**64.")]
+OptionalRecipe = Annotated[
+    str | None,
+    typer.Option(
+        "--recipe",
+        help="A built-in recipe or a file's path; else the one for what SOURCE says the model is.",
+    ),
+]
 Shapes = Annotated[
     str,
     typer.Argument(
-        metavar="SHAPES", help="A shapes file (JSON), a .safetensors file or a checkpoint's folder."
+        metavar="SOURCE",
+        help="A shapes file, a checkpoint, a Hugging Face config.json, timm:NAME, or "
+        "package.module:callable.",
     ),
 ]
 Set = Annotated[
@@ -41,7 +50,7 @@ def _mendable(debug: bool) -> Iterator[None]:
     """What the user can mend is one line on stderr and exit code 1."""
     try:
         yield
-    except (ValueError, TypeError, OSError, OverflowError, MemoryError) as error:
+    except (ValueError, TypeError, OSError, OverflowError, MemoryError, ImportError) as error:
         if debug:
             raise
         text = str(error) or "not enough memory"
@@ -82,9 +91,9 @@ def _top(
 @app.command()
 def init(
     shapes: Shapes,
-    recipe: Recipe,
     seed: Seed,
     out: Annotated[str, typer.Option(help="The folder to write.")],
+    recipe: OptionalRecipe = None,
     max_shard_size: Annotated[
         str | None, typer.Option(help="At most so much in a file: 500MB, 2GiB, or bytes.")
     ] = None,
@@ -112,29 +121,35 @@ def init(
     \b
     Example:
       glorot init examples/gpt2-124m.json --recipe gpt2 --seed 42 --out gpt2-init
+      glorot init examples/llama-3-8b/config.json --seed 0 --out llama --dtype bfloat16
+      glorot init timm:resnet50 --seed 0 --out resnet50
     """
     with _mendable(debug):
         from glorot import checkpoint
-        from glorot.cli import _show
+        from glorot.cli import _show, _source
 
+        found = _source.read(shapes, recipe)
+        loaded = _set(found.recipe, variables)
+        if not as_json:
+            found.say()
         if dry_run:
             planned = checkpoint.plan(
-                shapes, _load(recipe, variables), out, seed=seed, dtype=dtype,
+                found.source.shapes, loaded, out, seed=seed, dtype=dtype,
                 max_shard_size=max_shard_size, force=force, resume=resume,
             )  # fmt: skip
             if as_json:
-                typer.echo(json.dumps(planned.as_dict()))
+                typer.echo(json.dumps({**planned.as_dict(), "source": found.as_dict()}))
             else:
                 _show.planned(planned, full=full)
             raise typer.Exit(0 if planned.fits else 1)
         with _show.progress("writing") as progress:
             report = checkpoint.write(
-                shapes, _load(recipe, variables), out, seed=seed, dtype=dtype,
+                found.source.shapes, loaded, out, seed=seed, dtype=dtype,
                 max_shard_size=max_shard_size,
                 force=force, resume=resume, progress=progress,
             )  # fmt: skip
         if as_json:
-            typer.echo(json.dumps(report.as_dict()))
+            typer.echo(json.dumps({**report.as_dict(), "source": found.as_dict()}))
         else:
             _show.written(report, full=full)
 
@@ -151,7 +166,8 @@ def verify(
         int | None, typer.Option(help="As for `init`; else what glorot.json there says.")
     ] = None,
     shapes: Annotated[
-        str | None, typer.Option(help="What it should hold; else what it does hold is taken.")
+        str | None,
+        typer.Option(help="What it should hold, any SOURCE; else what it does hold is taken."),
     ] = None,
     dtype: Annotated[
         str | None, typer.Option(help="Of all floating tensors, as it was given to `init`.")
@@ -173,15 +189,24 @@ def verify(
     """
     with _mendable(debug):
         from glorot import checkpoint
-        from glorot.cli import _show
+        from glorot import sources
+        from glorot.cli import _show, _source
 
-        if recipe is None and variables:
-            raise ValueError("`--set` changes a recipe: give --recipe too.")
         known = None if recipe is None else _load(recipe, variables)
+        wanted = None if shapes is None else sources.read(shapes)
+        if known is None and not checkpoint.has_manifest(path):
+            # As `init` chose: the preset for what SOURCE, or a config beside the weights, says.
+            found = _source.Reading(sources.read(path) if wanted is None else wanted, None)
+            known = _set(found.recipe, variables)
+            if not as_json:
+                found.say()
+        elif known is None and variables:
+            raise ValueError("`--set` changes a recipe: give --recipe too.")
         with _show.progress("verifying") as progress:
             report = checkpoint.verify(
-                path, known, seed, shapes=shapes, dtype=dtype, progress=progress
-            )
+                path, known, seed, shapes=None if wanted is None else wanted.shapes,
+                dtype=dtype, progress=progress,
+            )  # fmt: skip
         if as_json:
             typer.echo(json.dumps(report.as_dict()))
         else:
@@ -193,10 +218,10 @@ def verify(
 @app.command()
 def explain(
     shapes: Shapes,
-    recipe: Recipe,
     pattern: Annotated[
         str, typer.Argument(metavar="[PATTERN]", help="Over the names to explain, each by itself.")
     ] = "",
+    recipe: OptionalRecipe = None,
     dtype: Annotated[
         str | None, typer.Option(help="Of all floating tensors, in place of their own.")
     ] = None,
@@ -213,11 +238,12 @@ def explain(
       glorot explain examples/gpt2-124m.json --recipe gpt2 "h.0.*"
     """
     with _mendable(debug):
-        from glorot import checkpoint
-        from glorot.cli import _explain
+        from glorot.cli import _explain, _source
 
-        loaded = _load(recipe, variables)
-        found = loaded.explain(checkpoint.read_shapes(shapes), pattern or "*", dtype=dtype)
+        source = _source.read(shapes, recipe)
+        loaded = _set(source.recipe, variables)
+        source.say()
+        found = loaded.explain(source.source.shapes, pattern or "*", dtype=dtype)
         if as_json:
             typer.echo(json.dumps([explanation.as_dict() for explanation in found]))
         else:
@@ -388,7 +414,11 @@ def _load(recipe: str, variables: list[str] | None) -> Any:
     """The recipe of a name or path, with its variables set."""
     from glorot import recipe as recipes
 
-    return recipes.load(recipe).set(**dict(_parse_option(text) for text in variables or []))
+    return _set(recipes.load(recipe), variables)
+
+
+def _set(recipe: Any, variables: list[str] | None) -> Any:
+    return recipe.set(**dict(_parse_option(text) for text in variables or []))
 
 
 def _parse_option(text: str) -> tuple[str, Any]:

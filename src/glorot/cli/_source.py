@@ -1,0 +1,44 @@
+# SPDX-License-Identifier: Apache-2.0
+"""SOURCE: what it says of the model, which recipe that gives, and what is said of both."""
+
+from typing import Any
+
+import typer
+
+from glorot import recipe as recipes
+from glorot import sources
+from glorot.cli._show import plain
+from glorot.recipe import Recipe
+from glorot.sources import Source
+
+
+class Reading:
+    """A source that was read, the recipe for it, and whether that is the source's own preset."""
+
+    def __init__(self, source: Source, given: Recipe | None) -> None:
+        self.source = source
+        self.recipe = source.recipe() if given is None else given
+        self._chosen = given is None
+
+    def say(self) -> None:
+        """Say on stderr which recipe was chosen, and what else a user should hear."""
+        if self._chosen:
+            typer.echo(f"glorot: {plain(self.source.choice())}; --recipe overrides it", err=True)
+        for note in self.source.notes:
+            typer.echo(f"glorot: {plain(note)}", err=True)
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return the same as JSON can hold it; `preset` is None where a recipe was given."""
+        found = self.source.as_dict()
+        return found if self._chosen else {**found, "preset": None, "variables": {}}
+
+
+def read(source: str, recipe: str | None) -> Reading:
+    """Return what a path or name says, with the recipe of this name or path, or the preset for the
+    model.
+
+    Raises:
+        ValueError: no recipe is given, and no preset is known for the model; as `sources.read`.
+    """
+    given = None if recipe is None else recipes.load(recipe)  # first: it is the cheaper one
+    return Reading(sources.read(source), given)

@@ -1,0 +1,101 @@
+# SPDX-License-Identifier: Apache-2.0
+"""`package.module:callable`: the model that a function of the user's returns, or a class makes.
+
+It is called without arguments, on torch's meta device where torch is loaded, and under flax's
+abstract evaluation where flax's nnx is: neither needs the model's memory.
+"""
+
+import contextlib
+import importlib
+import re
+import sys
+from collections.abc import Iterator
+from typing import Any
+
+from glorot import _check
+from glorot.sources import _flax
+from glorot.sources._frameworks import building, meta, said
+from glorot.sources._models import is_model, of_model
+from glorot.sources._source import Source
+
+FORM = re.compile(r"[^\W\d]\w*(\.[^\W\d]\w*)*:[^\W\d]\w*(\.[^\W\d]\w*)*")
+
+
+def read(text: str) -> Source:
+    """Return the parameters of the model that `package.module:callable` returns.
+
+    Raises:
+        ValueError: no such module or callable, one that raises, or that returns something else.
+        TypeError: it is there and cannot be called.
+    """
+    with building(), _here():
+        found = _look_up(text)
+        if not is_model(found):
+            if not callable(found):
+                raise TypeError(
+                    f"{text} must be a callable that returns a model, got {_check.show(found)} of "
+                    f"{type(found).__name__}."
+                )
+            found = _call(text, found)
+        try:
+            return of_model(found)
+        except TypeError as error:
+            raise TypeError(f"{text} returned what is no model: {error}") from None
+        except ValueError as error:
+            raise ValueError(f"{text}: {error}") from None
+
+
+@contextlib.contextmanager
+def _here() -> Iterator[None]:
+    """Let modules of the current folder be found, as `python -m` finds them."""
+    before = list(sys.path)
+    sys.path.insert(0, "")
+    importlib.invalidate_caches()
+    try:
+        yield
+    finally:
+        if sys.path[:1] == [""] and sys.path[1:] == before:
+            sys.path[:] = before
+
+
+def _look_up(text: str) -> Any:
+    module, _, path = text.partition(":")
+    try:
+        found: Any = importlib.import_module(module)
+    except ModuleNotFoundError as error:
+        if error.name is not None and f"{module}.".startswith(f"{error.name}."):
+            raise ValueError(
+                f"{text}: no module is called {error.name!r}, neither installed nor in the "
+                "current folder."
+            ) from None
+        raise ValueError(f"{text}: {module} cannot be imported ({said(error)}).") from None
+    except (Exception, SystemExit) as error:
+        raise ValueError(f"{text}: {module} cannot be imported ({said(error)}).") from None
+    for part in path.split("."):
+        try:
+            found = getattr(found, part)
+        except AttributeError:
+            names = [name for name in dir(found) if not name.startswith("_")]
+            near = f" {_check.near(part, names)}" if names else ""
+            raise ValueError(f"{text}: there is no {part!r}.{near}") from None
+    return found
+
+
+def _call(text: str, build: Any) -> Any:
+    """What the callable returns: built without memory if that is possible."""
+    try:
+        with meta():
+            abstract = _flax.abstract(build)
+            return build() if abstract is None else abstract
+    except (Exception, SystemExit) as error:
+        if "torch" not in sys.modules or not _about_meta(error):
+            raise ValueError(f"{text} raised {said(error)}") from None
+    try:  # what looks at values cannot be built without them
+        return build()
+    except (Exception, SystemExit) as error:
+        raise ValueError(f"{text} raised {said(error)}") from None
+
+
+def _about_meta(error: BaseException) -> bool:
+    """Whether an error may be the meta device's doing."""
+    return "meta" in str(error).lower()

@@ -1,0 +1,162 @@
+# SPDX-License-Identifier: Apache-2.0
+"""flax modules, evaluated abstractly: names as `glorot.jax` has them, types and axes of layers."""
+
+import sys
+from typing import Any
+
+from glorot._loaded import is_a
+from glorot.recipe import TensorSpec, parse_shapes
+from glorot.sources._frameworks import require, said
+from glorot.sources._source import Source
+
+KIND = "flax module"
+
+
+def is_linen(value: Any) -> bool:
+    """Whether this is a flax.linen module."""
+    return is_a(value, "flax.linen", "Module")
+
+
+def is_nnx(value: Any) -> bool:
+    """Whether this is a flax.nnx module."""
+    return is_a(value, "flax.nnx", "Module")
+
+
+def is_linen_call(value: Any) -> bool:
+    """Whether this is a flax.linen module with the inputs to call it with."""
+    return isinstance(value, tuple) and bool(value) and is_linen(value[0])
+
+
+def abstract(build: Any) -> Any:
+    """Return the nnx module that `build` makes, without memory; None where it makes none, or
+    cannot be evaluated abstractly: it is to be called as it is then."""
+    nnx = sys.modules.get("flax.nnx")
+    if nnx is None or "keras" in sys.modules:  # Keras counts its layers: it is called once
+        return None
+
+    def checked() -> Any:
+        found = build()
+        if not is_nnx(found):
+            raise _NotNnx
+        return found
+
+    try:
+        return nnx.eval_shape(checked)
+    except Exception:  # the callable's own errors come again when it is called
+        return None
+
+
+class _NotNnx(Exception):  # noqa: N818
+    """What the callable makes is of another framework."""
+
+
+def of_module(value: Any) -> Source:
+    """Return the variables of an nnx module, or of (a linen module, its inputs).
+
+    Of nnx these are the `Param` and `BatchStat` variables; of linen everything that
+    `module.init` returns, under names that begin with the collection: "params.Dense_0.kernel".
+
+    Raises:
+        ValueError: a linen module without inputs; one that cannot be called with them.
+    """
+    require("flax", KIND)
+    if is_nnx(value):
+        shapes, notes = _of_nnx(value)
+    elif is_linen(value):
+        raise ValueError(
+            f"the flax.linen module {type(value).__name__} has no parameters before it is called. "
+            "Return (module, inputs, ...), with example inputs or their jax.ShapeDtypeStruct."
+        )
+    else:
+        shapes, notes = _of_linen(value[0], value[1:]), ()
+    if not shapes:
+        raise ValueError("the flax module has no parameters: there is nothing to write.")
+    return Source(parse_shapes(shapes), KIND, notes=notes)
+
+
+def _of_linen(module: Any, inputs: tuple[Any, ...]) -> dict[str, TensorSpec]:
+    import flax.linen as nn
+    import jax
+
+    from glorot.jax._names import leaves
+
+    owners: dict[tuple[str, ...], Any] = {}
+
+    def note(call: Any, args: Any, kwargs: Any, context: Any) -> Any:
+        owners.setdefault(context.module.path, context.module)
+        return call(*args, **kwargs)
+
+    try:
+        with nn.intercept_methods(note):
+            tree = jax.eval_shape(module.init, jax.random.key(0), *inputs)
+    except Exception as error:
+        raise ValueError(
+            f"{type(module).__name__} cannot be evaluated with these inputs ({said(error)})."
+        ) from None
+    found = {}
+    for leaf in leaves(tree):
+        if leaf.name is not None:
+            path = tuple(leaf.name.split("."))
+            owner = owners.get(path[1:-1])
+            found[leaf.name] = _spec(owner, path[-1], leaf.value)
+    return found
+
+
+def _of_nnx(module: Any) -> tuple[dict[str, TensorSpec], tuple[str, ...]]:
+    from flax import nnx
+
+    from glorot.jax._names import leaves
+
+    kept, others = nnx.state(module, (nnx.Param, nnx.BatchStat), ...)
+    by_name = {".".join(map(str, path)): part for path, part in nnx.iter_modules(module)}
+    found = {}
+    for leaf in leaves(kept):
+        if leaf.name is not None:
+            head, _, last = leaf.name.rpartition(".")
+            found[leaf.name] = _spec(by_name.get(head), last, leaf.value)
+    count = len(nnx.to_flat_state(others))
+    said_of = f"left out: {count} variables that are neither Param nor BatchStat"
+    return found, ((said_of,) if count else ())
+
+
+# By class and attribute; the axes of the general ones follow from the layer. Source: flax 0.12.8,
+# flax/linen and flax/nnx/nn, linear.py.
+_LAYOUTS = {
+    "Dense": "flax.dense",
+    "Linear": "flax.dense",
+    "DenseParams": "flax.dense",
+    "Conv": "flax.conv",
+    "ConvTranspose": "flax.conv_transpose",
+    "Embed": "embedding",
+}
+
+
+def _spec(owner: Any, last: str, value: Any) -> TensorSpec:
+    """The shape and dtype of a variable, and what its module says of its axes."""
+    shape = tuple(value.shape)
+    names = [c.__name__ for c in type(owner).__mro__ if c.__module__.startswith("flax.")]
+    kind = "" if owner is None else type(owner).__name__
+    layout = None
+    if len(shape) > 1 and last in ("kernel", "embedding"):
+        layout = next((_LAYOUTS[name] for name in names if name in _LAYOUTS), None)
+        if {"DenseGeneral", "LinearGeneral"} & set(names):
+            layout = _general(owner, len(shape))
+        elif layout == "flax.conv_transpose" and getattr(owner, "transpose_kernel", False):
+            layout = "flax.conv_transpose.transpose_kernel"
+    groups = getattr(owner, "feature_group_count", 1) if layout == "flax.conv" else 1
+    return parse_shapes(
+        {"spec": {"shape": shape, "dtype": value.dtype, "type": kind, "layout": layout,
+                  "groups": groups}}
+    )["spec"]  # fmt: skip
+
+
+def _general(owner: Any, axes: int) -> str:
+    """The axes of a dense layer over several: batch, in, out."""
+
+    def count(name: str) -> int:
+        value = getattr(owner, name, ())
+        return len(value) if isinstance(value, (tuple, list)) else 1
+
+    out = count("out_features" if hasattr(owner, "out_features") else "features")
+    lead = len(getattr(owner, "batch_axis", None) or getattr(owner, "batch_dims", None) or ())
+    return "B" * lead + "I" * (axes - out - lead) + "O" * out

@@ -1,0 +1,79 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What a model of any framework holds: dispatch on what the value is; nothing is imported that is
+not loaded."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from glorot import _check
+from glorot._loaded import is_a
+from glorot.recipe import parse_shapes
+from glorot.sources import _flax
+from glorot.sources._frameworks import require
+from glorot.sources._source import Source
+
+NEEDED = (
+    "a torch.nn.Module, a Keras 3 model, a flax.nnx module, (a flax.linen module, its example "
+    "inputs), or a mapping from names to shapes"
+)
+
+
+def is_model(value: Any) -> bool:
+    """Whether `value` is a model already, though it may be callable."""
+    return (
+        is_a(value, "torch", "nn.Module")
+        or is_a(value, "keras", "Layer")
+        or _flax.is_linen(value)
+        or _flax.is_nnx(value)
+        or isinstance(value, Mapping)
+    )
+
+
+def of_model(value: Any) -> Source:
+    """Return the parameters of a model, or of names and shapes.
+
+    Raises:
+        TypeError: none of these.
+        ValueError: no parameters, or those that its framework's adapter refuses.
+        ImportError: a framework that the adapter needs is missing.
+    """
+    if isinstance(value, Source):
+        return value
+    if is_a(value, "torch", "nn.Module"):
+        from glorot.sources._torch import of_module
+
+        return of_module(value)
+    if is_a(value, "keras", "Layer"):
+        return _of_keras(value)
+    if _flax.is_linen(value) or _flax.is_nnx(value) or _flax.is_linen_call(value):
+        return _flax.of_module(value)
+    if isinstance(value, Mapping):
+        return Source(parse_shapes(_flat(value)), "shapes")
+    raise TypeError(f"{NEEDED} is needed; got {_check.show(value)} of {type(value).__name__}.")
+
+
+def _of_keras(model: Any) -> Source:
+    require("keras", "Keras model")
+    from glorot.keras._init import specs
+    from glorot.keras._names import collect
+
+    shapes = specs(model)
+    if not shapes:
+        raise ValueError("the Keras model has no weights: there is nothing to write.")
+    contents = collect(model)
+    aliases = {other: p.names[0] for p in contents.parameters for other in p.names[1:]}
+    count = len(contents.state)
+    notes = [f"left out: {count} variables that no layer trains"] if count else []
+    return Source(shapes, "Keras model", aliases=aliases, notes=tuple(notes))
+
+
+def _flat(tree: Mapping[Any, Any], prefix: str = "") -> dict[str, Any]:
+    """Nested mappings, such as flax's parameters, with the keys on the way joined by dots."""
+    found: dict[Any, Any] = {}
+    for key, value in tree.items():
+        name = f"{prefix}{key}" if prefix or not isinstance(key, str) else key
+        if isinstance(value, Mapping) and "shape" not in value:
+            found |= _flat(value, f"{name}.")
+        else:
+            found[name] = value
+    return found

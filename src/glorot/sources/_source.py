@@ -1,0 +1,89 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What a source says of a model: its parameters, and the recipe for what it is."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from glorot import recipe as recipes
+from glorot.recipe import Recipe, TensorSpec
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """The names, shapes and dtypes of a model, and what else its source knows of it.
+
+    Attributes:
+        shapes: what `Recipe.resolve`, `Recipe.explain` and `glorot.checkpoint.write` take. A
+            weight of several names comes once, under the name that a checkpoint stores it by.
+        kind: what was read: "shapes file", "safetensors", "DCP metadata", "transformers config",
+            "timm model", "torch module", "flax module", "Keras model" or "shapes".
+        model: what the model is, as `glorot.recipe.preset_for` takes it; "" where nobody says.
+        preset: the built-in recipe for that; None where there is none.
+        variables: of the preset, as the model's config sets them.
+        aliases: the other names of weights, each to the one that it is stored by.
+        notes: what a user should hear: entries left out, a choice that was made.
+    """
+
+    shapes: dict[str, TensorSpec]
+    kind: str
+    model: str = ""
+    preset: str | None = None
+    variables: Mapping[str, float | str] = field(default_factory=dict)
+    aliases: Mapping[str, str] = field(default_factory=dict)
+    notes: tuple[str, ...] = ()
+
+    def recipe(self) -> Recipe:
+        """Return the preset for the model, with the variables that its config sets.
+
+        Raises:
+            ValueError: the source does not say what the model is, or no preset is for it.
+
+        Examples:
+            >>> import glorot
+            >>> source = glorot.sources.read({"w": (2, 3)})
+            >>> source.recipe()  # doctest: +ELLIPSIS
+            Traceback (most recent call last):
+            ValueError: `recipe` (--recipe) must be given: shapes do not say what the model is...
+        """
+        if self.preset is not None:
+            return recipes.preset(self.preset, **self.variables)
+        known = ", ".join(recipes.presets())
+        if self.model:
+            why = f"no built-in recipe is for {self.model!r}"
+        else:
+            verb = "do" if self.kind.endswith("s") and self.kind != "safetensors" else "does"
+            what = self.kind if verb == "do" else f"a {self.kind}"
+            why = f"{what} {verb} not say what the model is"
+        raise ValueError(
+            f"`recipe` (--recipe) must be given: {why}. There are {known}; or the path of a "
+            "recipe file."
+        )
+
+    def choice(self) -> str:
+        """Return one line that says which preset was chosen, and why; "" where none was.
+
+        Examples:
+            >>> from glorot.sources import Source
+            >>> Source({}, "safetensors", "llama", "llama", {"initializer_range": 0.01}).choice()
+            "recipe llama, for the model type 'llama', with initializer_range=0.01 of its config"
+        """
+        if self.preset is None:
+            return ""
+        what = "the timm model" if self.model.startswith("timm:") else "the model type"
+        line = f"recipe {self.preset}, for {what} {self.model.removeprefix('timm:')!r}"
+        if not self.variables:
+            return line
+        said = ", ".join(f"{name}={value}" for name, value in self.variables.items())
+        return f"{line}, with {said} of its config"
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return what was found, shapes excepted, as JSON can hold it."""
+        return {
+            "kind": self.kind,
+            "model": self.model,
+            "preset": self.preset,
+            "variables": dict(self.variables),
+            "aliases": dict(self.aliases),
+            "notes": list(self.notes),
+        }

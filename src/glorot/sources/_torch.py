@@ -1,0 +1,95 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What a checkpoint of a torch module holds: parameters, persistent buffers; tied ones once."""
+
+import re
+from collections.abc import Mapping
+from typing import Any
+
+from glorot.recipe import TensorSpec
+from glorot.sources._frameworks import require
+from glorot.sources._preset import Choice, choose
+from glorot.sources._source import Source
+
+BUFFER = "buffer"  # the tag that a rule can ask for: where = { tag = "buffer" }
+
+
+def of_module(
+    module: Any, kind: str = "torch module", *, model: str = "", notes: tuple[str, ...] = ()
+) -> Source:
+    """Return what a torch module's state dict holds, under canonical names.
+
+    A transformers or timm model says itself what it is; `model` is for what does not.
+
+    Raises:
+        ValueError: no parameters; parametrized ones; a name that stands for two tensors.
+        TypeError: a dtype that no initializer writes.
+    """
+    require("torch", kind)
+    from glorot.torch._collect import collect
+    from glorot.torch._plan import spec_of
+
+    contents = collect(module)
+    _refuse_parametrized(contents.parameters)
+    patterns = _tied_patterns(module)
+    shapes: dict[str, TensorSpec] = {}
+    aliases: dict[str, str] = {}
+    for group in contents.parameters:
+        stored = _stored([place.name for place in group.places], patterns)
+        place = next(place for place in group.places if place.name == stored)
+        shapes[stored] = spec_of(place, group.tensor)
+        aliases |= {place.name: stored for place in group.places if place.name != stored}
+    for group in contents.buffers:
+        kept = [p for p in group.places if p.attribute not in p.owner._non_persistent_buffers_set]
+        if kept:
+            stored = _stored([place.name for place in kept], patterns)
+            found = spec_of(next(p for p in kept if p.name == stored), group.tensor)
+            shapes[stored] = TensorSpec(found.shape, found.dtype, found.type, (BUFFER,))
+            aliases |= {place.name: stored for place in kept if place.name != stored}
+    if not contents.parameters:
+        raise ValueError(f"the {kind} has no parameters: there is nothing to write.")
+    choice = _choice(module, model)
+    return Source(
+        shapes, kind, choice.model, choice.preset, choice.variables, aliases,
+        (*notes, *choice.notes),
+    )  # fmt: skip
+
+
+def _refuse_parametrized(groups: Any) -> None:
+    found = [group.places[0].name for group in groups if group.source is not None]
+    if found:
+        raise ValueError(
+            f"{found[0]!r} is parametrized: a checkpoint holds what it is computed from, which "
+            "follows from its value. Remove the parametrization, or fill the module with "
+            "glorot.torch.init_ and save it."
+        )
+
+
+def _tied_patterns(module: Any) -> list[str]:
+    """The names, as regular expressions, that transformers leaves out of a checkpoint when they
+    are tied: a list of them, or the keys of a dict, for each model in the model."""
+    found = []
+    for prefix, part in module.named_modules():
+        tied = getattr(part, "_tied_weights_keys", None) or ()
+        found += [f"{prefix}.{key}" if prefix else key for key in tied]
+    return found
+
+
+def _stored(names: list[str], patterns: list[str]) -> str:
+    """Which of a weight's names a checkpoint has: transformers', or the first."""
+    if len(names) == 1 or not patterns:
+        return names[0]
+    tied = [name for name in names if any(re.search(pattern, name) for pattern in patterns)]
+    return next((name for name in names if name not in tied), sorted(tied)[-1])
+
+
+def _choice(module: Any, model: str) -> Choice:
+    config: Any = getattr(module, "config", None)
+    kind = getattr(config, "model_type", None)
+    if not model and isinstance(kind, str) and kind and hasattr(config, "to_dict"):
+        content = config.to_dict()
+        return choose(kind, content if isinstance(content, Mapping) else None)
+    described = getattr(module, "pretrained_cfg", None)
+    if not model and isinstance(described, Mapping):
+        architecture = described.get("architecture")
+        model = f"timm:{architecture}" if isinstance(architecture, str) and architecture else ""
+    return choose(model) if model else Choice("", None, {})

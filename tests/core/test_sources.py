@@ -1,0 +1,586 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Sources of shapes that need no framework: files, checkpoints, DCP metadata; what is refused."""
+
+import base64
+import importlib
+import json
+import os
+import pickle
+import shutil
+import subprocess
+import sys
+import types
+from pathlib import Path
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from typer.testing import CliRunner
+
+import glorot
+from glorot.cli._app import app
+from glorot.recipe import TensorSpec
+from glorot.sources import Source
+
+ROOT = Path(__file__).parents[2]
+VECTOR = Path(__file__).parents[1] / "vectors" / "dcp-metadata.txt"
+METADATA = base64.b64decode(VECTOR.read_text().partition("\n")[2])
+ONES = glorot.Recipe([glorot.Rule("*", "ones")])
+LLAMA = {
+    "model.embed_tokens.weight": (32, 8),
+    "model.layers.0.self_attn.o_proj.weight": (8, 8),
+    "model.layers.0.self_attn.q_proj.weight": (8, 8),
+    "model.layers.0.mlp.down_proj.weight": (8, 16),
+    "model.layers.0.mlp.up_proj.weight": (16, 8),
+    "model.layers.0.input_layernorm.weight": (8,),
+    "model.norm.weight": (8,),
+}
+
+
+def invoke(*arguments):
+    """Run the command in this process."""
+    return CliRunner().invoke(app, [str(argument) for argument in arguments])
+
+
+def refused(source, tmp_path):
+    """The line that `glorot init` refuses a source with; nothing is written."""
+    out = tmp_path / "never"
+    result = invoke("init", source, "--recipe", "llama", "--seed", 0, "--out", out)
+    assert result.exit_code == 1
+    assert result.stdout == ""
+    assert len(result.stderr.splitlines()) == 1
+    assert not out.exists()
+    return result.stderr
+
+
+def write_json(path, content):
+    """The path of a file of this JSON."""
+    path.write_text(json.dumps(content))
+    return path
+
+
+@pytest.fixture
+def written(tmp_path):
+    """The folder of a checkpoint in two files."""
+    glorot.checkpoint.write(LLAMA, "llama", tmp_path / "ckpt", seed=1, max_shard_size="1kB")
+    return tmp_path / "ckpt"
+
+
+# --- files and checkpoints -----------------------------------------------------------------------
+
+
+def test_a_shapes_file(tmp_path):
+    """What a shapes file says; it does not say what the model is."""
+    path = write_json(tmp_path / "shapes.json", {"w": {"shape": [3, 4], "dtype": "float16"}})
+    found = glorot.sources.read(path)
+    assert found == Source({"w": TensorSpec((3, 4), "float16")}, "shapes file")
+    assert glorot.sources.read(str(path)) == found
+
+
+def test_a_parameter_called_as_a_key_of_configs_is_none(tmp_path):
+    """A shapes file whose parameters are called model_type and architectures is a shapes file."""
+    shapes = {"model_type": {"shape": [2]}, "architectures": {"shape": [3]}}
+    assert list(glorot.sources.read(write_json(tmp_path / "a.json", shapes)).shapes) == list(shapes)
+
+
+def test_checkpoints(written):
+    """A folder, its index and one of its files; names and shapes are the headers'."""
+    wanted = {name: TensorSpec(shape, "float32") for name, shape in LLAMA.items()}
+    assert glorot.sources.read(written).shapes == wanted
+    assert glorot.sources.read(written / "model.safetensors.index.json").shapes == wanted
+    (first, *_) = sorted(written.glob("*.safetensors"))
+    part = glorot.sources.read(first)
+    assert part.kind == "safetensors"
+    assert set(part.shapes) < set(wanted)
+
+
+def test_a_config_beside_the_weights_says_the_model(written):
+    """The preset comes from config.json, the shapes from the headers: transformers is not asked."""
+    write_json(written / "config.json", {"model_type": "llama", "initializer_range": 0.01})
+    found = glorot.sources.read(written)
+    assert (found.kind, found.model, found.preset) == ("safetensors", "llama", "llama")
+    assert found.variables == {"initializer_range": 0.01}
+    assert {a.stddev for a in found.recipe().resolve(found.shapes)} == {0.0, 0.01}
+    (written / "config.json").write_text("{")
+    assert glorot.sources.read(written).preset is None
+
+
+def test_what_a_preset_cannot_follow_is_said():
+    """GPT-2's recipe has its stddev as a number; a config of another is not taken silently."""
+    from glorot.sources._preset import choose
+
+    assert choose("gpt2", {"initializer_range": 0.02}).notes == ()
+    assert "initializer_range=0.5" in choose("gpt2", {"initializer_range": 0.5}).notes[0]
+    assert choose("mamba", {"rescale_prenorm_residual": True, "initializer_range": True}) == (
+        "mamba", "mamba", {"residual_gain": "1 / sqrt(num_hidden_layers)"}, ()
+    )  # fmt: skip
+    assert choose("llama", {"residual_gain": float("nan"), "num_hidden_layers": 7}).variables == {}
+
+
+def test_models_themselves():
+    """Mappings of shapes, and nested ones; a source that was read already."""
+    found = glorot.sources.read({"params": {"up": {"kernel": (2, 3)}}, "b": (3,)})
+    assert list(found.shapes) == ["params.up.kernel", "b"]
+    assert glorot.sources.read(found) is found
+    with pytest.raises(TypeError, match=r"a mapping from names to shapes is needed; got 3 of int"):
+        glorot.sources.read(3)
+
+
+def test_without_a_preset_the_recipes_are_listed():
+    """The error says why there is none, and which there are."""
+    with pytest.raises(ValueError, match=r"shapes do not say what the model is\. There are bert,"):
+        glorot.sources.read({"w": (2,)}).recipe()
+    with pytest.raises(ValueError, match="no built-in recipe is for 'opt'"):
+        Source({}, "transformers config", "opt").recipe()
+
+
+# --- the command line ----------------------------------------------------------------------------
+
+
+def test_the_preset_is_chosen_and_said(written, tmp_path):
+    """One line on stderr, and the bytes are those of --recipe; verify knows it too."""
+    write_json(written / "config.json", {"model_type": "llama", "initializer_range": 0.01})
+    result = invoke("init", written, "--seed", 3, "--out", tmp_path / "a")
+    assert result.exit_code == 0
+    assert result.stderr == (
+        "glorot: recipe llama, for the model type 'llama', with initializer_range=0.01 of its "
+        "config; --recipe overrides it\n"
+    )
+    same = ("--recipe", "llama", "--set", "initializer_range=0.01", "--seed", 3)
+    assert invoke("init", written, *same, "--out", tmp_path / "b").exit_code == 0
+    name = "model.safetensors"
+    assert (tmp_path / "a" / name).read_bytes() == (tmp_path / "b" / name).read_bytes()
+
+    result = invoke("verify", tmp_path / "a", "--shapes", written, "--seed", 3)
+    assert (result.exit_code, "equal: all 7" in result.stdout) == (0, True)
+    shutil.copy(written / "config.json", tmp_path / "a")
+    assert invoke("verify", tmp_path / "a", "--seed", 3).exit_code == 0
+    assert invoke("verify", tmp_path / "a", "--seed", 4).exit_code == 1
+
+
+def test_a_recipe_overrides_the_preset(written, tmp_path):
+    """Nothing is said then, and nothing of the config is taken."""
+    write_json(written / "config.json", {"model_type": "llama", "initializer_range": 0.01})
+    result = invoke("init", written, "--recipe", "llama", "--seed", 1, "--out", tmp_path / "a")
+    assert (result.exit_code, result.stderr) == (0, "")
+    assert glorot.checkpoint.verify(tmp_path / "a", "llama", 1).equal
+
+
+def test_json_reports_say_the_choice(written, tmp_path):
+    """--json: the choice is in the report of init, on stderr for explain."""
+    write_json(written / "config.json", {"model_type": "llama"})
+    out = ("--seed", 1, "--out", tmp_path / "a", "--json")
+    result = invoke("init", written, *out)
+    assert result.stderr == ""
+    assert json.loads(result.stdout)["source"] == {
+        "kind": "safetensors", "model": "llama", "preset": "llama", "variables": {},
+        "aliases": {}, "notes": [],
+    }  # fmt: skip
+    given = invoke("init", written, *out, "--recipe", "llama", "--force")
+    assert json.loads(given.stdout)["source"]["preset"] is None
+    result = invoke("explain", written, "*norm*", "--json")
+    assert len(json.loads(result.stdout)) == 2
+    assert "recipe llama" in result.stderr
+
+
+def test_without_a_recipe_it_is_one_line(written, tmp_path):
+    """No preset known: the list, nothing written."""
+    result = invoke("init", written, "--seed", 1, "--out", tmp_path / "a")
+    assert result.exit_code == 1
+    assert "`recipe` (--recipe) must be given" in result.stderr
+    assert "llama, mamba" in result.stderr
+    assert not (tmp_path / "a").exists()
+    assert invoke("verify", written, "--seed", 1).exit_code == 1
+
+
+# --- DCP metadata --------------------------------------------------------------------------------
+
+
+def test_dcp_metadata_as_torch_wrote_it(tmp_path):
+    """Tensors in float32, bfloat16 and float8; the optimizer and what is no tensor left out."""
+    (tmp_path / ".metadata").write_bytes(METADATA)
+    found = glorot.sources.read(tmp_path)
+    assert found == glorot.sources.read(tmp_path / ".metadata")
+    assert found.kind == "DCP metadata"
+    assert found.shapes == {
+        "0.weight": TensorSpec((2, 3), "bfloat16"),
+        "0.bias": TensorSpec((2,), "bfloat16"),
+        "scale": TensorSpec((), "float8_e4m3fn"),
+        "steps": TensorSpec((5,), "int64"),
+    }
+    assert found.notes == (
+        "left out: 6 tensors of the optimizer 'optim'",
+        "left out: 13 entries that are no tensors",
+        "names are those in 'model'",
+    )
+    write_json(tmp_path / "config.json", {"model_type": "t5"})
+    assert glorot.sources.read(tmp_path).preset == "t5"
+
+
+PLACE = "torch.distributed.checkpoint.metadata"
+
+
+def named(module, name):
+    """The instruction of a pickle that names a class."""
+    return f"c{module}\n{name}\n".encode()
+
+
+def plain(value):
+    """The instructions of a pickle that make a value."""
+    return pickle.dumps(value, 2)[2:-1]
+
+
+def record(name, **state):
+    """The instructions that make an object of torch's metadata of instructions for its state."""
+    items = b"".join(plain(key) + value for key, value in state.items())
+    return named(PLACE, name) + b")\x81}(" + items + b"ub"
+
+
+def entry(content):
+    """The instructions for one entry: a shape and dtype, or None for no tensor."""
+    if content is None:
+        return record("BytesStorageMetadata")
+    shape, dtype = content
+    size = named("torch", "Size") + plain((shape,)) + b"R"
+    properties = record("TensorProperties", dtype=named("torch", dtype))
+    return record("TensorStorageMetadata", properties=properties, size=size)
+
+
+@pytest.fixture
+def metadata(tmp_path):
+    """A function that writes the metadata of these entries: torch is not needed for it."""
+
+    def write(entries, paths=None):
+        found = {name: entry(content) for name, content in entries.items()}
+        items = b"".join(plain(name) + value for name, value in found.items())
+        whole = record("Metadata", state_dict_metadata=b"}(" + items + b"u",
+                       planner_data=plain(paths))  # fmt: skip
+        path = tmp_path / "dcp" / ".metadata"
+        path.parent.mkdir(exist_ok=True)
+        path.write_bytes(b"\x80\x02" + whole + b".")
+        return path
+
+    return write
+
+
+def test_dcp_names(metadata):
+    """The outer key is left out where there is one, by the paths that the metadata keeps."""
+    entries = {"model.a.w": ((2, 3), "float32"), "model.b": ((3,), "float32")}
+    inner = {"model.a.w": ("model", "a.w"), "model.b": ("model", "b")}
+    assert list(glorot.sources.read(metadata(entries, inner)).shapes) == ["a.w", "b"]
+    own = {"model.a.w": ("model.a.w",), "model.b": ("model.b",)}  # the module has a `model`
+    assert list(glorot.sources.read(metadata(entries, own)).shapes) == list(entries)
+    assert list(glorot.sources.read(metadata(entries)).shapes) == list(entries)
+    two = {**entries, "ema.b": ((3,), "float32")}
+    assert list(glorot.sources.read(metadata(two, {**inner, "ema.b": ("ema", "b")})).shapes) == [
+        *two
+    ]
+
+
+def test_dcp_of_a_module_that_has_a_state(metadata):
+    """Only what stands beside `param_groups` is an optimizer's."""
+    entries = {"state.w": ((2,), "float32"), "cell.state.w": ((2,), "float32")}
+    assert set(glorot.sources.read(metadata(entries)).shapes) == set(entries)
+    entries = {
+        "w": ((2,), "float32"),
+        "o.state.w.step": ((), "float32"),
+        "o.param_groups.w.lr": None,
+    }
+    assert set(glorot.sources.read(metadata(entries)).shapes) == {"w"}
+
+
+@pytest.mark.parametrize(
+    ("entries", "text"),
+    [
+        ({"a": None}, "holds no tensors of a model (left out: 1 entries that are no tensors)"),
+        ({}, "holds no tensors of a model (none)"),
+        ({"a": ((2,), "complex64")}, "'a' in `shapes`"),
+        ({"a": ((2, -1), "float32")}, "`shape` must hold sizes of 0 or more"),
+        ({"a": ((2**62, 8), "float32")}, "more than 2**63 elements"),
+        ({"a": (("x",), "float32")}, "`shape` must hold integers"),
+    ],
+)
+def test_dcp_entries_that_are_refused(metadata, tmp_path, entries, text):
+    """No tensors, dtypes that none is written in, sizes that none has."""
+    assert text in refused(metadata(entries).parent, tmp_path)
+
+
+class Evil:
+    """What a pickle can be: a program."""
+
+    def __init__(self, call, *arguments):
+        self.call = call
+        self.arguments = arguments
+
+    def __reduce__(self):
+        return self.call, self.arguments
+
+
+@pytest.mark.parametrize(
+    "evil",
+    [
+        lambda p: Evil(os.system, f"touch {p}"),
+        lambda p: Evil(eval, f"open({str(p)!r}, 'w')"),
+        lambda p: Evil(open, str(p), "w"),
+        lambda p: {"a": [Evil(Path.touch, p)]},
+    ],
+)
+@pytest.mark.parametrize("protocol", range(6))
+def test_malicious_pickles_run_nothing(tmp_path, evil, protocol):
+    """They are refused, and what they would have done is not done."""
+    victim = tmp_path / "victim"
+    (tmp_path / "ck").mkdir()
+    (tmp_path / "ck" / ".metadata").write_bytes(pickle.dumps(evil(victim), protocol))
+    assert "is not the metadata of a DCP checkpoint" in refused(tmp_path / "ck", tmp_path)
+    assert not victim.exists()
+
+
+@pytest.mark.parametrize(
+    ("data", "text"),
+    [
+        (b"", "cannot be unpickled (EOFError)"),
+        (b"\x80\x04", "cannot be unpickled (EOFError)"),
+        (b"not a pickle", "cannot be unpickled"),
+        (pickle.dumps({"w": (2, 3)}), "it holds something else"),
+        (b"\x80\x04\x8c\x05torch\x94\x8c\x04load\x94\x93\x94)R.", "it calls 'torch.load'"),
+        (b"cos\nsystem\n(S'true'\ntR.", "it asks for 'os.system'"),
+        (b"\x80\x04K\x01)R.", "it makes something of what is no class"),
+        (b"\x80\x04}}b.", "it gives a state to what has none"),
+        (b"\x80\x04\x8e\xff\xff\xff\xff\xff\xff\xff\x0f", "cannot be unpickled"),  # BINBYTES8
+        (b"\x80\x05\x96\xff\xff\xff\xff\xff\xff\xff\x0f", "cannot be unpickled"),  # BYTEARRAY8
+        (b"\x80\x04K\x01r\xff\xff\xff\xff.", "it holds something else"),  # memo 2**32 - 1
+        (b"\x80\x02\x82\x01.", "cannot be unpickled (KeyError)"),  # copyreg's extensions
+    ],
+)
+def test_malformed_metadata(tmp_path, data, text):
+    """One line each, whatever the bytes ask for, and without the memory that they ask for."""
+    (tmp_path / "ck").mkdir()
+    (tmp_path / "ck" / ".metadata").write_bytes(data)
+    assert text in refused(tmp_path / "ck", tmp_path)
+
+
+@settings(max_examples=300, deadline=None)
+@given(st.data())
+def test_fuzzed_metadata(data):
+    """Real metadata with bytes changed, or cut, is read or refused in one line, and nothing else
+    happens."""
+    from glorot.sources import _dcp
+
+    changed = bytearray(METADATA)
+    for _ in range(data.draw(st.integers(1, 4))):
+        changed[data.draw(st.integers(0, len(changed) - 1))] = data.draw(st.integers(0, 255))
+    text = bytes(changed)[: data.draw(st.sampled_from([None, 2000, 40]))]
+    refusal = ""
+    try:
+        found = _dcp.parse("it", text)
+    except ValueError as error:
+        refusal = str(error)
+    assert len(refusal.splitlines()) == 1 if refusal else found.shapes
+
+
+def test_metadata_needs_no_torch(tmp_path):
+    """A DCP directory is a source where no framework is."""
+    (tmp_path / ".metadata").write_bytes(METADATA)
+    code = (
+        "import sys, glorot; s = glorot.sources.read(sys.argv[1]);"
+        "print(len(s.shapes), sorted({'torch', 'jax', 'keras', 'transformers'} & set(sys.modules)))"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code, tmp_path], capture_output=True, text=True, check=True
+    )
+    assert done.stdout == "4 []\n"
+
+
+# --- what is refused -----------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "text"),
+    [
+        ("config.json", b"{", "the file cannot be read as JSON"),
+        ("config.json", b"\xff\xfe", "the file must be UTF-8 text"),
+        ("config.json", b"[1]", "is no config of Hugging Face"),
+        (
+            "config.json",
+            b'{"_class_name": "UNet2DModel"}',
+            "must be a JSON object with `model_type`",
+        ),
+        ("shapes.json", b"[1]", "a shapes file must hold"),
+        ("shapes.json", b'{"w": {"size": [2]}}', "got also 'size'"),
+        ("model.safetensors", b"{}", "is not a safetensors file"),
+        ("model.safetensors.index.json", b"{}", "must be a JSON object with a `weight_map`"),
+        ("pytorch_model.bin", b"PK\x03\x04", "is not a safetensors file"),
+    ],
+)
+def test_files_that_are_not_what_their_name_says(tmp_path, name, content, text):
+    """One line each, with the file's name."""
+    (tmp_path / name).write_bytes(content)
+    line = refused(tmp_path / name, tmp_path)
+    assert text in line
+    assert name in line
+
+
+def test_what_is_not_there(tmp_path):
+    """A path, a folder of nothing, a name on the hub."""
+    assert "nowhere.json does not exist." in refused("nowhere.json", tmp_path)
+    (tmp_path / "empty").mkdir()
+    assert "nor .metadata of torch.distributed.checkpoint" in refused(tmp_path / "empty", tmp_path)
+    line = refused("meta-llama/Meta-Llama-3-8B", tmp_path)
+    assert "Nothing is downloaded: give the path of the model's config.json." in line
+
+
+@pytest.mark.parametrize("framework", ["torch", "transformers", "timm", "flax", "keras"])
+def test_a_framework_that_is_not_installed(monkeypatch, framework):
+    """The error names the extra to install."""
+    from glorot.sources._frameworks import require
+
+    real = importlib.import_module
+
+    def missing(name, *rest):
+        if name == framework:
+            raise ModuleNotFoundError(f"No module named {name!r}", name=name)
+        return real(name, *rest)
+
+    monkeypatch.setattr("importlib.import_module", missing)
+    with pytest.raises(ModuleNotFoundError, match=rf"needs {framework}, which is not installed: "
+                       rf"pip install 'glorot\[{framework}\]'\."):  # fmt: skip
+        require(framework, "thing")
+
+
+@pytest.mark.parametrize("framework", ["torch", "transformers", "timm"])
+def test_the_command_says_what_to_install(tmp_path, monkeypatch, framework):
+    """One line, exit code 1; nothing is written."""
+    from glorot.sources import _frameworks
+
+    def missing(name):
+        if name == framework:
+            raise ModuleNotFoundError(f"No module named {name!r}", name=name)
+        return types.ModuleType(name)
+
+    monkeypatch.setattr(_frameworks, "importlib", types.SimpleNamespace(import_module=missing))
+    config = write_json(tmp_path / "config.json", {"model_type": "llama"})
+    if framework != "timm":
+        line = f"{framework}, which is not installed: pip install 'glorot[transformers]'."
+        assert line in refused(config, tmp_path)
+    if framework != "transformers":
+        line = f"{framework}, which is not installed: pip install 'glorot[timm]'."
+        assert line in refused("timm:resnet18", tmp_path)
+
+
+def test_a_framework_that_is_broken(monkeypatch):
+    """Installed and not importable is another thing, said with the cause."""
+    from glorot.sources._frameworks import require
+
+    def broken(name):
+        raise RuntimeError("operator does\nnot exist")
+
+    monkeypatch.setattr("importlib.import_module", broken)
+    with pytest.raises(ImportError, match="is installed and cannot be imported: RuntimeError: ope"):
+        require("timm", "timm model")
+
+
+# --- callables -----------------------------------------------------------------------------------
+
+MODULE = """
+print("noise")
+def shapes():
+    print("more noise")
+    return {"model.norm.weight": (8,), "model.embed_tokens.weight": {"shape": [4, 8]}}
+def fails():
+    raise RuntimeError("no\\nbatch")
+def leaves():
+    raise SystemExit(3)
+def number():
+    return 7
+def needs(width):
+    return {}
+def nothing():
+    return {}
+text = "a text"
+class Holder:
+    tree = {"w": (2, 3)}
+"""
+
+
+@pytest.fixture
+def module(tmp_path, monkeypatch):
+    """A module of the user's in the current folder."""
+    (tmp_path / "user_models.py").write_text(MODULE)
+    (tmp_path / "user_broken.py").write_text("import nowhere_to_be_found\n")
+    (tmp_path / "user_raises.py").write_text("1 / 0\n")
+    monkeypatch.chdir(tmp_path)
+    yield
+    for name in ("user_models", "user_broken", "user_raises"):
+        sys.modules.pop(name, None)
+
+
+@pytest.mark.usefixtures("module")
+def test_callables(tmp_path):
+    """In the current folder; what they print is no part of stdout, and sys.path is as it was."""
+    before = list(sys.path)
+    assert list(glorot.sources.read("user_models:Holder.tree").shapes) == ["w"]
+    result = invoke("explain", "user_models:shapes", "--recipe", "equinox", "--json")
+    assert result.exit_code == 1  # shapes say no types
+    (tmp_path / "ones.json").write_text(ONES.to_json())
+    result = invoke("explain", "user_models:shapes", "--recipe", tmp_path / "ones.json", "--json")
+    assert [row["name"] for row in json.loads(result.stdout)] == [
+        "model.norm.weight", "model.embed_tokens.weight"
+    ]  # fmt: skip
+    assert "more noise" in result.stderr
+    assert sys.path == before
+
+
+@pytest.mark.usefixtures("module")
+@pytest.mark.parametrize(
+    ("source", "text"),
+    [
+        ("user_nowhere:build", "no module is called 'user_nowhere'"),
+        ("user_models.inner:build", "no module is called 'user_models.inner'"),
+        ("user_models:shape", "there is no 'shape'. Near: shapes."),
+        ("user_models:shapes.deeper", "there is no 'deeper'"),
+        ("user_models:text", "must be a callable that returns a model, got 'a text' of str"),
+        ("user_models:fails", "user_models:fails raised RuntimeError: no batch"),
+        ("user_models:leaves", "user_models:leaves raised SystemExit: 3"),
+        ("user_models:needs", "raised TypeError: needs() missing 1 required"),
+        ("user_models:number", "returned what is no model: a torch.nn.Module, a Keras 3 model"),
+        ("user_models:nothing", "must name at least one parameter"),
+        ("user_broken:build", "cannot be imported (ModuleNotFoundError: No module named 'nowhere"),
+        ("user_raises:build", "cannot be imported (ZeroDivisionError: division by zero)"),
+    ],
+)
+def test_callables_that_are_refused(tmp_path, source, text):
+    """One line each, with the callable's name; nothing is written."""
+    out = tmp_path / "never"
+    result = invoke("init", source, "--recipe", "llama", "--seed", 0, "--out", out)
+    assert (result.exit_code, result.stdout) == (1, "")
+    (line,) = [line for line in result.stderr.splitlines() if "noise" not in line]
+    assert text in line
+    assert source.partition(":")[0] in line
+    assert not out.exists()
+
+
+def test_nothing_is_imported_for_files():
+    """Reading a shapes file loads no framework."""
+    code = (
+        "import sys, glorot; glorot.sources.read(sys.argv[1]);"
+        "print({'torch', 'jax', 'flax', 'keras', 'transformers', 'timm'} & set(sys.modules))"
+    )
+    path = ROOT / "examples" / "gpt2-124m.json"
+    done = subprocess.run(
+        [sys.executable, "-c", code, path], capture_output=True, text=True, check=True
+    )
+    assert done.stdout == "set()\n"
+
+
+def test_the_offline_switch_is_put_back(monkeypatch):
+    """While others build a model the hub is offline; afterwards it is as it was."""
+    from glorot.sources._frameworks import building
+
+    holder = types.SimpleNamespace(HF_HUB_OFFLINE=False)
+    monkeypatch.setitem(sys.modules, "huggingface_hub.constants", holder)
+    monkeypatch.delenv("HF_HUB_OFFLINE", raising=False)
+    with building():
+        assert holder.HF_HUB_OFFLINE is True
+        assert os.environ["HF_HUB_OFFLINE"] == "1"
+    assert holder.HF_HUB_OFFLINE is False
+    assert "HF_HUB_OFFLINE" not in os.environ
