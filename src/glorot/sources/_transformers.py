@@ -17,6 +17,15 @@ from glorot.sources._torch import of_module
 
 NAME = "config.json"
 KIND = "transformers config"
+# Which head a model has that nobody names: the first of these that its type has.
+_HEADS = (
+    "AutoModelForPreTraining",
+    "AutoModelForCausalLM",
+    "AutoModelForSeq2SeqLM",
+    "AutoModelForMaskedLM",
+    "AutoModelForImageClassification",
+    "AutoModel",
+)
 
 
 def is_config(content: Any) -> bool:
@@ -44,8 +53,7 @@ def choice_of(path: Path) -> Choice:
 def read(path: Path, content: dict[str, Any]) -> Source:
     """Return the parameters of the model that a config describes.
 
-    The class is the first of `architectures` or, where there is none, the one that transformers
-    pretrains models of this type with.
+    The class is the first of `architectures` or, where there is none, the one of `_HEADS`.
 
     Raises:
         ImportError: transformers or torch is not installed.
@@ -131,8 +139,8 @@ def _class(transformers: Any, config: Any, content: dict[str, Any]) -> tuple[Any
                 f"{_near(names[0], [n for n in dir(transformers) if '_' not in n])}"
             )
         return found, ""
-    for auto in (transformers.AutoModelForPreTraining, transformers.AutoModel):
-        mapping = auto._model_mapping
+    for auto in _HEADS:
+        mapping = getattr(transformers, auto)._model_mapping
         if type(config) in mapping:
             found = mapping[type(config)]
             found = found[0] if isinstance(found, (tuple, list)) else found
