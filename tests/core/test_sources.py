@@ -126,6 +126,17 @@ def test_models_themselves():
         glorot.sources.read(3)
 
 
+def test_write_and_verify_take_sources(tmp_path):
+    """Every form of a source is one for `glorot.checkpoint` too."""
+    (tmp_path / ".metadata").write_bytes(METADATA)
+    out = tmp_path / "out"
+    report = glorot.checkpoint.write(tmp_path, ONES, out, seed=1)
+    assert [tensor.name for tensor in report.tensors] == ["steps", "0.bias", "0.weight", "scale"]
+    assert glorot.checkpoint.verify(out, ONES, 1, shapes=str(tmp_path)).equal
+    with pytest.raises(FileNotFoundError, match="nowhere does not exist"):
+        glorot.checkpoint.write("nowhere", ONES, out, seed=1)
+
+
 def test_without_a_preset_the_recipes_are_listed():
     """The error says why there is none, and which there are."""
     with pytest.raises(ValueError, match=r"shapes do not say what the model is\. There are bert,"):
@@ -357,6 +368,14 @@ def test_malformed_metadata(tmp_path, data, text):
     (tmp_path / "ck").mkdir()
     (tmp_path / "ck" / ".metadata").write_bytes(data)
     assert text in refused(tmp_path / "ck", tmp_path)
+
+
+def test_metadata_that_is_too_large(tmp_path):
+    """Nothing of it is read."""
+    path = tmp_path / ".metadata"
+    with path.open("wb") as file:
+        file.truncate(2**28 + 1)
+    assert "at most 268435456 are read. Give a shapes file" in refused(path, tmp_path)
 
 
 @settings(max_examples=300, deadline=None)

@@ -17,7 +17,7 @@ from glorot import _check
 from glorot.recipe import TensorSpec, parse_shapes
 
 NAME = ".metadata"
-MOST_BYTES = 2**30
+MOST_BYTES = 2**28  # reading takes some twenty times as much memory
 _METADATA = "torch.distributed.checkpoint.metadata"
 _FILESYSTEM = "torch.distributed.checkpoint.filesystem"
 _OLD = "torch.distributed._shard.sharded_tensor.metadata"
@@ -42,18 +42,23 @@ _OPCODES = (
 
 
 class _Record:
-    """What stands in for an object of torch: the name of its class, its arguments, its state."""
+    """What stands in for an object of torch: the name of its class, and its state."""
 
-    __slots__ = ("arguments", "name", "state")
+    __slots__ = ("name", "state")
 
-    def __init__(self, name: str, arguments: Any = (), state: Any = None) -> None:
+    def __init__(self, name: str) -> None:
         self.name = name
-        self.arguments = arguments
-        self.state = state
+        self.state: Any = None
 
     def get(self, key: str) -> Any:
         """An attribute as the object's state has it."""
         return self.state.get(key) if isinstance(self.state, Mapping) else None
+
+
+_UNREAD = {
+    name: _Record(name)
+    for name in ("ChunkStorageMetadata", "MetadataIndex", "_StorageInfo", "BytesStorageMetadata")
+}  # whose content says nothing of shapes
 
 
 class _Class(NamedTuple):
@@ -90,9 +95,13 @@ class _Unpickler(pickle._Unpickler):
     def load_build(self) -> None:
         """Give a record its state."""
         state = self.stack.pop()
-        if not isinstance(self.stack[-1], _Record):
+        record = self.stack[-1]
+        if not isinstance(record, _Record):
             raise ValueError("it gives a state to what has none")
-        self.stack[-1].state = state
+        if record.name not in _UNREAD:
+            record.state = state
+        elif isinstance(state, dict):
+            state.clear()  # there are as many as shards, and the pickle's memo keeps each
 
     dispatch[pickle.REDUCE[0]] = load_reduce
     dispatch[pickle.NEWOBJ[0]] = load_reduce
@@ -106,7 +115,7 @@ def _made(cls: Any, arguments: Any) -> Any:
         return arguments[0] if arguments and isinstance(arguments[0], tuple) else ()
     if cls not in _RECORDS:
         raise ValueError(f"it calls {_check.show('.'.join(cls))}; nothing of it was run")
-    return _Record(cls.name, arguments)
+    return _UNREAD.get(cls.name) or _Record(cls.name)
 
 
 class Found(NamedTuple):
@@ -129,7 +138,10 @@ def read(path: Path) -> Found:
         OSError: a file that cannot be read.
     """
     if (size := path.stat().st_size) > MOST_BYTES:
-        raise ValueError(f"{path} has {size} bytes; the metadata of a checkpoint has fewer.")
+        raise ValueError(
+            f"{path} has {size} bytes; at most {MOST_BYTES} are read. Give a shapes file in its "
+            "place."
+        )
     return parse(str(path), path.read_bytes())
 
 
