@@ -469,21 +469,22 @@ def test_a_framework_that_is_not_installed(monkeypatch, framework):
 @pytest.mark.parametrize("framework", ["torch", "transformers", "timm"])
 def test_the_command_says_what_to_install(tmp_path, monkeypatch, framework):
     """One line, exit code 1; nothing is written."""
-    from glorot.sources import _frameworks
+    folder = tmp_path / "as_if_not_installed"
+    folder.mkdir()
+    (folder / "torch.py").write_text("")  # in place of what may be installed
+    lacking = f"raise ModuleNotFoundError('No module named {framework}', name={framework!r})\n"
+    (folder / f"{framework}.py").write_text(lacking)
+    monkeypatch.setenv("PYTHONPATH", os.pathsep.join([str(folder), *_python_path()]))
+    source, extra = "timm:resnet18", "timm"
+    if framework == "transformers":
+        source, extra = write_json(tmp_path / "config.json", {"model_type": "llama"}), framework
+    line = f"needs {framework}, which is not installed: pip install 'glorot[{extra}]'."
+    assert line in refused(source, tmp_path)
 
-    def missing(name):
-        if name == framework:
-            raise ModuleNotFoundError(f"No module named {name!r}", name=name)
-        return types.ModuleType(name)
 
-    monkeypatch.setattr(_frameworks, "importlib", types.SimpleNamespace(import_module=missing))
-    config = write_json(tmp_path / "config.json", {"model_type": "llama"})
-    if framework != "timm":
-        line = f"{framework}, which is not installed: pip install 'glorot[transformers]'."
-        assert line in refused(config, tmp_path)
-    if framework != "transformers":
-        line = f"{framework}, which is not installed: pip install 'glorot[timm]'."
-        assert line in refused("timm:resnet18", tmp_path)
+def _python_path():
+    """The environment's own PYTHONPATH, by which a source tree may be tested."""
+    return [part for part in [os.environ.get("PYTHONPATH", "")] if part]
 
 
 def test_a_framework_that_is_broken(monkeypatch):
@@ -534,19 +535,49 @@ def module(tmp_path, monkeypatch):
 
 
 @pytest.mark.usefixtures("module")
-def test_callables(tmp_path):
-    """In the current folder; what they print is no part of stdout, and sys.path is as it was."""
+def test_callables(capsys):
+    """In the current folder; what they print goes to stderr, and sys.path is as it was."""
     before = list(sys.path)
     assert list(glorot.sources.read("user_models:Holder.tree").shapes) == ["w"]
-    result = invoke("explain", "user_models:shapes", "--recipe", "equinox", "--json")
-    assert result.exit_code == 1  # shapes say no types
+    shapes = glorot.sources.read("user_models:shapes").shapes
+    assert shapes == {
+        "model.norm.weight": TensorSpec((8,)), "model.embed_tokens.weight": TensorSpec((4, 8)),
+    }  # fmt: skip
+    printed = capsys.readouterr()
+    assert (printed.out, "more noise" in printed.err) == ("", True)
+    assert sys.path == before
+
+
+@pytest.mark.usefixtures("module")
+def test_the_command_reads_callables_apart(tmp_path, capfd):
+    """In a process of its own: nothing is imported here, and stdout has the report alone."""
     (tmp_path / "ones.json").write_text(ONES.to_json())
+    (tmp_path / "user_models.py").write_text(MODULE + "import os\nos.write(1, b'raw noise')\n")
     result = invoke("explain", "user_models:shapes", "--recipe", tmp_path / "ones.json", "--json")
     assert [row["name"] for row in json.loads(result.stdout)] == [
         "model.norm.weight", "model.embed_tokens.weight"
     ]  # fmt: skip
-    assert "more noise" in result.stderr
-    assert sys.path == before
+    assert "user_models" not in sys.modules
+    printed = capfd.readouterr()
+    assert (printed.out, "raw noise" in printed.err) == ("", True)
+
+
+@pytest.mark.usefixtures("module")
+def test_a_process_that_ends_early(tmp_path):
+    """What brings down the process that reads the source does not bring down the command."""
+    (tmp_path / "user_models.py").write_text("import os\nos._exit(7)\n")
+    assert "the process that read it ended with exit code 7" in refused("user_models:x", tmp_path)
+    assert "no module is called 'user_nowhere'" in refused("user_nowhere:x", tmp_path)
+
+
+def test_what_is_read_apart_is_the_same():
+    """A source survives the way through JSON."""
+    from glorot.sources import _apart
+
+    spec = TensorSpec((8, 4, 3), "bfloat16", "Conv1d", ("buffer", "b"), "torch.conv", 2)
+    source = Source({"w": spec}, "torch module", "gpt2", "gpt2", {"x": 0.1}, {"v": "w"}, ("a",))
+    content = json.loads(json.dumps(_apart.as_json(source)))
+    assert _apart.from_json(content) == source
 
 
 @pytest.mark.usefixtures("module")
@@ -567,15 +598,13 @@ def test_callables(tmp_path):
         ("user_raises:build", "cannot be imported (ZeroDivisionError: division by zero)"),
     ],
 )
-def test_callables_that_are_refused(tmp_path, source, text):
-    """One line each, with the callable's name; nothing is written."""
-    out = tmp_path / "never"
-    result = invoke("init", source, "--recipe", "llama", "--seed", 0, "--out", out)
-    assert (result.exit_code, result.stdout) == (1, "")
-    (line,) = [line for line in result.stderr.splitlines() if "noise" not in line]
-    assert text in line
-    assert source.partition(":")[0] in line
-    assert not out.exists()
+def test_callables_that_are_refused(source, text):
+    """One line each, with the callable's name."""
+    with pytest.raises((TypeError, ValueError)) as caught:
+        glorot.sources.read(source)
+    assert text in str(caught.value)
+    assert source.partition(":")[0] in str(caught.value)
+    assert len(str(caught.value).splitlines()) == 1
 
 
 def test_nothing_is_imported_for_files():

@@ -6,10 +6,9 @@ from typing import Any
 import typer
 
 from glorot import recipe as recipes
-from glorot import sources
 from glorot.cli._show import plain
 from glorot.recipe import Recipe
-from glorot.sources import Source
+from glorot.sources import Source, _apart
 
 
 class Reading:
@@ -41,4 +40,4 @@ def read(source: str, recipe: str | None) -> Reading:
         ValueError: no recipe is given, and no preset is known for the model; as `sources.read`.
     """
     given = None if recipe is None else recipes.load(recipe)  # first: it is the cheaper one
-    return Reading(sources.read(source), given)
+    return Reading(_apart.read(source), given)

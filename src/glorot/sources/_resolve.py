@@ -64,7 +64,7 @@ def read(source: Any) -> Source:
 def _of_folder(path: Path) -> Source:
     config = path / _transformers.NAME
     choice = _transformers.choice_of(config) if config.is_file() else Choice("", None, {})
-    if (path / _layout.INDEX).is_file() or (path / _layout.SINGLE).is_file():
+    if _holds_safetensors(path):
         return _with(choice, Source(_layout.read_shapes(path), "safetensors"))
     if (path / _dcp.NAME).is_file():
         return _with(choice, _of_dcp(path / _dcp.NAME))
@@ -74,6 +74,15 @@ def _of_folder(path: Path) -> Source:
         f"{path} holds neither {_layout.SINGLE} nor {_layout.INDEX}, nor {_dcp.NAME} of "
         f"torch.distributed.checkpoint, nor {_transformers.NAME}."
     )
+
+
+def _holds_safetensors(path: Path) -> bool:
+    return (path / _layout.INDEX).is_file() or (path / _layout.SINGLE).is_file()
+
+
+def holds_weights(path: Path) -> bool:
+    """Whether a folder is a checkpoint, whose headers say the shapes whatever else is there."""
+    return _holds_safetensors(path) or (path / _dcp.NAME).is_file()
 
 
 def _of_file(path: Path) -> Source:
