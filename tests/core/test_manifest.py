@@ -207,15 +207,16 @@ def test_verify_without_a_manifest(copy):
     (copy / MANIFEST).write_text(json.dumps(content))
     with pytest.raises(ValueError, match=r"glorot.json does not name .*safetensors: give `recipe`"):
         verify(first)
+    result = CliRunner().invoke(app, ["verify", str(copy), "--set", "a=1"])
+    assert result.exit_code == 1
+    assert "`--set` changes a recipe: give --recipe too." in result.stderr
     (copy / MANIFEST).unlink()
     for options in ({}, {"recipe": RECIPE}, {"seed": 42}):
         with pytest.raises(ValueError, match=r"holds no glorot.json, .* give `recipe` \(--recipe"):
             verify(copy, **options)
-    result = CliRunner().invoke(app, ["verify", str(copy), "--set", "a=1"])
-    assert result.exit_code == 1
-    assert "`--set` changes a recipe: give --recipe too." in result.stderr
     result = CliRunner().invoke(app, ["verify", str(copy)])
     assert (result.exit_code, len(result.stderr.splitlines())) == (1, 1)
+    assert "`recipe` (--recipe) must be given" in result.stderr
 
 
 CONTRADICTIONS = {

@@ -188,8 +188,7 @@ def verify(
       glorot verify gpt2-init --recipe gpt2 --seed 42
     """
     with _mendable(debug):
-        from glorot import checkpoint
-        from glorot import sources
+        from glorot import checkpoint, sources
         from glorot.cli import _show, _source
 
         known = None if recipe is None else _load(recipe, variables)
