@@ -20,6 +20,7 @@ import glorot.jax
 import glorot.keras
 import glorot.torch
 from glorot.cli._app import app
+from glorot.recipe._presets import MODEL_TYPES
 
 pytestmark = pytest.mark.frameworks
 
@@ -201,6 +202,21 @@ def test_a_config_without_architectures(tmp_path):
     vit = {"model_type": "vit", "hidden_size": 32, "num_hidden_layers": 1, "intermediate_size": 48,
            "num_attention_heads": 4, "image_size": 16, "patch_size": 8}  # fmt: skip
     assert "ViT" in glorot.sources.read(config_of(tmp_path / "b", vit)).notes[0]
+
+
+@pytest.mark.parametrize("model_type", MODEL_TYPES)
+def test_every_model_type_with_a_preset(tmp_path, model_type):
+    """The type alone says enough: the preset covers the model, and follows all of its config."""
+    layers = {"num_hidden_layers": 2, "num_layers": 2}
+    content = {
+        "clip": {"text_config": layers, "vision_config": layers}, "convnext": {}, "resnet": {}
+    }.get(model_type, layers)  # fmt: skip
+    source = glorot.sources.read(config_of(tmp_path, {"model_type": model_type, **content}))
+    assert source.model == model_type
+    assert source.preset == MODEL_TYPES[model_type]
+    assert len(source.recipe().resolve(source.shapes)) == len(source.shapes)
+    (note,) = source.notes
+    assert "names no architecture" in note
 
 
 def test_a_config_of_old_without_model_type(tmp_path):

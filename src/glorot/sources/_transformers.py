@@ -23,6 +23,7 @@ _HEADS = (
     "AutoModelForCausalLM",
     "AutoModelForSeq2SeqLM",
     "AutoModelForMaskedLM",
+    "AutoModelForZeroShotImageClassification",
     "AutoModelForImageClassification",
     "AutoModel",
 )
