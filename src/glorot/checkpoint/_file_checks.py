@@ -54,10 +54,10 @@ def check_files(
         read: what has been read of files, so that none is read twice.
     """
     if place.is_file():
-        return (_file_check(place, manifest.files[place.name], read.get(place)),)
+        return (_compare(place, manifest.files[place.name], read.get(place)),)
     names = {path.name for path in files}
     checks = [
-        _file_check(place / name, said, read.get(place / name))
+        _compare(place / name, said, read.get(place / name))
         for name, said in manifest.files.items()
     ]
     for name in sorted(names - manifest.files.keys()):
@@ -65,7 +65,7 @@ def check_files(
     return tuple(checks)
 
 
-def _file_check(path: Path, said: FileSum, read: Checksum | None) -> FileCheck:
+def _compare(path: Path, said: FileSum, read: Checksum | None) -> FileCheck:
     if not path.is_file():
         return FileCheck(path.name, "missing", "the manifest names it")
     size = path.stat().st_size
