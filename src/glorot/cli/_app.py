@@ -188,14 +188,15 @@ def verify(
       glorot verify gpt2-init --recipe gpt2 --seed 42
     """
     with _mendable(debug):
-        from glorot import checkpoint, sources
+        from glorot import checkpoint
         from glorot.cli import _show, _source
+        from glorot.sources import _apart
 
         known = None if recipe is None else _load(recipe, variables)
-        wanted = None if shapes is None else sources.read(shapes)
+        wanted = None if shapes is None else _apart.read(shapes)
         if known is None and not checkpoint.has_manifest(path):
             # As `init` chose: the preset for what SOURCE, or a config beside the weights, says.
-            found = _source.Reading(sources.read(path) if wanted is None else wanted, None)
+            found = _source.Reading(_apart.read(path) if wanted is None else wanted, None)
             known = _set(found.recipe, variables)
             if not as_json:
                 found.say()
