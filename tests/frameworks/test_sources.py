@@ -453,12 +453,18 @@ def tree():
 
 KERAS = """
 import keras
+import numpy as np
+made = []
 def build():
-    return keras.Sequential([
+    made.append(keras.Sequential([
         keras.Input((8, 8, 4)), keras.layers.Conv2D(8, 3, groups=2, name="conv"),
         keras.layers.BatchNormalization(name="norm"), keras.layers.Flatten(),
         keras.layers.Dense(10, name="fc"),
-    ])
+    ]))
+    return made[-1]
+def looks():
+    keras.Variable(np.ones(3))  # refused where variables get no values
+    return build()
 def unbuilt():
     return keras.Sequential([keras.layers.Dense(3)])
 """
@@ -649,7 +655,13 @@ def test_flax_layers_say_what_the_preset_asks_for():
 def test_keras(here):
     """Names, axes and bits are those of `glorot.keras`."""
     source = glorot.sources.read("user_keras:build")
-    model = sys.modules["user_keras"].build()
+    user = sys.modules["user_keras"]
+    assert [weight._value for weight in user.made[0].weights] == [None] * 8
+    assert glorot.sources.read("user_keras:looks") == source
+    with pytest.raises(ValueError, match="'conv.kernel' of `model` has no value yet"):
+        glorot.keras.init(user.made[0], "keras", seed=4)
+    model = user.build()
+    assert all(weight._value is not None for weight in model.weights)
     assert source.shapes == glorot.keras.specs(model)
     assert source.shapes["conv.kernel"].groups == 2
     assert source.notes == ("left out: 2 variables that no layer trains",)

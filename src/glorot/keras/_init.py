@@ -120,6 +120,12 @@ def make_plan(contents: Contents, rules: Recipe) -> Plan:
     if not contents.parameters:
         raise ValueError("`model` has no weights: there is nothing to fill.")
     places = contents.parameters
+    for place in places:
+        if _private.value_of(place.variable) is None:
+            raise ValueError(
+                f"{place.names[0]!r} of `model` has no value yet. Call glorot.keras.init outside "
+                "of a keras.StatelessScope, on a model that is built."
+            )
     known = {name: _spec(place) for place in places for name in place.names}
     every = {name: spec for name, (spec, _) in known.items()}
     chosen, left_out, rules_of = choose(rules, [place.names for place in places], every)
@@ -138,11 +144,6 @@ def _spec(place: Found) -> tuple[TensorSpec, str | None]:
     variable, layer = place.variable, place.layer
     shape = tuple(variable.shape)
     name = place.names[0]
-    if _private.value_of(variable) is None:
-        raise ValueError(
-            f"{name!r} of `model` has no value yet. Call glorot.keras.init outside of a "
-            "keras.StatelessScope, on a model that is built."
-        )
     try:
         dtype = parse_dtype(str(variable.dtype), floating=False)
     except TypeError as error:

@@ -1,9 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
 """What Keras has no public name for, in one place: seen in Keras 3.15.1."""
 
+import contextlib
 from collections.abc import Iterator
 from typing import Any
 
+from keras.src.backend.common import global_state
 from keras.src.backend.common.symbolic_scope import in_symbolic_scope
 from keras.src.random.seed_generator import global_seed_generator
 from keras.src.utils.naming import to_snake_case
@@ -18,6 +20,7 @@ __all__ = [
     "to_snake_case",
     "torch_device",
     "value_of",
+    "valueless_variables",
 ]
 
 
@@ -44,6 +47,17 @@ def own_seeds(layer: Any) -> Iterator[Any]:
 def value_of(variable: Any) -> Any:
     """The backend's own tensor or variable, None before there is one."""
     return variable._value
+
+
+@contextlib.contextmanager
+def valueless_variables() -> Iterator[None]:
+    """Let Keras forget, afterwards, which variables made meanwhile still wait for their values."""
+    waiting = "uninitialized_variables"
+    before = list(global_state.get_global_attribute(waiting) or [])
+    try:
+        yield
+    finally:
+        global_state.set_global_attribute(waiting, before)
 
 
 def torch_device() -> Any:

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """`package.module:callable`: the model that a function of the user's returns, or a class makes.
 
-It is called without arguments, on torch's meta device where torch is loaded, and under flax's
-abstract evaluation where flax's nnx is: neither needs the model's memory.
+It is called without arguments, and in such a way that the model takes no memory: on torch's meta
+device, under flax's abstract evaluation, without values for Keras' variables.
 """
 
 import contextlib
@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from glorot import _check
-from glorot.sources import _flax
+from glorot.sources import _flax, _keras
 from glorot.sources._frameworks import building, meta, said
 from glorot.sources._models import is_model, of_model
 from glorot.sources._source import Source
@@ -84,18 +84,18 @@ def _look_up(text: str) -> Any:
 def _call(text: str, build: Any) -> Any:
     """What the callable returns: built without memory if that is possible."""
     try:
-        with meta():
+        with meta(), _keras.valueless():
             abstract = _flax.abstract(build)
             return build() if abstract is None else abstract
     except (Exception, SystemExit) as error:
-        if "torch" not in sys.modules or not _about_meta(error):
+        if not _for_want_of_values(error):
             raise ValueError(f"{text} raised {said(error)}") from None
-    try:  # what looks at values cannot be built without them
+    try:
         return build()
     except (Exception, SystemExit) as error:
         raise ValueError(f"{text} raised {said(error)}") from None
 
 
-def _about_meta(error: BaseException) -> bool:
-    """Whether an error may be the meta device's doing."""
-    return "meta" in str(error).lower()
+def _for_want_of_values(error: BaseException) -> bool:
+    """Whether an error may come from there being no values, which the callable looks at."""
+    return "keras" in sys.modules or ("torch" in sys.modules and "meta" in str(error).lower())

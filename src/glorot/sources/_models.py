@@ -9,7 +9,6 @@ from glorot import _check
 from glorot._loaded import is_a
 from glorot.recipe import parse_shapes
 from glorot.sources import _flax
-from glorot.sources._frameworks import require
 from glorot.sources._source import Source
 
 NEEDED = (
@@ -44,27 +43,14 @@ def of_model(value: Any) -> Source:
 
         return of_module(value)
     if is_a(value, "keras", "Layer"):
-        return _of_keras(value)
+        from glorot.sources._keras import of_model as of_keras
+
+        return of_keras(value)
     if _flax.is_linen(value) or _flax.is_nnx(value) or _flax.is_linen_call(value):
         return _flax.of_module(value)
     if isinstance(value, Mapping):
         return Source(parse_shapes(_flat(value)), "shapes")
     raise TypeError(f"{NEEDED} is needed; got {_check.show(value)} of {type(value).__name__}.")
-
-
-def _of_keras(model: Any) -> Source:
-    require("keras", "Keras model")
-    from glorot.keras._init import specs
-    from glorot.keras._names import collect
-
-    shapes = specs(model)
-    if not shapes:
-        raise ValueError("the Keras model has no weights: there is nothing to write.")
-    contents = collect(model)
-    aliases = {other: p.names[0] for p in contents.parameters for other in p.names[1:]}
-    count = len(contents.state)
-    notes = [f"left out: {count} variables that no layer trains"] if count else []
-    return Source(shapes, "Keras model", aliases=aliases, notes=tuple(notes))
 
 
 def _flat(tree: Mapping[Any, Any], prefix: str = "") -> dict[str, Any]:
