@@ -468,6 +468,15 @@ def test_a_framework_that_is_not_installed(monkeypatch, framework):
         require(framework, "thing")
 
 
+@pytest.fixture
+def no_framework(monkeypatch):
+    """As in the command's own process: other tests' frameworks may be loaded here."""
+    from glorot.sources import _apart
+
+    monkeypatch.setattr(_apart, "_FRAMEWORKS", ())
+
+
+@pytest.mark.usefixtures("no_framework")
 @pytest.mark.parametrize("framework", ["torch", "transformers", "timm"])
 def test_the_command_says_what_to_install(tmp_path, monkeypatch, framework):
     """One line, exit code 1; nothing is written."""
@@ -550,7 +559,7 @@ def test_callables(capsys):
     assert sys.path == before
 
 
-@pytest.mark.usefixtures("module")
+@pytest.mark.usefixtures("module", "no_framework")
 def test_the_command_reads_callables_apart(tmp_path, capfd):
     """In a process of its own: nothing is imported here, and stdout has the report alone."""
     (tmp_path / "ones.json").write_text(ONES.to_json())
@@ -564,7 +573,7 @@ def test_the_command_reads_callables_apart(tmp_path, capfd):
     assert (printed.out, "raw noise" in printed.err) == ("", True)
 
 
-@pytest.mark.usefixtures("module")
+@pytest.mark.usefixtures("module", "no_framework")
 def test_a_process_that_ends_early(tmp_path):
     """What brings down the process that reads the source does not bring down the command."""
     (tmp_path / "user_models.py").write_text("import os\nos._exit(7)\n")

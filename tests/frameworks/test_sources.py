@@ -658,7 +658,7 @@ def test_keras(here):
     user = sys.modules["user_keras"]
     assert [weight._value for weight in user.made[0].weights] == [None] * 8
     assert glorot.sources.read("user_keras:looks") == source
-    with pytest.raises(ValueError, match="'conv.kernel' of `model` has no value yet"):
+    with pytest.raises(ValueError, match=r"'conv\.kernel' of `model` has no value yet"):
         glorot.keras.init(user.made[0], "keras", seed=4)
     model = user.build()
     assert all(weight._value is not None for weight in model.weights)
