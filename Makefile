@@ -30,7 +30,7 @@ lint: $(VENV)/lint
 	$(BIN)/mypy
 
 test-core: $(VENV)/core
-	$(BIN)/python -m pytest tests/core
+	$(BIN)/python -m pytest -n auto tests/core
 
 test-frameworks: $(VENV)/frameworks
 	$(BIN)/python -m pytest tests/frameworks
