@@ -139,7 +139,7 @@ def test_write_and_verify_take_sources(tmp_path):
 
 def test_without_a_preset_the_recipes_are_listed():
     """The error says why there is none, and which there are."""
-    with pytest.raises(ValueError, match=r"shapes do not say what the model is\. There are bert,"):
+    with pytest.raises(ValueError, match=r"says what the model is \(shapes\)\. There are bert,"):
         glorot.sources.read({"w": (2,)}).recipe()
     with pytest.raises(ValueError, match="no built-in recipe is for 'opt'"):
         Source({}, "transformers config", "opt").recipe()

@@ -44,7 +44,7 @@ class Source:
             >>> source = glorot.sources.read({"w": (2, 3)})
             >>> source.recipe()  # doctest: +ELLIPSIS
             Traceback (most recent call last):
-            ValueError: `recipe` (--recipe) must be given: shapes do not say what the model is...
+            ValueError: `recipe` (--recipe) must be given: nothing says what the model is...
         """
         if self.preset is not None:
             return recipes.preset(self.preset, **self.variables)
@@ -52,9 +52,7 @@ class Source:
         if self.model:
             why = f"no built-in recipe is for {self.model!r}"
         else:
-            verb = "do" if self.kind.endswith("s") and self.kind != "safetensors" else "does"
-            what = self.kind if verb == "do" else f"a {self.kind}"
-            why = f"{what} {verb} not say what the model is"
+            why = f"nothing says what the model is ({self.kind})"
         raise ValueError(
             f"`recipe` (--recipe) must be given: {why}. There are {known}; or the path of a "
             "recipe file."
