@@ -643,3 +643,5 @@ def test_the_offline_switch_is_put_back(monkeypatch):
         assert os.environ["HF_HUB_OFFLINE"] == "1"
     assert holder.HF_HUB_OFFLINE is False
     assert "HF_HUB_OFFLINE" not in os.environ
+    with building(offline=False):  # the user's own code may do what it likes
+        assert holder.HF_HUB_OFFLINE is False

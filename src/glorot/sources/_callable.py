@@ -28,7 +28,7 @@ def read(text: str) -> Source:
         ValueError: no such module or callable, one that raises, or that returns something else.
         TypeError: it is there and cannot be called.
     """
-    with building(), _here():
+    with building(offline=False), _here():
         found = _look_up(text)
         if not is_model(found):
             if not callable(found):

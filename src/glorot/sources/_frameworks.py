@@ -54,12 +54,13 @@ def said(error: BaseException) -> str:
 
 
 @contextlib.contextmanager
-def building() -> Iterator[None]:
-    """Let others build a model: nothing is downloaded from Hugging Face's hub, torch's generator
-    stays as it is, and what they print goes to stderr."""
+def building(*, offline: bool = True) -> Iterator[None]:
+    """Let others build a model: torch's generator stays as it is, what they print goes to stderr,
+    and if `offline` nothing is downloaded from Hugging Face's hub."""
     with contextlib.ExitStack() as stack:
         stack.enter_context(contextlib.redirect_stdout(sys.stderr))
-        stack.enter_context(_offline())
+        if offline:
+            stack.enter_context(_offline())
         torch = sys.modules.get("torch")
         if torch is not None:
             stack.enter_context(torch.random.fork_rng(devices=[]))
