@@ -16,7 +16,7 @@ CASES ?= 10000
 
 .PHONY: demo test lint test-core test-frameworks test-pure test-oldest hooks clean
 .PHONY: oracle oracle-vectors oracle-tf21 oracle-tf24 oracle-xla oracle-jax oracle-torch oracle-keras
-.PHONY: audit presets check-libm exhaustive exhaustive-tensorflow bench sanitize neon wheel wheels
+.PHONY: audit contract presets check-libm exhaustive exhaustive-tensorflow bench sanitize neon wheel wheels
 
 demo: $(VENV)/installed
 	$(BIN)/glorot init examples/gpt2-124m.json --recipe gpt2 --seed 42 --out $(DEMO) --force
@@ -34,6 +34,10 @@ test-core: $(VENV)/core
 
 test-frameworks: $(VENV)/frameworks
 	$(BIN)/python -m pytest tests/frameworks
+
+# Every adapter against NumPy: the matrix of frameworks, laws and dtypes, and docs/contract.md.
+contract: $(VENV)/frameworks
+	$(BIN)/python tests/frameworks/contract_matrix.py --markdown
 
 # Installs without a compiler, and compares the bytes with the kernel's.
 test-pure: $(VENV)/installed

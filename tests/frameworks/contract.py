@@ -6,12 +6,12 @@ A test module of an adapter makes an `Adapter` and a subclass of `Contract`:
     class TestMine(contract.Contract):
         adapter = MyAdapter()
 
-`rows(adapter)` runs the same comparison outside of pytest, for a printed matrix.
+contract_matrix.py runs the same comparisons of all adapters, and prints a matrix.
 """
 
 import math
 from collections.abc import Callable, Iterator, Mapping
-from typing import Any, ClassVar, NamedTuple
+from typing import Any, ClassVar
 
 import ml_dtypes
 import numpy as np
@@ -134,35 +134,18 @@ def same(found: Any, wanted: Any, tolerance: float = 0.0) -> bool:
     return bool((as_bytes(found) == as_bytes(wanted)).all())
 
 
+def part_of(place: str) -> Any:
+    """The part of SHAPE that `PARTS` has under this name, as a `glorot.Shard`."""
+    bounds = [place.indices(size) for place, size in zip(PARTS[place], SHAPE, strict=True)]
+    return glorot.Shard([first for first, _, _ in bounds], [last for _, last, _ in bounds])
+
+
 def cases() -> Iterator[tuple[str, Any, tuple[int, ...]]]:
     """(name, initializer, shape) of every law."""
     for name, initializer in LAWS.items():
         yield name, initializer, SHAPE
     for name, (initializer, shape) in FIELDS.items():
         yield name, initializer, shape
-
-
-class Row(NamedTuple):
-    """One line of the matrix."""
-
-    adapter: str
-    law: str
-    dtype: str
-    equal: bool
-
-
-def rows(adapter: Adapter) -> Iterator[Row]:
-    """Compare every law and dtype with NumPy's."""
-    for name, initializer, shape in cases():
-        for dtype in adapter.dtypes:
-            found = adapter.whole(initializer, shape, dtype, seed=SEED, name=NAME)
-            tolerance = adapter.tolerance if name in QR else 0.0
-            yield Row(
-                adapter.name,
-                name,
-                dtype,
-                same(found, expected(initializer, shape, dtype), tolerance),
-            )
 
 
 class Contract:
@@ -208,9 +191,7 @@ class Contract:
     def test_part(self, law, part, dtype):
         """A part computed alone is that slice of the whole."""
         initializer = LAWS[law]
-        bounds = [place.indices(size) for place, size in zip(PARTS[part], SHAPE, strict=True)]
-        shard = glorot.Shard([first for first, _, _ in bounds], [last for _, last, _ in bounds])
-        found = self.fill(self.adapter.part, initializer, SHAPE, dtype, shard)
+        found = self.fill(self.adapter.part, initializer, SHAPE, dtype, part_of(part))
         self.check(law, found, expected(initializer, SHAPE, dtype)[PARTS[part]])
 
     @pytest.mark.parametrize("dtype", ["float32", "bfloat16", "float64"])
