@@ -22,6 +22,8 @@ TOPICS = (
     "shard",
     "torch",
     "jax",
+    "keras",
+    "tensorflow",
     "import",
     "checkpoint",
     "replay_jax",

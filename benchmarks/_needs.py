@@ -155,6 +155,22 @@ def _torch(records: Records) -> Iterator[Row]:
                 yield Row(what, "1/N x 1.10", f"{share:.3f}", share <= 1.10)
 
 
+def _variables(records: Records) -> Iterator[Row]:
+    """glorot.keras, on each backend, and glorot.tensorflow."""
+    for ours in records.where(kind="glorot"):
+        if ours["topic"] not in ("keras", "tensorflow"):
+            continue
+        where = f"{ours['topic']}{' on ' + ours['backend'] if 'backend' in ours else ''}"
+        what = f"{where}: {ours['who']}, {ours['threads']} thr."
+        if ours["part"] == "cost":
+            taken = best(ours) * 1e6 / (1000 if "1000" in ours["who"] else 1)
+            yield Row(f"{what}, a tensor", "under 50 us", f"{taken:.2f} us", taken < 50)
+        else:
+            same = {k: ours.get(k) for k in ("topic", "part", "threads", "backend")}
+            theirs = records.one(kind="peer", **same)
+            yield _times(f"{what}, 1000 tensors, against its own", ours, theirs, 1)
+
+
 def _import(records: Records) -> Iterator[Row]:
     found = records.where(topic="import")
     if found:
@@ -208,6 +224,7 @@ def rows(records: list[Record], judge: bool) -> list[Row]:
     found: list[Row] = []
     if known.where(topic="fill"):
         found += _fills(known)
-    for part in (_small, _canonical, _shards, _torch, _jax, _import, _checkpoint, _replays):
+    parts = (_small, _canonical, _shards, _torch, _jax, _variables, _import, _checkpoint, _replays)
+    for part in parts:
         found += part(known)
     return found if judge else [replace(row, holds=None) for row in found]

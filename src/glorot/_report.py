@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """What filling a model did, as values that JSON can hold."""
 
+import functools
 import math
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -98,7 +99,7 @@ def report_parameter(
 ) -> ParameterReport:
     """The report of a parameter filled as assigned; whole where no `shards` are said."""
     if shards is None:
-        shards = [Shard((0,) * len(assignment.shape), assignment.shape)]
+        shards = _whole(assignment.shape)
     return ParameterReport(
         name=assignment.name,
         names=tuple(names),
@@ -108,6 +109,11 @@ def report_parameter(
         dtype=assignment.dtype,
         shards=tuple(shards),
     )
+
+
+@functools.lru_cache(maxsize=4096)
+def _whole(shape: tuple[int, ...]) -> tuple[Shard, ...]:
+    return (Shard((0,) * len(shape), shape),)
 
 
 def report_all(

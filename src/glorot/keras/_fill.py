@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Filling one variable of each backend: its own memory where it can be had."""
+"""Filling the variables of each backend: their own memory where it can be had."""
 
 from collections.abc import Callable
 from typing import Any
@@ -15,65 +15,96 @@ from glorot.keras._tensors import Array
 from glorot.recipe import Assignment
 
 Work = Callable[[int], tuple[Shard, ...] | None]  # seed -> the parts that were filled; None: all
+_TOGETHER = 1 << 28  # bytes on the way to JAX's devices
 
 
-def prepare(variable: Any, assignment: Assignment) -> Work:
-    """Check that a variable can be given its value, and return what gives it."""
-    if keras.backend.backend() == "jax":
-        return _jax(variable, assignment)
-    if keras.backend.backend() == "torch":
-        return _torch(variable, assignment)
+class Filler:
+    """Fills variables one after another; `finish` when all are."""
 
-    def fill(seed: int) -> None:
-        variable.assign(_whole(assignment, seed))
+    def __init__(self) -> None:
+        self._ways = {"jax": self._jax, "tensorflow": self._tensorflow, "torch": self._torch}
+        # JAX takes many arrays at once in a fraction of the time that each alone costs.
+        self._waiting: list[tuple[Any, Array, Any]] = []
+        self._bytes = 0
 
-    return fill
+    def prepare(self, variable: Any, assignment: Assignment) -> Work:
+        """Check that a variable can be given its value, and return what gives it."""
+        return self._ways[keras.backend.backend()](variable, assignment)
 
+    def finish(self) -> None:
+        """Hand over what still waits."""
+        if not self._waiting:
+            return
+        import jax
 
-def _whole(assignment: Assignment, seed: int) -> Array:
-    dtype = ALL[assignment.dtype]
-    made: Array = assignment.initializer(assignment.shape, dtype, seed=seed, name=assignment.name)
-    return made
+        placed = [row for row in self._waiting if row[2] is not None]
+        free = [row for row in self._waiting if row[2] is None]
+        made = jax.device_put([array for _, array, _ in free])
+        made += jax.device_put([a for _, a, _ in placed], [sharding for _, _, sharding in placed])
+        for (variable, _, _), array in zip([*free, *placed], made, strict=True):
+            variable.assign(array)
+        self._waiting, self._bytes = [], 0
 
+    def _tensorflow(self, variable: Any, assignment: Assignment) -> Work:
+        from glorot.tensorflow._values import assign
 
-def _torch(variable: Any, assignment: Assignment) -> Work:
-    from glorot.torch._target import Target
+        dtype = ALL[assignment.dtype]
+        writer = _base._prepared(assignment.initializer, assignment.shape, dtype)
 
-    target = Target(_private.value_of(variable).detach(), f"the weight {assignment.name!r}")
-    writer = target.writer(assignment.initializer)
-
-    def fill(seed: int) -> tuple[Shard, ...]:
-        target.fill(writer, seed, assignment.name)
-        return tuple(target.shards)
-
-    return fill
-
-
-def _jax(variable: Any, assignment: Assignment) -> Work:
-    import jax
-
-    dtype = ALL[assignment.dtype]
-    writer = _base._prepared(assignment.initializer, assignment.shape, dtype)
-    sharding = _private.value_of(variable).sharding
-    one = len(sharding.device_set) == 1
-
-    def fill(seed: int) -> tuple[Shard, ...] | None:
-        if one:
+        def fill(seed: int) -> None:
             array = np.empty(assignment.shape, dtype)
             writer.part(array, None, seed, assignment.name)
-            variable.assign(jax.device_put(array, sharding))
-            return None
-        parts: dict[Shard, Array] = {}
+            if _private.in_stateless_scope():  # which keeps new values itself
+                variable.assign(array)
+            else:
+                assign(_private.value_of(variable), array)
 
-        def block(index: tuple[slice, ...]) -> Array:
-            start, extent = parse_shard(index, assignment.shape)
-            place = Shard(start, [i + n for i, n in zip(start, extent, strict=True)])
-            if place not in parts:  # replicas ask again
-                parts[place] = np.empty(extent, dtype)
-                writer.part(parts[place], start, seed, assignment.name)
-            return parts[place]
+        return fill
 
-        variable.assign(jax.make_array_from_callback(assignment.shape, sharding, block))
-        return tuple(parts)
+    def _torch(self, variable: Any, assignment: Assignment) -> Work:
+        from glorot.torch._target import Target
 
-    return fill
+        target = Target(_private.value_of(variable).detach(), f"the weight {assignment.name!r}")
+        writer = target.writer(assignment.initializer)
+
+        def fill(seed: int) -> tuple[Shard, ...]:
+            target.fill(writer, seed, assignment.name)
+            return tuple(target.shards)
+
+        return fill
+
+    def _jax(self, variable: Any, assignment: Assignment) -> Work:
+        import jax
+
+        from glorot.jax._place import aligned
+
+        dtype = ALL[assignment.dtype]
+        writer = _base._prepared(assignment.initializer, assignment.shape, dtype)
+        value = _private.value_of(variable)
+        sharding = value.sharding
+        one = len(sharding.device_set) == 1
+        there = sharding if value.committed else None  # None: wherever JAX makes arrays
+
+        def fill(seed: int) -> tuple[Shard, ...] | None:
+            if one:
+                array = aligned(assignment.shape, dtype)
+                writer.part(array, None, seed, assignment.name)
+                self._waiting.append((variable, array, there))
+                self._bytes += array.nbytes
+                if self._bytes > _TOGETHER:
+                    self.finish()
+                return None
+            parts: dict[Shard, Array] = {}
+
+            def block(index: tuple[slice, ...]) -> Array:
+                start, extent = parse_shard(index, assignment.shape)
+                place = Shard(start, [i + n for i, n in zip(start, extent, strict=True)])
+                if place not in parts:  # replicas ask again
+                    parts[place] = np.empty(extent, dtype)
+                    writer.part(parts[place], start, seed, assignment.name)
+                return parts[place]
+
+            variable.assign(jax.make_array_from_callback(assignment.shape, sharding, block))
+            return tuple(parts)
+
+        return fill

@@ -100,6 +100,8 @@ def _renumbered(made: Iterable[tuple[str, type]]) -> list[str]:
 def _count(name: str, base: str) -> tuple[str | None, int]:
     """(base, the number after it) of a name as Keras makes them, also for the two layers in a
     `Bidirectional`; else (None, 0)."""
+    if base not in name:  # most names, and quicker
+        return None, 0
     found = re.fullmatch(rf"((?:forward_|backward_)?{re.escape(base)})(?:_(\d+))?", name)
     return (None, 0) if found is None else (found[1], int(found[2] or 0))
 

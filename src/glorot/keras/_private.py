@@ -2,16 +2,19 @@
 """What Keras has no public name for, in one place: seen in Keras 3.15.1."""
 
 import contextlib
+import functools
 from collections.abc import Iterator
 from typing import Any
 
 from keras.src.backend.common import global_state
+from keras.src.backend.common.stateless_scope import in_stateless_scope
 from keras.src.backend.common.symbolic_scope import in_symbolic_scope
 from keras.src.random.seed_generator import global_seed_generator
-from keras.src.utils.naming import to_snake_case
+from keras.src.utils import naming
 
 __all__ = [
     "global_seed_generator",
+    "in_stateless_scope",
     "in_symbolic_scope",
     "own_parameters",
     "own_seeds",
@@ -22,6 +25,12 @@ __all__ = [
     "value_of",
     "valueless_variables",
 ]
+
+
+@functools.lru_cache(maxsize=1024)
+def to_snake_case(name: str) -> str:
+    """The name that Keras makes of a class's."""
+    return str(naming.to_snake_case(name))
 
 
 def parts(layer: Any) -> list[Any]:

@@ -106,10 +106,11 @@ class Resolver:
         if rule.initializer is None:
             return None
         try:
-            extras, why = self._extras(name, spec, rule)
-            # Thousands of experts differ in their names alone.
-            key = (id(rule), spec, dtype, tuple(extras.items()))
+            # Thousands of experts differ in their names alone; siblings have names too.
+            own = self._extras(name, spec, rule) if rule.fans_of else None
+            key = (id(rule), spec, dtype, None if own is None else tuple(own[0].items()))
             if key not in self.assigned:
+                extras, why = own or self._extras(name, spec, rule)
                 self.assigned[key] = self._assign(name, spec, rule, dtype, extras, why)
             return dataclasses.replace(self.assigned[key], name=name)
         except (TypeError, ValueError) as error:

@@ -115,7 +115,13 @@ def _is_variable(value: Any) -> bool:
 
 def _is_sharded(value: Any) -> bool:
     """A variable that ParameterServerStrategy split."""
-    return any(cls.__name__ == "ShardedVariableMixin" for cls in type(value).__mro__)
+    cls = type(value)
+    if cls not in _SHARDED:
+        _SHARDED[cls] = any(base.__name__ == "ShardedVariableMixin" for base in cls.__mro__)
+    return _SHARDED[cls]
+
+
+_SHARDED: dict[type, bool] = {}  # by class
 
 
 def _checked(value: Any) -> Any:
@@ -168,7 +174,7 @@ def _parts(name: str, variable: Any) -> tuple[str, tuple[int, ...], list[Part]]:
     if info is not None:  # a part that v1's partitioner made
         shard = _shard(tuple(map(int, info.var_offset)), variable.shape)
         return str(info.full_name), tuple(map(int, info.full_shape)), [Part(variable, shard)]
-    return name, tuple(variable.shape), [Part(variable, None)]
+    return name, tuple(variable.shape.as_list()), [Part(variable, None)]
 
 
 def _shard(start: tuple[int, ...], shape: Any) -> Shard:

@@ -16,6 +16,7 @@ from glorot.recipe import TensorSpec
 from glorot.recipe._argument import read_recipe
 from glorot.recipe._tied import choose
 from glorot.tensorflow._collect import Weight, collect
+from glorot.tensorflow._values import assign
 
 
 def init(target: Any, recipe: Any, *, seed: int, names: Names = None) -> InitReport:
@@ -67,10 +68,10 @@ def init(target: Any, recipe: Any, *, seed: int, names: Names = None) -> InitRep
     reports = []
     for weight, assignment, writer, dtype in works:
         for variable, shard in weight.parts:
-            array = np.empty(tuple(variable.shape), dtype)
+            array = np.empty(variable.shape.as_list(), dtype)
             start = None if shard is None else shard.start
             writer.part(array, start, number, assignment.name)
-            variable.assign(array)
+            assign(variable, array)
         shards = [shard for _, shard in weight.parts if isinstance(shard, Shard)]
         reports.append(report_parameter(assignment, weight.names, shards or None))
     left = [weights[i].names[0] for i in left_out]

@@ -38,3 +38,11 @@ def compute(
     made = tf.numpy_function(values, [], tf.dtypes.as_dtype(dtype_name(dtype)), stateful=True)
     made.set_shape(extent)
     return made
+
+
+def assign(variable: Any, array: Array) -> None:
+    """Give a variable its value; of a plain one in one operation, which costs a third."""
+    if variable.__class__.__name__ == "ResourceVariable":  # not one that a strategy spreads
+        tf.raw_ops.AssignVariableOp(resource=variable.handle, value=tf.constant(array))
+    else:
+        variable.assign(array)
