@@ -1,6 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Real models, small: two of transformers', a vision transformer and a residual network in plain
-torch.nn; with recipes, and what sharded ranks find."""
+"""Real models, small: two of transformers', timm's vision transformer, another and a residual
+network in plain torch.nn; with recipes, and what sharded ranks find."""
+
+import sys
+import types
 
 import cpu_torchvision  # noqa: F401
 import torch
@@ -9,6 +12,12 @@ from torch.distributed.fsdp import fully_shard
 
 import glorot
 import glorot.torch
+
+# As conftest.py, which ranks have not run: torchvision, which timm and transformers
+# import, registers operators that a CPU build of torch may lack.
+sys.modules.setdefault(
+    "torchvision._meta_registrations", types.ModuleType("torchvision._meta_registrations")
+)
 
 SEED = 42
 NORMAL = glorot.RandomNormal(stddev=0.02)
@@ -41,6 +50,15 @@ def gpt2():
             bos_token_id=1,
             eos_token_id=1,
         )
+    )
+
+
+def timm_vit():
+    """timm's vision transformer."""
+    import timm
+
+    return timm.models.VisionTransformer(
+        img_size=16, patch_size=4, embed_dim=24, depth=2, num_heads=3, num_classes=7
     )
 
 
@@ -147,6 +165,7 @@ LLAMA = glorot.Recipe([glorot.Rule("*norm.weight", "ones"), glorot.Rule("*", NOR
 MODELS = {
     "llama": (llama, LLAMA, tokens),
     "gpt2": (gpt2, "gpt2", tokens),
+    "timm": (timm_vit, "vit-timm", image),
     "vit": (VisionTransformer, VIT, image),
     "resnet": (ResNet, RESNET, image),
 }
