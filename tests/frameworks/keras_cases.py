@@ -672,6 +672,32 @@ def test_refused_before_anything_is_changed():
         assert before is None or bits(target) == before
 
 
+def test_a_stateless_scope_is_refused():
+    """It keeps new values of variables to itself, on some backends; so nothing is changed."""
+    layer = built(layers.Dense(3), 4)
+    before = bits(layer)
+    with keras.StatelessScope() as scope:
+        with pytest.raises(ValueError, match=r"Call it outside of the scope"):
+            glorot.keras.init(layer, "ones", seed=SEED)
+        assert all(scope.get_current_value(each) is None for each in layer.weights)
+    assert bits(layer) == before
+
+
+def test_quantized_layers_are_refused():
+    """Their kernels are integers and scales, which init would pass by; float8 keeps the kernel."""
+    model = keras.Sequential([keras.Input((4,)), layers.Dense(3, name="fc"), layers.Dense(2)])
+    model.layers[0].quantize("int8")
+    before = bits(model)
+    with pytest.raises(ValueError, match=r"'fc\.\w+' of `model` is of a quantized layer \(int8\)"):
+        glorot.keras.init(model, "he_normal", seed=SEED)
+    assert bits(model) == before
+    narrow = built(layers.Dense(3), 4)
+    narrow.quantize("float8")
+    rules = glorot.Recipe([glorot.Rule("kernel", "he_normal"), glorot.Rule("*", "zeros")])
+    glorot.keras.init(narrow, rules, seed=SEED)
+    assert (values(narrow.kernel) == glorot.HeNormal()((4, 3), seed=SEED, name="kernel")).all()
+
+
 @only_on("jax", "tensorflow")
 def test_trainable_integers():
     """Only constants fill them; torch has no such parameters."""

@@ -5,7 +5,10 @@ import doctest
 import functools
 import importlib
 import json
+import os
 import pkgutil
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -249,16 +252,16 @@ def _made(name, shape, dtype, initializer, **_):
 
 
 def test_replicas_agree():
-    """Under MirroredStrategy each replica computes the value itself."""
-    names = [device.name for device in tf.config.list_logical_devices("CPU")]
-    here = names[0].partition("/device:")[0]  # other tasks too, once a cluster was joined
-    strategy = tf.distribute.MirroredStrategy([n for n in names if n.startswith(here + "/device:")])
-    with (
-        strategy.scope(),
-        tf.variable_creator_scope(glorot.tensorflow.variable_creator(HE, seed=SEED)),
-    ):
-        made = tf.Variable(tf.zeros((4, 3)), name="w")
-    assert all((v.numpy() == whole((4, 3), "w")).all() for v in made.values)
+    """Under MirroredStrategy both replicas have the value, made so or filled after."""
+    done = subprocess.run(
+        [sys.executable, str(Path(__file__).with_name("tensorflow_replicas.py"))],
+        env=os.environ | {"TF_CPP_MIN_LOG_LEVEL": "3"},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.splitlines() == ["made [True, True]", "filled [True, True]"]
 
 
 # --- modules --------------------------------------------------------------------------------------
@@ -415,6 +418,24 @@ def test_initializers_refuse():
             call()
 
 
+def test_counters_without_a_name_are_left_alone():
+    """Keras 2 makes some with each model; a named one is the recipe's to leave out."""
+    import tf_keras
+
+    recipe = glorot.Recipe([glorot.Rule("*bias", "zeros"), glorot.Rule("*", HE)])
+    creator = glorot.tensorflow.variable_creator(recipe, seed=SEED)
+    with tf.variable_creator_scope(creator):
+        model = tf_keras.Sequential([tf_keras.layers.Dense(3, name="up")])
+        model.build((None, 4))
+        counter, state = tf.Variable(7), tf.Variable([0.5], trainable=False)
+        with pytest.raises(TypeError, match=r"'steps'.*Only floating point types"):
+            tf.Variable(0, name="steps")
+
+    assert (model.layers[0].kernel.numpy() == HE((4, 3), seed=SEED, name="up/kernel")).all()
+    assert (counter.numpy(), state.numpy()) == (7, [0.5])
+    assert [p.name for p in creator.report().parameters] == ["up/kernel", "up/bias"]
+
+
 def test_creators_refuse():
     """Names that are missing, twice, or of a part; rules that need the whole model."""
     rule = glorot.Rule
@@ -449,6 +470,8 @@ def test_creators_refuse():
     with tf.Graph().as_default(), v1.variable_scope("", custom_getter=getter):
         with pytest.raises(ValueError, match="must be given its `shape`"):
             v1.get_variable("w", initializer=lambda: tf.zeros((2, 2)))
+        with pytest.raises(TypeError, match="the variable 'c': `dtype` must be one of"):
+            v1.get_variable("c", (2, 2), tf.complex64)
         v1.get_variable("v", (2, 2))
         with pytest.raises(ValueError, match="'v' is asked for as float32 of shape"):
             getter.initializer("v", (3, 2), tf.float32)

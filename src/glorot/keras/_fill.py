@@ -54,10 +54,7 @@ class Filler:
         def fill(seed: int) -> None:
             array = np.empty(assignment.shape, dtype)
             writer.part(array, None, seed, assignment.name)
-            if _private.in_stateless_scope():  # which keeps new values itself
-                variable.assign(array)
-            else:
-                assign(_private.value_of(variable), array)
+            assign(_private.value_of(variable), array)
 
         return fill
 

@@ -43,7 +43,8 @@ def init(model: Any, recipe: Any, *, seed: int, names: Names = None) -> InitRepo
 
     Raises:
         ValueError: a weight that no rule matches, or a rule that matches none; layers that are not
-            built; two weights of one name; a shape or law that cannot be had.
+            built, or are quantized; two weights of one name; a shape or law that cannot be had; a
+            `keras.StatelessScope` around the call.
         TypeError: a dtype that the rule's initializer, or the backend, does not have.
 
     Examples:
@@ -56,6 +57,11 @@ def init(model: Any, recipe: Any, *, seed: int, names: Names = None) -> InitRepo
         >>> [(p.name, p.law) for p in report.parameters]
         [('up.kernel', 'U(-0.07596, 0.07596)'), ('up.bias', 'Zeros')]
     """
+    if _private.in_stateless_scope():
+        raise ValueError(
+            "glorot.keras.init changes variables, which a keras.StatelessScope leaves as they are. "
+            "Call it outside of the scope; inside, the initializers of glorot.keras give values."
+        )
     rules = _read_recipe(recipe)
     number = check_seed(seed)
     contents = collect(model, names)
@@ -128,6 +134,8 @@ def make_plan(contents: Contents, rules: Recipe) -> Plan:
                 f"{place.names[0]!r} of `model` has no value yet. Call glorot.keras.init outside "
                 "of a keras.StatelessScope, on a model that is built."
             )
+    for place in (*places, *contents.state):
+        _check_not_quantized(place)
     known = {name: _spec(place) for place in places for name in place.names}
     every = {name: spec for name, (spec, _) in known.items()}
     chosen, left_out, rules_of = choose(rules, [place.names for place in places], every)
@@ -139,6 +147,16 @@ def make_plan(contents: Contents, rules: Recipe) -> Plan:
         [(places[chosen[a.name]], a) for a in assigned],
         [places[number].names[0] for number in left_out],
     )
+
+
+def _check_not_quantized(place: Found) -> None:
+    """Refuse a layer that holds its kernel as integers, which are no weights; float8 keeps it."""
+    mode = getattr(place.layer, "quantization_mode", None)
+    if mode not in (None, "float8"):
+        raise ValueError(
+            f"{place.names[0]!r} of `model` is of a quantized layer ({mode}), whose kernel is "
+            "integers and scales, which no initializer makes. Fill the model first, then quantize."
+        )
 
 
 def _spec(place: Found) -> tuple[TensorSpec, str | None]:

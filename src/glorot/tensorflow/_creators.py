@@ -39,7 +39,10 @@ class _Rules:
     def initializer(self, name: str, shape: Any, dtype: Any) -> VariableInitializer | None:
         """What fills the variable; None where the recipe leaves it out."""
         name = check_parameter_name(self.renamed(name))
-        numpy_dtype = parse_dtype(getattr(dtype, "base_dtype", dtype), floating=False)
+        try:
+            numpy_dtype = parse_dtype(getattr(dtype, "base_dtype", dtype), floating=False)
+        except TypeError as error:
+            raise TypeError(f"the variable {name!r}: {error}") from None
         spec = TensorSpec(_check.parse_shape(shape), dtype_name(numpy_dtype))
         known = self.specs.get(name, spec)
         if known != spec:
@@ -132,6 +135,8 @@ class VariableCreator(_Rules):
         given = options.get("initial_value")
         if hasattr(given, "checkpoint_position"):  # restored from a checkpoint as it is made
             return next_creator(**options)
+        if not options.get("name") and _is_no_weight(options):  # as Keras 2 makes counters
+            return next_creator(**options)
         name = self._name(options)
         if options.get("trainable") is False:
             self.buffers.append(name)
@@ -172,6 +177,17 @@ class VariableCreator(_Rules):
         return full
 
 
+def _is_no_weight(options: Mapping[str, Any]) -> bool:
+    """Whether a variable is not trained: it is said so, or it counts."""
+    if options.get("trainable") is False:
+        return True
+    dtype, value = options.get("dtype"), options.get("initial_value")
+    if dtype is None:
+        dtype = tf.convert_to_tensor(value() if callable(value) else value).dtype
+    found = tf.dtypes.as_dtype(dtype)
+    return bool(found.is_integer or found.is_bool)
+
+
 def custom_getter(recipe: Any, *, seed: int, names: Names = None) -> CustomGetter:
     """Return a `custom_getter` that fills every variable by its name, partitioned ones too.
 
@@ -204,7 +220,8 @@ def variable_creator(recipe: Any, *, seed: int, names: Names = None) -> Variable
 
     The weight's name is the variable's, with the name scopes around it: "up/kernel".  Under
     `ParameterServerStrategy` each shard is computed alone.  Variables that are not trainable, that
-    a checkpoint restores, or that the recipe leaves out, keep the value they have.
+    a checkpoint restores, that the recipe leaves out, and counters without a name keep the value
+    they have.
 
     Args:
         recipe, seed, names: as for `custom_getter`.
