@@ -175,7 +175,7 @@ REFUSED = {
     "shard of a DTensor": "TypeError: `tensor` is a DTensor, which knows its part. Leave `shard`",
     "seeds": r"ValueError: the processes disagree on the seed: 0 on rank 0; 1 on rank 1\. Give",
     "recipes": "ValueError: the processes disagree on the recipe: .* on rank 0; .* on rank 1",
-    "modules": "ValueError: the processes disagree on the names, shapes and dtypes of the module",
+    "modules": "ValueError: the processes disagree on the names, shapes and dtypes of the model",
     "strided load": "is 2 blocks of the whole; torch.distributed.checkpoint reads it as one",
     "replicas": r"ValueError: two replicas of 'a' differ in Shard\(start=\(0,\), stop=\(3,\)\)",
     "agreed": "returned None",

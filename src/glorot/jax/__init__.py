@@ -4,10 +4,12 @@
 from glorot.jax._fingerprint import fingerprint
 from glorot.jax._init import explain, init
 from glorot.jax._keyed import KeyedInitializer, initializer
+from glorot.jax._processes import check_processes
 from glorot.jax._values import name_words, seed_words, values
 
 __all__ = [
     "KeyedInitializer",
+    "check_processes",
     "explain",
     "fingerprint",
     "init",
