@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """glorot.replay.torch.nn: initializers' corners and refusals, and what modules hold."""
 
+import hashlib
 import math
 import warnings
 from collections import OrderedDict
@@ -123,6 +124,34 @@ def test_trunc_normal_by_normals_and_by_uniforms():
     assert abs(inside.mean() - expected) < 5 * inside.std() / math.sqrt(20_000)
 
 
+# trunc_normal_ before 2.13 as torch 2.13.0's own uniform_, erfinv_, mul_, add_ and clamp_ give it,
+# of seed 5, (1001,), mean 0.1, std 0.5, from -0.4 to 1.3: first values, and the bytes' sha256.
+BEFORE = {
+    "float16": ("0x1.3dp-1 -0x1.bacp-3 0x1.924p-1", "675647069273b437"),
+    "bfloat16": ("0x1.3cp-1 -0x1.bcp-3 0x1.92p-1", "f2ae80942dab14a3"),
+    "float32": ("0x1.3cf108p-1 -0x1.ba4588p-3 0x1.92026ap-1", "b7a89aa1821812b8"),
+    "float64": ("0x1.6970172db8cd4p-2 -0x1.e52bbfce68024p-5 0x1.905ec1e38d40fp-5", None),
+}
+
+
+@pytest.mark.parametrize("dtype", BEFORE)
+def test_trunc_normal_of_earlier_releases(dtype):
+    """Half types to the bit, the others near: float64 to 3 units of the inverse error function."""
+    options = {"mean": 0.1, "std": 0.5, "a": -0.4, "b": 1.3, "dtype": dtype}
+    drawn = init.trunc_normal((1001,), generator=seeded(5), version="2.12", **options)
+    text, digest = BEFORE[dtype]
+    first = [float.fromhex(value) for value in text.split()]
+    if digest:
+        assert drawn[:3].tolist() == first
+        assert hashlib.sha256(drawn.tobytes()).hexdigest()[:16] == digest
+    else:
+        assert np.abs(drawn[:3] - first).max() < 3 * 2.0**-52
+    assert (drawn != init.trunc_normal((1001,), generator=seeded(5), **options)).mean() > 0.9
+    wide = init.trunc_normal((3000,), std=2.0, a=-0.5, generator=seeded(5), version="2.12")
+    assert stats.kstest(wide, stats.truncnorm(-0.25, 1, 0, 2).cdf).pvalue > 1e-4
+    assert init.trunc_normal((0, 2), version="2.12", dtype=dtype).shape == (0, 2)
+
+
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
 def test_an_undecided_candidate_is_refused(dtype, monkeypatch):
     """Where the last bit of torch's log decides, nothing is returned."""
@@ -203,7 +232,8 @@ def test_constants():
         (lambda: init.trunc_normal((2,), std=0), ZeroDivisionError, "`std` must not be 0"),
         (lambda: init.trunc_normal((2,), a=2, b=-2), ValueError, "`a`=2.0 > `b`=-2.0"),
         (lambda: init.trunc_normal((2,), a=1, b=math.inf), ValueError, "`b`=inf is out of bounds"),
-        (lambda: init.trunc_normal((2,), version="2.9"), ValueError, '`version` must be "2.13"'),
+        (lambda: init.trunc_normal((2,), version="2.9"), ValueError, '"2.13" or "2.12", got \'2.9'),
+        (lambda: init.trunc_normal((2,), a=1, b=0, version="2.12"), ValueError, r"`a`=.* > `b`="),
         (lambda: init.orthogonal((2,)), ValueError, "Only tensors with 2 or more dimensions"),
         (lambda: init.orthogonal((2, 2), dtype="float16"), TypeError, "no QR factorisation"),
         (lambda: init.sparse((2,), 0.5), ValueError, "Only tensors with 2 dimensions"),

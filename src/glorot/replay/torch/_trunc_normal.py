@@ -12,26 +12,27 @@ comparison but those with exactly the lower of the two.  Such a one, about once 
 is an error here.
 """
 
-import math
 import warnings
 from typing import Any
 
 import numpy as np
 
 from glorot._check import show
-from glorot.replay.torch import _normal, _uniform
+from glorot.replay.torch import _normal, _trunc_normal_by_inverse, _uniform
 from glorot.replay.torch._arguments import Array, DType, cast, compute_dtype
 from glorot.replay.torch._generator import Generator
+from glorot.replay.torch._trunc_normal_by_inverse import normal_cdf
 
-VERSIONS = ("2.13",)
+VERSIONS = ("2.13", "2.12")
 
 
 def check_version(version: object) -> None:
     """Refuse a release of torch whose algorithm is another."""
     if version not in VERSIONS:
         raise ValueError(
-            f'`version` must be "2.13", got {show(version)}. Earlier releases drew one uniform a '
-            "value and took its inverse error function, which is not replayed."
+            f'`version` must be "2.13" or "2.12", got {show(version)}. Releases from 2.13 on draw '
+            "until values are accepted; give the latter for those before, and for timm, which take "
+            "a uniform's inverse error function."
         )
 
 
@@ -43,6 +44,7 @@ def trunc_normal(
     b: float,
     dtype: DType,
     generator: Generator,
+    version: str,
 ) -> Array:
     """A new array of what trunc_normal_(mean, std, a, b) draws."""
     if std == 0.0:
@@ -53,15 +55,13 @@ def trunc_normal(
             "The distribution of values may be incorrect.",
             stacklevel=3,
         )
-    inside = _normal_cdf((b - mean) / std) - _normal_cdf((a - mean) / std)
+    if version == "2.12":
+        return _trunc_normal_by_inverse.trunc_normal(shape, mean, std, (a, b), dtype, generator)
+    inside = normal_cdf((b - mean) / std) - normal_cdf((a - mean) / std)
     with generator.lock:
         if inside > 0.3:
             return _by_normals(shape, mean, std, (a, b), dtype, generator)
         return _by_uniforms(shape, mean, std, (a, b), dtype, generator)
-
-
-def _normal_cdf(x: float) -> float:
-    return (1.0 + math.erf(x / math.sqrt(2.0))) / 2.0
 
 
 def _by_normals(
