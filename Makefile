@@ -70,11 +70,13 @@ oracle-torch: $(VENV)/frameworks
 	  $(BIN)/python tests/oracle/torch_draws.py --cases 10000 && \
 	  $(BIN)/python tests/oracle/torch_box_muller.py || exit 1; done
 
-# On each backend; and as on processors without FMA, where that changes last bits.
+# On each backend, on JAX without 64 bits and with them; and as on processors without FMA, where
+# that changes last bits.
 oracle-keras: $(VENV)/frameworks
 	$(BIN)/python tests/oracle/make_keras_vectors.py --check
 	for backend in tensorflow torch jax numpy; do \
 	  $(BIN)/python tests/oracle/keras_draws.py $$backend --cases $(CASES) || exit 1; done
+	$(BIN)/python tests/oracle/keras_draws.py jax --x64 --cases $(CASES)
 	export ATEN_CPU_CAPABILITY=default; \
 	$(BIN)/python tests/oracle/keras_draws.py torch --cases 1000 --arithmetic aten-default && \
 	export GLIBC_TUNABLES=glibc.cpu.hwcaps=-FMA,-FMA4,-AVX2 && \
@@ -98,10 +100,10 @@ check-libm: $(VENV)/core
 	$(BIN)/python tests/oracle/make_libm_vectors.py --check
 	tools/check_libm.sh $(BIN)/python
 
-# JAX and flax: 10,000 and 1,000 random cases, every mantissa of a float32 normal, the known answers.
+# JAX and flax: 10,000 and 2,000 random cases, every mantissa of a float32 normal, the known answers.
 oracle-jax: $(VENV)/frameworks
 	$(BIN)/python tests/oracle/jax_cases.py --cases $(CASES)
-	$(BIN)/python tests/oracle/flax_cases.py
+	$(BIN)/python tests/oracle/flax_cases.py --cases 2000
 	$(BIN)/python tests/oracle/jax_exhaustive.py
 	$(BIN)/python tests/oracle/make_jax_vectors.py --check
 

@@ -21,7 +21,7 @@ ROWS = (
         distribution="modules' parameters",
         arithmetic="FMA",
         seekable=False,
-        cases=1000,
+        cases=2000,
         note="For a shard of a parameter, take its key (linen.param_key, nnx.Rngs) and the "
         "initializer's shard=.",
     ),
