@@ -13,6 +13,15 @@ ROWS = (
     Guarantee(
         "flax",
         VERSIONS,
+        ("flax.linen.param_key", "flax.nnx.Rngs"),
+        ("uint32",),
+        distribution="keys",
+        seekable=False,
+        cases=2000,
+    ),
+    Guarantee(
+        "flax",
+        VERSIONS,
         (
             *(f"flax.linen.{name}" for name in (*_LINEN, *_SHARED, *_CONSTANT)),
             *(f"flax.nnx.{name}" for name in ("Linear", "LinearGeneral", *_SHARED, *_CONSTANT)),

@@ -17,6 +17,16 @@ ROWS = (
     Guarantee(
         "JAX",
         VERSIONS,
+        ("jax.random.key", "jax.random.PRNGKey", "jax.random.split", "jax.random.fold_in"),
+        ("uint32",),
+        distribution="keys",
+        seekable=False,
+        cases=10000,
+        note="Both layouts, partitionable and legacy.",
+    ),
+    Guarantee(
+        "JAX",
+        VERSIONS,
         ("jax.random.bits",),
         ("uint8", "uint16", "uint32", "uint64"),
         distribution="bits",

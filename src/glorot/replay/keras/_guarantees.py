@@ -32,6 +32,7 @@ _NORMAL = (
     *_initializers("VarianceScaling variance_scaling"),
 )
 _INTEGERS = ("keras.random.randint",)
+_SEEDS = ("keras.random.SeedGenerator", "keras.random.draw_seed")
 _CONSTANT = _initializers("Constant Ones Zeros constant ones zeros")
 _IDENTITY = _initializers("Identity IdentityInitializer identity")
 _ORTHOGONAL = _initializers("Orthogonal OrthogonalInitializer orthogonal")
@@ -39,6 +40,7 @@ _DISTRIBUTION = {
     _UNIFORM: "uniform",
     _NORMAL: "normal, truncated normal",
     _INTEGERS: "integers",
+    _SEEDS: "seeds",
     _CONSTANT: "constants",
     _IDENTITY: "constants",
 }
@@ -91,12 +93,14 @@ ROWS = (
     _row("TensorFlow", _TENSORFLOW, _UNIFORM, _FLOATS),
     _row("TensorFlow", _TENSORFLOW, _NORMAL, _HALF_AND_SINGLE, note=_GLIBC),
     _row("TensorFlow", _TENSORFLOW, _NORMAL, ("float64",), arithmetic="FMA", note=_CHOICE),
+    _row("TensorFlow", _TENSORFLOW, _SEEDS, ("int64",), seekable=False),
     _row("TensorFlow", _TENSORFLOW, _INTEGERS, (*_NARROW, "int64", "uint64")),
     _row("TensorFlow", _TENSORFLOW, _CONSTANT, (*_FLOATS, *_NARROW, "int64", "uint64", "bool")),
     _row("TensorFlow", _TENSORFLOW, _IDENTITY, _FLOATS),
     _orthogonal("TensorFlow", _TENSORFLOW, "float32", "float64"),
     _row("JAX", _JAX, _UNIFORM, _HALF_AND_SINGLE, arithmetic="FMA"),
     _row("JAX", _JAX, _NORMAL, _HALF_AND_SINGLE, arithmetic="FMA"),
+    _row("JAX", _JAX, _SEEDS, ("uint32",), seekable=False),
     _row("JAX", _JAX, _INTEGERS, _NARROW),
     _row("JAX", _JAX, _CONSTANT, (*_HALF_AND_SINGLE, *_NARROW, "bool")),
     _row("JAX", _JAX, _IDENTITY, _HALF_AND_SINGLE),
@@ -107,6 +111,7 @@ ROWS = (
     _row("JAX", _JAX64, _CONSTANT, ("float64", "int64", "uint64")),
     _row("JAX", _JAX64, _IDENTITY, ("float64",)),
     _orthogonal("JAX", _JAX64, "float64"),
+    _row("Torch", _TORCH, _SEEDS, ("int32",), seekable=False),
     _row("Torch", _TORCH, _UNIFORM, _FLOATS, seekable=False),
     _row("Torch", _TORCH, _NORMAL, _FLOATS, seekable=False, arithmetic="FMA", note=_CHOICE),
     _row(
@@ -119,6 +124,7 @@ ROWS = (
     ),
     _row("Torch", _TORCH, _IDENTITY, _FLOATS),
     _orthogonal("Torch", _TORCH, "float32", "float64"),
+    _row("NumPy", _NUMPY, _SEEDS, ("uint32",), seekable=False),
     _row("NumPy", _NUMPY, _UNIFORM, _FLOATS, seekable=False),
     _row("NumPy", _NUMPY, _NORMAL, _FLOATS, seekable=False),
     _row(

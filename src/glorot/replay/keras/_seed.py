@@ -38,6 +38,8 @@ class SeedGenerator:
         ValueError: `seed` is no integer, or none that the backend takes; no seed is there.
         OverflowError: `seed` is no uint32, on jax and numpy.
 
+    Replays Keras 3.15.1: exact, on each backend.
+
     Source: keras 3.15.1, src/random/seed_generator.py.
 
     Example:
@@ -136,6 +138,8 @@ def draw_seed(seed: Any, backend: str | None = None) -> Array:
         ValueError: `seed` is something else (a NumPy integer too, as in Keras); or as
             `SeedGenerator`.
         OverflowError: `seed` is no uint32, on jax and numpy.
+
+    Replays Keras 3.15.1: exact, on each backend.
 
     Example:
         >>> draw_seed(-1, backend="torch")

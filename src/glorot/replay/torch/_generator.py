@@ -288,6 +288,8 @@ def manual_seed(
     Raises:
         TypeError, ValueError: `seed` is no number, or leaves the range.
 
+    Replays PyTorch 2.13.0: exact.
+
     Example:
         >>> from glorot.replay.torch import manual_seed, rand
         >>> _ = manual_seed(42)

@@ -33,7 +33,12 @@ def _nn(*names: str) -> tuple[str, ...]:
 
 
 ROWS = (
-    row(("torch.Generator", "torch.rand"), ALL, distribution="uniform", note="CPU, not CUDA."),
+    row(
+        ("torch.Generator", "torch.manual_seed", "torch.rand"),
+        ALL,
+        distribution="uniform",
+        note="CPU, not CUDA.",
+    ),
     row(("torch.randperm",), (*ALL, *INTEGERS), distribution="permutation", note="CPU, not CUDA."),
     row(("torch.randn", "torch.normal"), ALL, distribution="normal", arithmetic=_CPU, note=_LIBM),
     row(

@@ -48,6 +48,8 @@ def param_key(key: Any, path: str | Sequence[str] = (), count: int = 1) -> Any:
         TypeError: `path` holds something else than names.
         ValueError: `count` is no integer from 1 on.
 
+    Replays flax 0.12.8 with JAX 0.10.2: exact.
+
     Example:
         >>> from glorot.replay import flax, jax
         >>> key = flax.linen.param_key(jax.random.key(0), "encoder/Dense_0")

@@ -54,6 +54,8 @@ def key(seed: Any, *, impl: Any = None, dtype: Any = None) -> KeyArray:
         TypeError: a seed that is no integer, or an array of them.
         ValueError: another generator; both `impl` and `dtype`.
 
+    Replays JAX 0.10.2: exact.
+
     Example:
         >>> key(42)
         Array((), dtype=key<fry>) overlaying:
@@ -69,6 +71,8 @@ def PRNGKey(seed: Any, *, impl: Any = None) -> Array:  # noqa: N802
     """Return the raw key of a seed, uint32 of shape (2,): `jax.random.PRNGKey`.
 
     Arguments and errors as for `key`.
+
+    Replays JAX 0.10.2: exact.
 
     Example:
         >>> PRNGKey(42)
@@ -96,6 +100,8 @@ def split(key: Any, num: Any = 2) -> Any:
     Raises:
         TypeError: `num` is no integer and no sequence of them.
         ValueError: `num` is negative; `key` is an array of keys.
+
+    Replays JAX 0.10.2: exact.
 
     Example:
         >>> split(PRNGKey(42))
@@ -127,6 +133,8 @@ def fold_in(key: Any, data: Any) -> Any:
         OverflowError: a Python integer outside of 32 bits.
         TypeError: `data` is no integer.  (JAX cuts a float to an integer; give that integer.)
         ValueError: `key` is an array of keys.
+
+    Replays JAX 0.10.2: exact.
 
     Example:
         >>> fold_in(PRNGKey(42), 7)
