@@ -28,7 +28,7 @@ pytestmark = pytest.mark.frameworks
         ("tensorflow", 600, "0"),
         ("torch", 600, "0"),
         ("jax", 200, "0"),
-        ("jax", 200, "1"),
+        ("jax", 100, "1"),
         ("numpy", 600, "0"),
     ],
 )
