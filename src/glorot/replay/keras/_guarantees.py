@@ -87,7 +87,7 @@ _JAX64 = f"{_JAX} and `jax_enable_x64`, which is glorot.replay.jax's option too"
 _LOG = "where JAX calls glibc's log"
 _NUMPY = "NumPy's own generator as installed, 2.4.6"
 # Random sessions compared, one to six draws each.
-_SESSIONS = {_TENSORFLOW: 10_000, _JAX: 5000, _JAX64: 10_000, _TORCH: 10_000, _NUMPY: 10_000}
+_SESSIONS = {_TENSORFLOW: 10_000, _JAX: 10_000, _JAX64: 10_000, _TORCH: 10_000, _NUMPY: 10_000}
 
 ROWS = (
     _row("TensorFlow", _TENSORFLOW, _UNIFORM, _FLOATS),
