@@ -4,6 +4,7 @@
 from glorot.checkpoint._dry_run import plan
 from glorot.checkpoint._file_checks import has_manifest
 from glorot.checkpoint._layout import read_shapes
+from glorot.checkpoint._ranks import ranks_from_environment
 from glorot.checkpoint._report import (
     FileCheck,
     PlannedFile,
@@ -26,6 +27,7 @@ __all__ = [
     "WriteReport",
     "has_manifest",
     "plan",
+    "ranks_from_environment",
     "read_shapes",
     "verify",
     "write",

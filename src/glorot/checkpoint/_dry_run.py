@@ -64,8 +64,8 @@ def plan(
     above = _existing(folder)
     if not os.access(above, os.W_OK | os.X_OK):
         raise PermissionError(f"{above} cannot be written to. Give another folder as `out_dir`.")
-    if folder.exists() and not force:
-        find_places(folder, job, force=False, resume=resume)
+    if folder.exists():
+        find_places(folder, job, force=force, resume=resume, restore=False)
     seconds, unmeasured = estimate(job)
     return PlanReport(
         directory=str(folder),

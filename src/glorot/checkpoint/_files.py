@@ -166,28 +166,43 @@ def made(folder: Path) -> Iterator[None]:
         raise
 
 
-@contextlib.contextmanager
-def locked(folder: Path) -> Iterator[None]:
-    """Keep a second writer out of a folder, where the system has such locks.
+def lock(fd: int, *, shared: bool = False) -> None:
+    """Lock an open file until it is closed, where the system has such locks.
 
     Raises:
-        FileExistsError: another process is writing there.
+        BlockingIOError: another process has it.
     """
     try:
         import fcntl
     except ImportError:  # Windows
+        return
+    try:
+        fcntl.flock(fd, (fcntl.LOCK_SH if shared else fcntl.LOCK_EX) | fcntl.LOCK_NB)
+    except BlockingIOError:
+        raise
+    except OSError:  # a network file system without locks
+        pass
+
+
+@contextlib.contextmanager
+def locked(folder: Path, *, shared: bool = False) -> Iterator[None]:
+    """Keep a second writer out of a folder, where the system has such locks; with `shared`, only
+    one that writes alone.
+
+    Raises:
+        FileExistsError: another process is writing there.
+    """
+    if os.name != "posix":
         yield
         return
     fd = os.open(folder, os.O_RDONLY)
     try:
         try:
-            fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            lock(fd, shared=shared)
         except BlockingIOError:
             raise FileExistsError(
                 f"another process is writing a checkpoint in {folder}. Let it end first."
             ) from None
-        except OSError:  # a network file system without locks
-            pass
         yield
     finally:
         os.close(fd)

@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """What is to be written: a recipe's values for a model's shapes, spread over files."""
 
+import hashlib
+import json
 import math
 import os
 from collections.abc import Mapping
@@ -25,6 +27,18 @@ class Job(NamedTuple):
     def parameters(self) -> int:
         """How many elements there are."""
         return sum(math.prod(a.shape) for a in self.assignments.values())
+
+    @property
+    def identity(self) -> dict[str, Any]:
+        """What processes that write one checkpoint together agree on."""
+        names = {a.name: (a.shape, a.dtype) for a in self.assignments.values()}
+        return {
+            "recipe": self.recipe.fingerprint,
+            "seed": self.seed,
+            "stream": STREAM_VERSION,
+            "plan": _digest(sorted(names.items())),
+            "files": _digest([(f.name, list(f.tensors)) for f in self.files]),
+        }
 
     @property
     def texts(self) -> dict[str, bytes]:
@@ -64,6 +78,10 @@ def make_job(
     }
     said = metadata(loaded, number) | _layout.plan_metadata(specs)
     return Job(loaded, number, assignments, _layout.plan(specs, said, limit))
+
+
+def _digest(content: Any) -> str:
+    return hashlib.sha256(json.dumps(content).encode()).hexdigest()
 
 
 def metadata(recipe: Recipe, seed: int) -> dict[str, str]:

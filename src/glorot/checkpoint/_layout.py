@@ -22,6 +22,7 @@ MOST_FILES = 99_999  # five digits number them
 _SHARD = re.compile(r"model-\d{5}-of-\d{5}\.safetensors")
 _NAME = r"model(-\d{5}-of-\d{5})?\.safetensors(\.index\.json)?|glorot\.json"
 _HIDDEN = re.compile(rf"\.({_NAME})\.(partial|old)")
+RANK = re.compile(r"\.glorot\.(finish|rank-(\d{5})-of-(\d{5})\.(begun|done)(\.partial)?)")
 _SIZE = re.compile(r"(\d+(?:\.\d+)?)\s*([kmgt]i?)?b?", re.IGNORECASE)
 _FACTORS = {"": 1, "k": 10**3, "m": 10**6, "g": 10**9, "t": 10**12}
 _FACTORS |= {"ki": 2**10, "mi": 2**20, "gi": 2**30, "ti": 2**40}
@@ -127,18 +128,22 @@ def aside_path(path: Path) -> Path:
 
 
 class Leftovers(NamedTuple):
-    """The paths of the files that a write which did not end has left unfinished, or aside."""
+    """The paths of the files that a write which did not end has left unfinished, or aside; and of
+    what its ranks left for each other."""
 
     partial: list[Path]
     aside: list[Path]
+    ranks: list[Path]
 
 
 def leftovers(folder: Path) -> Leftovers:
     """Return what a write which did not end has left in a folder, by the files' final paths."""
-    found = Leftovers([], [])
+    found = Leftovers([], [], [])
     for path in sorted(folder.iterdir()):
         if match := _HIDDEN.fullmatch(path.name):
             (found.aside if path.suffix == ASIDE else found.partial).append(folder / match[1])
+        elif RANK.fullmatch(path.name):
+            found.ranks.append(path)
     return found
 
 

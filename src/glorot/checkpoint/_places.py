@@ -21,11 +21,23 @@ class Places(NamedTuple):
     resume: bool
 
 
-def find_places(folder: Path, job: Job, *, force: bool, resume: bool) -> Places:
+def find_places(
+    folder: Path,
+    job: Job,
+    *,
+    force: bool,
+    resume: bool,
+    together: bool = False,
+    restore: bool = True,
+) -> Places:
     """Return what to do with `folder`, or refuse to touch what is there.
 
     Where a write was cut off while the old files stood aside, `force` puts them back first: they
     stay until the new ones are complete.
+
+    Args:
+        together: several processes write, and what is unfinished may be of the others.
+        restore: put back what stands aside; without it nothing is touched.
 
     Raises:
         FileExistsError: a checkpoint that may not be replaced, or the rest of a write.
@@ -44,12 +56,9 @@ def find_places(folder: Path, job: Job, *, force: bool, resume: bool) -> Places:
                     "file goes. Move that away first."
                 )
     left = _layout.leftovers(folder)
-    if (left.partial or left.aside) and not (force or resume):
-        raise FileExistsError(
-            f"{folder} holds the rest of a write that did not end. Give `resume` (--resume) to go "
-            "on with it, or `force` (--force) to begin anew."
-        )
-    if force:
+    if any(left) and not (force or resume or together):
+        raise cut_off(folder)
+    if force and restore:
         for path in left.aside:
             with _files.naming(path):
                 _files.rename(aside_path(path), path)
@@ -107,4 +116,12 @@ def another(path: Path, what: str) -> FileExistsError:
     return FileExistsError(
         f"{path} is there and is not what this recipe and seed give: {what} differs. Give another "
         "folder, or `force` (--force) to replace it."
+    )
+
+
+def cut_off(folder: Path) -> FileExistsError:
+    """Return the error for what a write that did not end has left."""
+    return FileExistsError(
+        f"{folder} holds the rest of a write that did not end. Give `resume` (--resume) to go on "
+        "with it, or `force` (--force) to begin anew."
     )

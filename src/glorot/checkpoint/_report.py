@@ -46,6 +46,10 @@ class WriteReport:
         nbytes: the size of the data files together.
         written: how many bytes of tensors were written; less than all after `resume`.
         seconds: how long it took, the last sync included.
+        tensors: those of which this process wrote something; what is measured is of its part.
+        rank, world_size: which of how many processes this was.
+        complete: whether the checkpoint stands; else other ranks are at work, or not yet.
+        waiting: the ranks whose records were not there when this one ended.
     """
 
     directory: str
@@ -58,6 +62,10 @@ class WriteReport:
     written: int
     seconds: float
     tensors: tuple[TensorReport, ...]
+    rank: int = 0
+    world_size: int = 1
+    complete: bool = True
+    waiting: tuple[int, ...] = ()
 
     def as_dict(self) -> dict[str, Any]:
         """Return the report as what JSON can hold."""

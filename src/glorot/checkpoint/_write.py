@@ -13,11 +13,14 @@ from glorot.checkpoint._arguments import Progress, check_progress
 from glorot.checkpoint._blocks import DEFAULT_BLOCK_BYTES
 from glorot.checkpoint._in_place import put_in_place
 from glorot.checkpoint._job import make_job
+from glorot.checkpoint._layout import leftovers
 from glorot.checkpoint._manifest import MANIFEST
 from glorot.checkpoint._places import Places, find_places
+from glorot.checkpoint._ranks import check_ranks
 from glorot.checkpoint._report import WriteReport
-from glorot.checkpoint._share import whole
+from glorot.checkpoint._share import share, whole
 from glorot.checkpoint._texts import write_texts
+from glorot.checkpoint._together import Outcome, Rank, write_share
 from glorot.checkpoint._work import Work, check_space, remove_partials
 from glorot.recipe import Recipe
 
@@ -32,6 +35,8 @@ def write(
     max_shard_size: int | str | None = None,
     force: bool = False,
     resume: bool = False,
+    rank: int | None = None,
+    world_size: int | None = None,
     progress: Progress | None = None,
     block_size: int = DEFAULT_BLOCK_BYTES,
 ) -> WriteReport:
@@ -57,6 +62,11 @@ def write(
             comes back where that cannot take its place.
         resume: go on after a write that was cut off. Nothing there is trusted: every block is
             computed, compared, and written where it differs.
+        rank, world_size: of several processes, on any hosts that share the folder, which one this
+            is, 0 <= rank < world_size. Each writes its share of the bytes, and the last to end
+            gives the files their names; the bytes do not depend on how many there are. They need
+            nothing else of each other. One that was cut off is run again with `resume`, and so can
+            all be, with any world size. `ranks_from_environment` reads a launcher's variables.
         progress: called as progress(bytes done, bytes in all), from any thread, one at a time.
         block_size: bytes computed and written at a time; the bytes of the file do not depend on it.
 
@@ -65,7 +75,7 @@ def write(
         FileExistsError: a checkpoint or the rest of a cut off write is there, and neither `force`
             nor `resume` was given; another process is writing there.
         OSError: the disk is full (nothing is left, nor a folder that was made for it) or fails
-            (`resume` can go on).
+            (`resume` can go on).  Of several ranks none removes what others may still write.
 
     Examples:
         >>> import glorot, tempfile
@@ -84,13 +94,18 @@ def write(
     block_bytes = _check.count("block_size", block_size)
     force, resume = _check.flag("force", force), _check.flag("resume", resume)
     check_progress(progress)
+    number, size = check_ranks(rank, world_size)
     job = make_job(shapes, recipe, seed, dtype, max_shard_size)
     if folder.exists() and not folder.is_dir():
         raise FileExistsError(f"{folder} is a file; `out_dir` must be a folder.")
-    with _files.made(folder), _files.locked(folder):
-        places = find_places(folder, job, force=force, resume=resume)
-        work = Work(folder, whole(job), job, block_bytes, progress)
-        _run(work, places)
+    with _files.made(folder), _files.locked(folder, shared=size > 1):
+        shares = whole(job) if size == 1 else share(job, number, size)
+        work = Work(folder, shares, job, block_bytes, progress)
+        if size == 1:
+            _run(work, find_places(folder, job, force=force, resume=resume))
+            outcome = Outcome(complete=True)
+        else:
+            outcome = write_share(work, Rank(number, size, force, resume))
     return WriteReport(
         directory=str(folder),
         seed=job.seed,
@@ -102,6 +117,10 @@ def write(
         written=work.written,
         seconds=time.perf_counter() - begin,
         tensors=work.reports(),
+        rank=number,
+        world_size=size,
+        complete=outcome.complete,
+        waiting=outcome.waiting,
     )
 
 
@@ -126,3 +145,5 @@ def _run(work: Work, places: Places) -> None:
             "make room or choose another folder.",
         ) from None
     put_in_place(folder, new, places.replaced)
+    for path in leftovers(folder).ranks:  # of a write of several, which this one has completed
+        path.unlink(missing_ok=True)

@@ -106,6 +106,17 @@ def init(
     force: Annotated[
         bool, typer.Option("--force", help="Replace a checkpoint that is there.")
     ] = False,
+    rank: Annotated[
+        int | None, typer.Option(help="Of several processes, which this is: 0, 1, ...")
+    ] = None,
+    world_size: Annotated[int | None, typer.Option(help="How many processes there are.")] = None,
+    distributed: Annotated[
+        bool,
+        typer.Option(
+            "--distributed",
+            help="Both from the variables of torchrun, SLURM or MPI, which are not read without.",
+        ),
+    ] = False,
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Say what would be written, and write nothing.")
     ] = False,
@@ -123,11 +134,16 @@ def init(
       glorot init examples/gpt2-124m.json --recipe gpt2 --seed 42 --out gpt2-init
       glorot init examples/llama-3-8b/config.json --seed 0 --out llama --dtype bfloat16
       glorot init timm:resnet50 --seed 0 --out resnet50
+      srun -n 8 glorot init llama.json --recipe llama --seed 0 --out /shared/llama --distributed
     """
     with _mendable(debug):
         from glorot import checkpoint
         from glorot.cli import _show, _source
 
+        if distributed:
+            if rank is not None or world_size is not None:
+                raise ValueError("give --distributed, or --rank and --world-size.")
+            rank, world_size = checkpoint.ranks_from_environment()
         found = _source.read(shapes, recipe)
         loaded = _set(found.recipe, variables)
         if not as_json:
@@ -145,8 +161,8 @@ def init(
         with _show.progress("writing") as progress:
             report = checkpoint.write(
                 found.source.shapes, loaded, out, seed=seed, dtype=dtype,
-                max_shard_size=max_shard_size,
-                force=force, resume=resume, progress=progress,
+                max_shard_size=max_shard_size, force=force, resume=resume,
+                rank=rank, world_size=world_size, progress=progress,
             )  # fmt: skip
         if as_json:
             typer.echo(json.dumps({**report.as_dict(), "source": found.as_dict()}))

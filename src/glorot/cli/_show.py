@@ -116,7 +116,21 @@ def written(report: WriteReport, *, full: bool) -> None:
         f"{'file' if len(report.files) == 1 else 'files'} in {report.seconds:.2f} s "
         f"(seed {report.seed}, recipe {report.recipe[:8]}, stream {report.stream})"
     )
+    if report.world_size > 1:
+        out.print(_of_rank(report))
     out.print(plain(report.directory), soft_wrap=True)
+
+
+def _of_rank(report: WriteReport) -> str:
+    """What one of several processes did, and what is still to come."""
+    what = f"rank {report.rank} of {report.world_size} wrote {readable(report.written)}"
+    if report.complete:
+        return f"{what}; the checkpoint is complete"
+    if not report.waiting:
+        return f"{what}; another rank completes the checkpoint"
+    first = ", ".join(map(str, report.waiting[:_MOST_SHOWN]))
+    more = ", ..." if len(report.waiting) > _MOST_SHOWN else ""
+    return f"{what}; the last to end completes the checkpoint (not there yet: {first}{more})"
 
 
 def planned(report: PlanReport, *, full: bool) -> None:
