@@ -238,7 +238,7 @@ def test_a_record_made_meanwhile_is_not_read_again(tmp_path, monkeypatch, alone)
         ({"recipe": Recipe([Rule("*", "he_normal")])}, "recipe"),
         ({"shapes": {"w": (3, 4), "o.3": (2, 2), "b.bias": (4,)}}, "names, shapes or dtypes"),
         ({"dtype": "bfloat16"}, "names, shapes or dtypes"),
-        ({"max_shard_size": 90_000}, "max_shard_size or format"),
+        ({"max_shard_size": 90_000}, "max_shard_size"),
     ],
 )
 @pytest.mark.parametrize("hidden", [False, True])

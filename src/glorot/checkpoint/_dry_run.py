@@ -32,6 +32,7 @@ def plan(
     seed: int,
     dtype: Any = None,
     max_shard_size: int | str | None = None,
+    format: str = "safetensors",
     force: bool = False,
     resume: bool = False,
 ) -> PlanReport:
@@ -41,7 +42,7 @@ def plan(
     the disk is cannot be known without writing: a slower one decides.
 
     Args:
-        shapes, recipe, out_dir, seed, dtype, max_shard_size, force, resume: as for `write`.
+        shapes, recipe, out_dir, seed, dtype, max_shard_size, format, force, resume: as for `write`.
 
     Raises:
         ValueError, TypeError, FileExistsError, OSError: as `write`, before it writes anything; but
@@ -60,7 +61,7 @@ def plan(
     _kernel.check_environment()
     folder = _check.path("out_dir", out_dir, needed="the path of a folder")
     force, resume = _check.flag("force", force), _check.flag("resume", resume)
-    job = make_job(shapes, recipe, seed, dtype, max_shard_size)
+    job = make_job(shapes, recipe, seed, dtype, max_shard_size, format)
     above = _existing(folder)
     if not os.access(above, os.W_OK | os.X_OK):
         raise PermissionError(f"{above} cannot be written to. Give another folder as `out_dir`.")

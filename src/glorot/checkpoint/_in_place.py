@@ -5,6 +5,7 @@ import contextlib
 from pathlib import Path
 
 from glorot.checkpoint import _files, _layout
+from glorot.checkpoint._dcp import METADATA
 from glorot.checkpoint._files import partial_path
 from glorot.checkpoint._layout import aside_path
 
@@ -18,7 +19,7 @@ def put_in_place(folder: Path, new: list[Path], replaced: list[Path]) -> None:
     """
     old = [path for path in dict.fromkeys((*replaced, *new)) if path.exists()]
     # The index goes last: while it stands, the files that it names are known to be the old.
-    old.sort(key=lambda path: path.name == _layout.INDEX)
+    old.sort(key=lambda path: path.name in (_layout.INDEX, METADATA))
     single = folder / _layout.SINGLE
     done = []
     if single in new and single in old and _layout.INDEX not in {path.name for path in old}:

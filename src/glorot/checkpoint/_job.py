@@ -8,11 +8,15 @@ import os
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
+from glorot import _check
 from glorot._stream import STREAM_VERSION, check_seed
-from glorot.checkpoint import _layout
+from glorot.checkpoint import _dcp, _layout
 from glorot.checkpoint._arguments import read_recipe, read_shapes
+from glorot.checkpoint._dcp import METADATA
 from glorot.checkpoint._layout import File
 from glorot.recipe import Assignment, Recipe, TensorSpec
+
+FORMATS = ("safetensors", "dcp")
 
 
 class Job(NamedTuple):
@@ -22,6 +26,7 @@ class Job(NamedTuple):
     seed: int
     assignments: dict[str, Assignment]
     files: list[File]
+    format: str = "safetensors"
 
     @property
     def parameters(self) -> int:
@@ -37,12 +42,16 @@ class Job(NamedTuple):
             "seed": self.seed,
             "stream": STREAM_VERSION,
             "plan": _digest(sorted(names.items())),
+            "format": self.format,
             "files": _digest([(f.name, list(f.tensors)) for f in self.files]),
         }
 
     @property
     def texts(self) -> dict[str, bytes]:
-        """The files beside the data and before the manifest: the index, where there is one."""
+        """The files beside the data and before the manifest: torch's metadata, or the index where
+        there is one."""
+        if self.format == "dcp":
+            return {METADATA: _dcp.metadata({f.name: f.items or {} for f in self.files})}
         return {_layout.INDEX: _layout.index_text(self.files)} if len(self.files) > 1 else {}
 
     @property
@@ -63,6 +72,7 @@ def make_job(
     seed: int,
     dtype: Any = None,
     max_shard_size: int | str | None = None,
+    format: str = "safetensors",
 ) -> Job:
     """Return what these arguments of `write` ask for.
 
@@ -70,14 +80,19 @@ def make_job(
         ValueError, TypeError, OSError: arguments or recipe that do not fit.
     """
     number = check_seed(seed)
+    _check.choice("format", format, FORMATS)
     limit = _layout.parse_size(max_shard_size)
     loaded = read_recipe(recipe)
     assignments = {a.name: a for a in loaded.resolve(read_shapes(shapes), dtype=dtype)}
     specs = {
         name: TensorSpec(a.shape, a.dtype, **a.spec.extras()) for name, a in assignments.items()
     }
-    said = metadata(loaded, number) | _layout.plan_metadata(specs)
-    return Job(loaded, number, assignments, _layout.plan(specs, said, limit))
+    if format == "dcp":
+        files = _layout.plan_dcp(specs, limit)
+    else:
+        said = metadata(loaded, number) | _layout.plan_metadata(specs)
+        files = _layout.plan(specs, said, limit)
+    return Job(loaded, number, assignments, files, format)
 
 
 def _digest(content: Any) -> str:

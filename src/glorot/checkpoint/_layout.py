@@ -5,12 +5,13 @@ import hashlib
 import json
 import os
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from glorot import _check
-from glorot.checkpoint import _header
+from glorot.checkpoint import _dcp, _header
+from glorot.checkpoint._dcp import METADATA, Item
 from glorot.checkpoint._header import Entry
 from glorot.recipe._shapes import TensorSpec, load_json, shapes_from_json
 
@@ -20,8 +21,9 @@ INDEX = "model.safetensors.index.json"
 ASIDE = ".old"
 MOST_FILES = 99_999  # five digits number them
 _SHARD = re.compile(r"model-\d{5}-of-\d{5}\.safetensors")
-_NAME = r"model(-\d{5}-of-\d{5})?\.safetensors(\.index\.json)?|glorot\.json"
-_HIDDEN = re.compile(rf"\.({_NAME})\.(partial|old)")
+_DCP = re.compile(r"__0_\d{1,5}\.distcp")
+_NAME = r"model(-\d{5}-of-\d{5})?\.safetensors(\.index\.json)?|glorot\.json|\.metadata"
+_HIDDEN = re.compile(rf"\.({_NAME}|{_DCP.pattern})\.(partial|old)")
 RANK = re.compile(r"\.glorot\.(finish|rank-(\d{5})-of-(\d{5})\.(begun|done)(\.partial)?)")
 _SIZE = re.compile(r"(\d+(?:\.\d+)?)\s*([kmgt]i?)?b?", re.IGNORECASE)
 _FACTORS = {"": 1, "k": 10**3, "m": 10**6, "g": 10**9, "t": 10**12}
@@ -29,12 +31,29 @@ _FACTORS |= {"ki": 2**10, "mi": 2**20, "gi": 2**30, "ti": 2**40}
 
 
 class File(NamedTuple):
-    """One data file to write: its name, its first bytes, its tensors and its size."""
+    """One data file to write: its name, its first bytes, its tensors and its size.
+
+    A file of torch.distributed.checkpoint begins with no bytes of its own, and has `items`.
+    """
 
     name: str
     start: bytes
     tensors: dict[str, Entry]
     size: int
+    items: dict[str, Item] | None = None
+
+    def fixed(self) -> Iterator[tuple[int, bytes]]:
+        """The bytes besides the values that do not depend on these, and where they go."""
+        if self.items is None:
+            yield 0, self.start
+        for item in (self.items or {}).values():
+            yield item.start, item.head
+
+    def tails(self, crcs: Mapping[int, int]) -> Iterator[tuple[int, bytes]]:
+        """The bytes that depend on the values, by the CRC-32 of those that begin at each offset."""
+        for item in (self.items or {}).values():
+            crc = crcs[item.entry.offset] if item.entry.nbytes else 0
+            yield item.entry.offset + item.entry.nbytes, item.tail(crc)
 
 
 def parse_size(size: int | str | None) -> int | None:
@@ -81,6 +100,31 @@ def plan(
 ) -> list[File]:
     """Return the files: tensors in the order given fill a shard until the next does not fit; one
     that is larger than a shard has its own."""
+    files = []
+    groups = _groups(tensors, max_shard_size)
+    count = len(groups)
+    for number, group in enumerate(groups, 1):
+        name = SINGLE if count == 1 else f"model-{number:05d}-of-{count:05d}.safetensors"
+        start, placed = _header.encode(group, {**metadata, SHAPES_KEY: shapes_text(group)})
+        size = len(start) + sum(entry.nbytes for entry in placed.values())
+        files.append(File(name, start, placed, size))
+    return files
+
+
+def plan_dcp(tensors: Mapping[str, TensorSpec], max_shard_size: int | None) -> list[File]:
+    """Return the files of a checkpoint for torch.distributed.checkpoint, filled in the same way."""
+    files = []
+    for number, group in enumerate(_groups(tensors, max_shard_size)):
+        items = _dcp.items(group)
+        placed = {name: item.entry for name, item in items.items()}
+        size = max(item.stop for item in items.values())
+        files.append(File(_dcp.file_name(number), b"", placed, size, items))
+    return files
+
+
+def _groups(
+    tensors: Mapping[str, TensorSpec], max_shard_size: int | None
+) -> list[dict[str, TensorSpec]]:
     groups: list[dict[str, TensorSpec]] = [{}]
     held = 0
     for name, spec in tensors.items():
@@ -96,13 +140,7 @@ def plan(
             f"`max_shard_size`={max_shard_size} would make {count} files; at most {MOST_FILES} "
             "have names. Give a larger one."
         )
-    files = []
-    for number, group in enumerate(groups, 1):
-        name = SINGLE if count == 1 else f"model-{number:05d}-of-{count:05d}.safetensors"
-        start, placed = _header.encode(group, {**metadata, SHAPES_KEY: shapes_text(group)})
-        size = len(start) + sum(entry.nbytes for entry in placed.values())
-        files.append(File(name, start, placed, size))
-    return files
+    return groups
 
 
 def shapes_text(tensors: Mapping[str, TensorSpec]) -> str:
@@ -152,6 +190,11 @@ def is_shard(name: str) -> bool:
     return _SHARD.fullmatch(name) is not None
 
 
+def is_dcp(name: str) -> bool:
+    """Return whether this is the name of one file that is written for torch."""
+    return name == METADATA or _DCP.fullmatch(name) is not None
+
+
 def read_index(path: Path) -> dict[str, str]:
     """Return {tensor name: file name} of an index, which is untrusted.
 
@@ -197,6 +240,12 @@ def find(path: Path) -> Source:
             return Source([path / name for name in sorted(set(weight_map.values()))], weight_map)
         if (path / SINGLE).is_file():
             return Source([path / SINGLE], None)
+        if (path / METADATA).is_file():
+            raise ValueError(
+                f"{path} is a directory of torch.distributed.checkpoint, and safetensors are "
+                "wanted. Whether it is what a recipe and a seed give, `glorot init` says with "
+                "--format dcp --resume, which compares every byte."
+            )
         raise FileNotFoundError(f"{path} holds neither {SINGLE} nor {INDEX}.")
     if not path.is_file():
         raise FileNotFoundError(f"{path} does not exist.")

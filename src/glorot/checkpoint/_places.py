@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from glorot.checkpoint import _files, _layout, _manifest
+from glorot.checkpoint._dcp import METADATA
 from glorot.checkpoint._files import partial_path
 from glorot.checkpoint._job import Job
 from glorot.checkpoint._layout import INDEX, SINGLE, File, aside_path
@@ -44,7 +45,7 @@ def find_places(
     """
     files = job.files
     names = {file.name for file in files}
-    known = sorted({*names, SINGLE, INDEX, MANIFEST})
+    known = sorted({*names, SINGLE, INDEX, MANIFEST, METADATA})
     for name in known:
         path = folder / name
         if path.is_dir():
@@ -68,7 +69,7 @@ def find_places(
             f"{there[0]} is there already. Give `force` (--force) to replace the checkpoint, or "
             "another folder."
         )
-    obsolete = [path for path in left.partial if path.name not in {*names, INDEX, MANIFEST}]
+    obsolete = [path for path in left.partial if path.name not in {*names, *job.texts, MANIFEST}]
     if force:
         return Places(files, [], obsolete, _old(folder, names), resume)
     finished = [file for file in files if (folder / file.name).exists()]
@@ -90,15 +91,16 @@ def _is_of(path: Path, job: Job) -> bool:
             return _manifest.read(path).says(job.recipe, job.seed, job.sizes)
         except ValueError:
             return False
-    if path.name == INDEX:
-        return job.texts.get(INDEX) == path.read_bytes()
+    if path.name in (INDEX, METADATA):
+        return job.texts.get(path.name) == path.read_bytes()
     return path.name in job.sizes
 
 
 def _old(folder: Path, names: set[str]) -> list[Path]:
     """The files of the old checkpoint that the new one does not write over.
 
-    Its shards are those that its index names, never what merely looks like one.
+    Its shards are those that its index, or for torch's files its manifest, names, never what merely
+    looks like one.
     """
     old = [folder / SINGLE] if SINGLE not in names else []
     if (folder / INDEX).is_file():
@@ -108,6 +110,13 @@ def _old(folder: Path, names: set[str]) -> list[Path]:
             named = set()
         old += [folder / name for name in sorted(named - names) if _layout.is_shard(name)]
         old.append(folder / INDEX)
+    if (folder / METADATA).is_file():
+        try:
+            named = set(_manifest.read(folder / MANIFEST).files)
+        except (ValueError, FileNotFoundError):
+            named = set()
+        old += [folder / name for name in sorted(named - names) if _layout.is_dcp(name)]
+        old += [folder / METADATA] if METADATA not in named else []
     return old
 
 

@@ -28,7 +28,8 @@ _SAID = {
     "seed": "seed",
     "stream": "stream version",
     "plan": "names, shapes or dtypes",
-    "files": "max_shard_size or format",
+    "format": "format",
+    "files": "max_shard_size",
 }
 
 

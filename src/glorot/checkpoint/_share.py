@@ -49,7 +49,10 @@ def _cut(job: Job, at: int) -> tuple[int, int]:
 
 def _cut_in(job: Job, file: File, at: int) -> int:
     """The last page that begins at or before `at` inside of a tensor which can be computed in
-    parts; 0, the file's begin, where there is none."""
+    parts; 0, the file's begin, where there is none, and in torch's files, whose archives end with
+    the checksums of their values."""
+    if file.items is not None:
+        return 0
     for name, entry in reversed(file.tensors.items()):
         assignment = job.assignments[name]
         at_once = assignment.initializer._writer(entry.shape, ALL[entry.dtype]).at_once

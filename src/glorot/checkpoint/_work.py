@@ -75,25 +75,33 @@ class Work:
         with opened(path, repair=repair) as fd:
             if not repair and os.fstat(fd).st_size != file.size:
                 raise another(path, "its size")
-            if share.start == 0:
-                self._start(fd, file, path, compare=compare, repair=repair)
+            for at in _fixed(share):
+                self._put(fd, *at, path, compare=compare, repair=repair)
             buffers = Buffers(self.threads, self.memory, 1 + compare)
 
             def work(block: Block) -> None:
                 buffers.run(block, lambda *arrays: self._block(fd, block, repair, path, *arrays))
 
             on_threads(self._blocks(share), work, self.threads, self._count)
+            values = {piece.start: piece.crc for piece in self.checksums[file.name]}
+            for at in file.tails(values):
+                self._put(fd, *at, path, compare=compare, repair=repair)
+                self.checksums[file.name].add(*at)
+            for at in _fixed(share):  # which came first, and would be one with the values
+                self.checksums[file.name].add(*at)
             if repair:
                 os.fsync(fd)
 
-    def _start(self, fd: int, file: File, path: Path, *, compare: bool, repair: bool) -> None:
-        self.checksums[file.name].add(0, file.start)
-        start = bytearray(len(file.start))
-        if compare and _files.read_at(fd, start, 0) == len(start) and start == file.start:
+    def _put(
+        self, fd: int, offset: int, data: bytes, path: Path, *, compare: bool, repair: bool
+    ) -> None:
+        """Write a few bytes that are no values, or compare them."""
+        there = bytearray(len(data))
+        if compare and _files.read_at(fd, there, offset) == len(data) and there == data:
             return
         if not repair:
             raise another(path, "its header")
-        _files.write_at(fd, file.start, 0)
+        _files.write_at(fd, data, offset)
 
     def _blocks(self, share: Share) -> Iterator[Block]:
         pieces = (
@@ -154,6 +162,11 @@ class Work:
             mean,
             stddev,
         )
+
+
+def _fixed(share: Share) -> Iterator[tuple[int, bytes]]:
+    """What of a share does not depend on values."""
+    return (at for at in share.file.fixed() if share.start <= at[0] < share.stop)
 
 
 def _overlap(share: Share, entry: Entry) -> int:

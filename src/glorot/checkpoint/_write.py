@@ -33,6 +33,7 @@ def write(
     seed: int,
     dtype: Any = None,
     max_shard_size: int | str | None = None,
+    format: str = "safetensors",
     force: bool = False,
     resume: bool = False,
     rank: int | None = None,
@@ -58,6 +59,8 @@ def write(
         dtype: of all floating tensors, in place of what `shapes` says.
         max_shard_size: bytes of tensors in a file, as a number or as "500MB" or "2GiB"; a tensor
             larger than that has a file of its own. None: one file.
+        format: "safetensors"; or "dcp", a directory that torch.distributed.checkpoint loads:
+            __0_0.distcp and so on, and .metadata, which torch makes and must be there for.
         force: replace a checkpoint that is there. It goes only when the new one is complete, and
             comes back where that cannot take its place.
         resume: go on after a write that was cut off. Nothing there is trusted: every block is
@@ -95,7 +98,7 @@ def write(
     force, resume = _check.flag("force", force), _check.flag("resume", resume)
     check_progress(progress)
     number, size = check_ranks(rank, world_size)
-    job = make_job(shapes, recipe, seed, dtype, max_shard_size)
+    job = make_job(shapes, recipe, seed, dtype, max_shard_size, format)
     if folder.exists() and not folder.is_dir():
         raise FileExistsError(f"{folder} is a file; `out_dir` must be a folder.")
     with _files.made(folder), _files.locked(folder, shared=size > 1):

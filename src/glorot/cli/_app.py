@@ -97,6 +97,9 @@ def init(
     max_shard_size: Annotated[
         str | None, typer.Option(help="At most so much in a file: 500MB, 2GiB, or bytes.")
     ] = None,
+    format: Annotated[
+        str, typer.Option(help="safetensors, or dcp: a directory of torch.distributed.checkpoint.")
+    ] = "safetensors",
     dtype: Annotated[
         str | None, typer.Option(help="Of all floating tensors, in place of their own.")
     ] = None,
@@ -151,7 +154,7 @@ def init(
         if dry_run:
             planned = checkpoint.plan(
                 found.source.shapes, loaded, out, seed=seed, dtype=dtype,
-                max_shard_size=max_shard_size, force=force, resume=resume,
+                max_shard_size=max_shard_size, format=format, force=force, resume=resume,
             )  # fmt: skip
             if as_json:
                 typer.echo(json.dumps({**planned.as_dict(), "source": found.as_dict()}))
@@ -161,7 +164,7 @@ def init(
         with _show.progress("writing") as progress:
             report = checkpoint.write(
                 found.source.shapes, loaded, out, seed=seed, dtype=dtype,
-                max_shard_size=max_shard_size, force=force, resume=resume,
+                max_shard_size=max_shard_size, format=format, force=force, resume=resume,
                 rank=rank, world_size=world_size, progress=progress,
             )  # fmt: skip
         if as_json:
