@@ -23,5 +23,10 @@ def test_buffers_are_made_when_they_are_needed(monkeypatch):
     buffers = _blocks.Buffers(5, 16, 2)
     assignment = SimpleNamespace(dtype="float32")
     for _ in range(9):  # one after the other: a single buffer serves all
-        buffers.run(SimpleNamespace(assignment=assignment, nbytes=8), lambda *_: None)
-    assert [None if b is None else b.shape for b in shapes(buffers)] == [(2, 16)] + [None] * 4
+        buffers.run(SimpleNamespace(assignment=assignment, nbytes=8, offset=0), lambda *_: None)
+    (made, *rest) = shapes(buffers)
+    assert rest == [None] * 4
+    assert len(made) == 2
+    for memory in made:  # on a page, with room for a block that does not begin on one
+        assert memory.ctypes.data % _blocks.PAGE == 0
+        assert memory.nbytes >= 16 + _blocks.PAGE

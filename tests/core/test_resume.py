@@ -322,3 +322,38 @@ def test_links_are_not_written_through(link, name, tmp_path):
     assert victim.read_bytes() == b"precious"
     write(shapes, Recipe([Rule("*", "ones")]), out, seed=1, force=True, **sizes)
     assert victim.read_bytes() == b"precious"
+
+
+@pytest.mark.parametrize("refusal", ["open", "write", "never"])
+def test_direct_writes(tmp_path, monkeypatch, refusal):
+    """Past the system's cache or not, where the system has no such writes, refuses to open or to
+    write so: the same bytes, whatever the block and where in the file it lies."""
+    shapes = {"a": (3, 5000), "b": {"shape": (70_001,), "dtype": "float16"}, "c": (7,)}
+    recipe = Recipe([Rule("*", "he_normal")])
+    write(shapes, recipe, tmp_path / "a", seed=42)
+    original, opened = os.open, os.pwrite if hasattr(os, "pwrite") else None
+    flag = getattr(os, "O_DIRECT", 0)
+    refused = []
+
+    def refusing_open(path, flags, *args, **options):
+        if flag and flags & flag:
+            refused.append(path)
+            raise OSError(errno.EINVAL, os.strerror(errno.EINVAL))
+        return original(path, flags, *args, **options)
+
+    def refusing_write(fd, data, offset):
+        import fcntl
+
+        if fcntl.fcntl(fd, fcntl.F_GETFL) & flag:
+            refused.append(offset)
+            raise OSError(errno.EINVAL, os.strerror(errno.EINVAL))
+        return opened(fd, data, offset)
+
+    if refusal == "open":
+        monkeypatch.setattr(os, "open", refusing_open)
+    elif refusal == "write" and flag:
+        monkeypatch.setattr(os, "pwrite", refusing_write)
+    for size in (513, 8192, 20_000, 1 << 20):
+        write(shapes, recipe, tmp_path / str(size), seed=42, block_size=size)
+        assert contents(tmp_path / str(size)) == contents(tmp_path / "a")
+    assert bool(refused) == (refusal != "never" and bool(flag)) or refusal == "write"

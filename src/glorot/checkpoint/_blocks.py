@@ -20,7 +20,7 @@ from glorot.recipe import Assignment
 Array = np.ndarray[Any, np.dtype[Any]]
 
 DEFAULT_BLOCK_BYTES = 8 << 20
-_PAGE = 4096
+PAGE = 4096
 _EXTRA_BYTES = 1 << 30
 # A block is computed in pieces that stay in a core's cache until they are measured.  Below twice
 # 256 KiB the kernel does not split a fill over threads, which are busy with blocks of their own.
@@ -63,7 +63,7 @@ def blocks(
         total = min(total, max(0, last - entry.offset) // dtype.itemsize)
     while start < total:
         offset = entry.offset + start * dtype.itemsize
-        room = block_bytes - offset % _PAGE if block_bytes >= 2 * _PAGE else block_bytes
+        room = block_bytes - offset % PAGE if block_bytes >= 2 * PAGE else block_bytes
         count = total if whole else min(total - start, max(1, room // dtype.itemsize))
         yield Block(assignment, start, count, offset, whole)
         start += count
@@ -96,13 +96,17 @@ class Buffers:
     A thread for each CPU always gets its own. More threads, which GLOROT_THREADS can ask for, get
     theirs while all fit in 1 GiB, and otherwise wait their turn: with more than enough threads to
     keep the disk busy, more memory buys nothing.
+
+    A block lies in memory as it does in its file: what begins on a page there begins on one here,
+    as direct writes ask.
     """
 
     def __init__(self, threads: int, nbytes: int, ways: int) -> None:
-        self._shape = (ways, nbytes)
+        self._ways = ways
+        self._nbytes = nbytes
         fit = _EXTRA_BYTES // max(1, ways * nbytes)
         # Last in, first out: what is made was needed, and what was used last is still in cache.
-        self._free: queue.LifoQueue[Array | None] = queue.LifoQueue()
+        self._free: queue.LifoQueue[list[Array] | None] = queue.LifoQueue()
         for _ in range(min(threads, max(fit, _kernel.usable_cpus()))):
             self._free.put(None)  # made when it is taken
 
@@ -111,14 +115,23 @@ class Buffers:
         memory = self._free.get()
         try:
             if memory is None:
-                memory = np.empty(self._shape, np.uint8)
+                memory = self._make(self._nbytes)
             room = memory
-            if block.nbytes > self._shape[1]:  # a whole tensor
-                room = np.empty((self._shape[0], block.nbytes), np.uint8)
+            if block.nbytes > self._nbytes:  # a whole tensor
+                room = self._make(block.nbytes)
             dtype = ALL[block.assignment.dtype]
-            return work(*(way[: block.nbytes].view(dtype) for way in room))
+            start = block.offset % PAGE
+            return work(*(way[start : start + block.nbytes].view(dtype) for way in room))
         finally:
             self._free.put(memory)
+
+    def _make(self, nbytes: int) -> list[Array]:
+        """Arrays that begin on a page, with a page more than is asked."""
+        found = []
+        for _ in range(self._ways):
+            memory = np.empty(nbytes + 2 * PAGE, np.uint8)
+            found.append(memory[-memory.ctypes.data % PAGE :])
+        return found
 
 
 def on_threads(

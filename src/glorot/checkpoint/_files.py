@@ -14,6 +14,7 @@ _BINARY = getattr(os, "O_BINARY", 0)  # Windows alone has it
 PARTIAL = ".partial"
 READ = os.O_RDONLY | _BINARY
 CREATE = os.O_RDWR | os.O_CREAT | _BINARY
+_PAGE = 4096  # that direct writes are made of
 _seek_lock = threading.Lock()  # for systems without pread: the offset of a file is shared
 
 # What a disk, a quota or a file size limit that is used up answers.
@@ -79,6 +80,43 @@ def write_at(fd: int, data: Any, offset: int) -> None:
             raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
         view = view[done:]
         offset += done
+
+
+class Direct:
+    """Writes past the system's cache, where the file system takes them: fewer copies, and no
+    memory but the writer's own.  Pages of the file go so, and what is left at the ends of a piece
+    by the file that is open already.
+    """
+
+    def __init__(self, fd: int, path: Path) -> None:
+        self._fd = fd
+        self._direct: int | None = None
+        if hasattr(os, "O_DIRECT"):
+            with contextlib.suppress(OSError):  # a file system without
+                self._direct = os.open(path, os.O_WRONLY | os.O_DIRECT | os.O_NOFOLLOW)
+
+    def write(self, data: Any, offset: int) -> None:
+        """Write all of a buffer that lies in memory as it will in the file, from any thread."""
+        view = memoryview(data)
+        first = min(-offset % _PAGE, len(view))
+        last = max(first, first + (len(view) - first) // _PAGE * _PAGE)
+        if self._direct is None or last == first:
+            write_at(self._fd, view, offset)
+            start_writeback(self._fd, offset, len(view))
+            return
+        try:
+            write_at(self._direct, view[first:last], offset + first)
+        except OSError as error:
+            if error.errno != errno.EINVAL:
+                raise
+            write_at(self._fd, view[first:last], offset + first)
+        write_at(self._fd, view[:first], offset)
+        write_at(self._fd, view[last:], offset + last)
+
+    def close(self) -> None:
+        """Close the file of the direct writes; the other stays open."""
+        if self._direct is not None:
+            os.close(self._direct)
 
 
 def read_at(fd: int, data: Any, offset: int) -> int:

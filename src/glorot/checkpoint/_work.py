@@ -79,10 +79,16 @@ class Work:
                 self._put(fd, *at, path, compare=compare, repair=repair)
             buffers = Buffers(self.threads, self.memory, 1 + compare)
 
-            def work(block: Block) -> None:
-                buffers.run(block, lambda *arrays: self._block(fd, block, repair, path, *arrays))
+            direct = _files.Direct(fd, partial_path(path)) if repair else None
 
-            on_threads(self._blocks(share), work, self.threads, self._count)
+            def work(block: Block) -> None:
+                buffers.run(block, lambda *arrays: self._block(fd, direct, block, path, *arrays))
+
+            try:
+                on_threads(self._blocks(share), work, self.threads, self._count)
+            finally:
+                if direct is not None:
+                    direct.close()
             values = {piece.start: piece.crc for piece in self.checksums[file.name]}
             for at in file.tails(values):
                 self._put(fd, *at, path, compare=compare, repair=repair)
@@ -113,8 +119,8 @@ class Work:
     def _block(
         self,
         fd: int,
+        direct: _files.Direct | None,
         block: Block,
-        repair: bool,
         path: Path,
         out: Array,
         there: Array | None = None,
@@ -126,10 +132,9 @@ class Work:
             old = there.view(np.uint8)
             if _files.read_at(fd, old, block.offset) == len(old) and np.array_equal(old, data):
                 return
-            if not repair:
-                raise another(path, f"{block.assignment.name!r}")
-        _files.write_at(fd, data, block.offset)
-        _files.start_writeback(fd, block.offset, block.nbytes)
+        if direct is None:
+            raise another(path, f"{block.assignment.name!r}")
+        direct.write(data, block.offset)
         with self._lock:
             self.written += block.nbytes
 
