@@ -15,6 +15,7 @@ PARTIAL = ".partial"
 READ = os.O_RDONLY | _BINARY
 CREATE = os.O_RDWR | os.O_CREAT | _BINARY
 _PAGE = 4096  # that direct writes are made of
+_WORTH = 1 << 20  # less is not worth a call of its own
 _seek_lock = threading.Lock()  # for systems without pread: the offset of a file is shared
 
 # What a disk, a quota or a file size limit that is used up answers.
@@ -102,7 +103,8 @@ class Direct:
         last = max(first, first + (len(view) - first) // _PAGE * _PAGE)
         if self._direct is None or last == first:
             write_at(self._fd, view, offset)
-            start_writeback(self._fd, offset, len(view))
+            if len(view) >= _WORTH:
+                start_writeback(self._fd, offset, len(view))
             return
         try:
             write_at(self._direct, view[first:last], offset + first)
