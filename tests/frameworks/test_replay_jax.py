@@ -55,6 +55,19 @@ def test_initializers_under_jit_give_the_same_bytes(jax):
             assert found.tobytes() == np.asarray(compiled(jax.random.key(3))).tobytes()
 
 
+def test_truncated_normal_under_jit(jax):
+    """With limits as constants the same numbers at 1, 2, 2.5 and 3, and others at 1.5 and 4."""
+    for limit, same in ((1.0, True), (2, True), (2.5, True), (3.0, True), (1.5, False), (4, False)):
+        compiled = jax.jit(
+            lambda key, limit=limit: jax.random.truncated_normal(key, -limit, limit, (999,))
+        )
+        theirs = np.asarray(compiled(jax.random.key(3)))
+        key = replay.jax.random.key(3)
+        found = replay.jax.random.truncated_normal(key, -limit, limit, (999,))
+        assert (found.tobytes() == theirs.tobytes()) == same, limit
+        assert np.allclose(found, theirs, rtol=1e-4, atol=1e-6), limit
+
+
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
 def test_orthogonal_is_within_its_tolerance(jax, dtype):
     """Over 30 matrices; in float32 the tolerance is not a thousand times what is seen.  (In float64
