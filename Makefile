@@ -17,6 +17,7 @@ CASES ?= 10000
 .PHONY: demo test lint test-core test-frameworks test-pure test-oldest hooks clean
 .PHONY: oracle oracle-vectors oracle-tf21 oracle-tf24 oracle-xla oracle-jax oracle-torch oracle-keras
 .PHONY: audit contract presets check-libm exhaustive exhaustive-tensorflow bench sanitize neon wheel wheels
+.PHONY: kills
 
 demo: $(VENV)/installed
 	$(BIN)/glorot init examples/gpt2-124m.json --recipe gpt2 --seed 42 --out $(DEMO) --force
@@ -118,6 +119,11 @@ exhaustive-tensorflow: $(VENV)/frameworks
 # Correct models of 200 seeds, of which the audit may blame none.
 audit: $(VENV)/frameworks
 	$(BIN)/python tests/oracle/audit_false_alarms.py 200
+
+# Killed twenty times at random moments and resumed, by one process and by three: the same bytes.
+kills: $(VENV)/core
+	$(BIN)/python tests/oracle/kill_and_resume.py --kills 20 --gigabytes 2.1
+	$(BIN)/python tests/oracle/kill_and_resume.py --kills 20 --gigabytes 2.1 --ranks 3
 
 bench: $(VENV)/frameworks
 	$(BIN)/python -m benchmarks

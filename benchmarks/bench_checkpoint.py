@@ -24,9 +24,9 @@ from glorot.checkpoint._job import make_job
 SHAPES = Path(__file__).parent.parent / "examples" / "gpt2-124m.json"
 
 
-def raw(folder: Path, recipe: glorot.Recipe, *, early: bool = False) -> float:
-    """Seconds to write the blocks of the checkpoint without computing any value; `early` asks the
-    system to begin writing at once, as the writer does."""
+def raw(folder: Path, recipe: glorot.Recipe, how: str = "") -> float:
+    """Seconds to write the blocks of the checkpoint without computing any value; "early" asks the
+    system to begin writing at once, "direct" goes past its cache, as the writer does."""
     job = make_job(SHAPES, recipe, 42)
     (file,) = job.files
     jobs = [
@@ -34,19 +34,28 @@ def raw(folder: Path, recipe: glorot.Recipe, *, early: bool = False) -> float:
         for name, entry in file.tensors.items()
         for block in _blocks.blocks(job.assignments[name], entry, _blocks.DEFAULT_BLOCK_BYTES)
     ]
-    data = np.random.default_rng(0).integers(0, 255, _blocks.DEFAULT_BLOCK_BYTES, np.uint8)
+    size = _blocks.DEFAULT_BLOCK_BYTES + 2 * _blocks.PAGE
+    data = np.random.default_rng(0).integers(0, 255, size, np.uint8)
+    data = data[-data.ctypes.data % _blocks.PAGE :]
     begin = time.perf_counter()
     fd = os.open(folder / "raw", _files.CREATE)
     try:
         _files.take_space(fd, file.size, 0, file.size)
         _files.write_at(fd, file.start, 0)
+        past = _files.Direct(fd, folder / "raw")
 
         def work(block: _blocks.Block) -> None:
-            _files.write_at(fd, data[: block.nbytes], block.offset)
-            if early:
+            start = block.offset % _blocks.PAGE
+            part = data[start : start + block.nbytes]
+            if how == "direct":
+                past.write(part, block.offset)
+                return
+            _files.write_at(fd, part, block.offset)
+            if how == "early":
                 _files.start_writeback(fd, block.offset, block.nbytes)
 
         _blocks.on_threads(jobs, work, _kernel.allowed_threads(), lambda _: None)
+        past.close()
         os.fsync(fd)
     finally:
         os.close(fd)
@@ -66,7 +75,8 @@ def measure(quick: bool) -> Iterator[dict[str, Any]]:
     recipe = glorot.recipe.load("gpt2")
     kinds = {
         "raw writes": lambda folder: raw(folder, recipe),
-        "raw writes, early writeback": lambda folder: raw(folder, recipe, early=True),
+        "raw writes, early writeback": lambda folder: raw(folder, recipe, "early"),
+        "raw writes, direct": lambda folder: raw(folder, recipe, "direct"),
         "glorot": lambda folder: ours(folder, recipe),
     }
     times: dict[str, list[float]] = {kind: [] for kind in kinds}

@@ -10,10 +10,12 @@ import sys
 import zipfile
 import zlib
 
+import dcp_ranks
 import pytest
 import safetensors.torch
 import torch
 import torch.distributed.checkpoint as dcp
+import torch_world
 from torch.distributed.checkpoint.format_utils import dcp_to_torch_save
 from typer.testing import CliRunner
 
@@ -69,6 +71,18 @@ def test_torch_turns_it_into_its_own(tmp_path):
     assert {name: tuple(tensor.shape) for name, tensor in found.items()} == SHAPES
     expected = load(tmp_path / "dcp", SHAPES)
     assert all(torch.equal(found[name], tensor) for name, tensor in expected.items())
+
+
+def test_sharded_ranks_load_it(tmp_path):
+    """Two processes that each hold a part of every tensor load their rows of it."""
+    shapes = {name: shape for name, shape in SHAPES.items() if name.endswith("weight")}
+    recipe = Recipe([Rule("*", "he_normal")])
+    options = {"seed": 42, "dtype": "bfloat16", **SHARDED}
+    write(shapes, recipe, tmp_path / "dcp", format="dcp", **options)
+    found = torch_world.run(2, dcp_ranks.load, str(tmp_path / "dcp"), shapes)
+    for name, shape in shapes.items():
+        whole = glorot.HeNormal()(shape, "bfloat16", seed=42, name=name)
+        assert b"".join(part[name] for part in found) == whole.tobytes()
 
 
 def test_a_model(tmp_path):

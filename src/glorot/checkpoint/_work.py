@@ -26,6 +26,8 @@ from glorot.checkpoint._places import Places, another
 from glorot.checkpoint._report import TensorReport
 from glorot.checkpoint._share import Share
 
+_WAITING = 2  # threads besides those that may compute
+
 
 class Work:
     """One run of the writer: its share, its memory and what it has counted."""
@@ -43,7 +45,9 @@ class Work:
         self.job = job
         self.block_bytes = block_bytes
         self.progress = progress
-        self.threads = _kernel.allowed_threads()
+        # While these compute, others wait for the disk, which direct writes make them do.
+        self._computing = threading.Semaphore(_kernel.allowed_threads())
+        self.threads = _kernel.allowed_threads() + _WAITING
         self.total = sum(
             _overlap(share, e) for share in shares for e in share.file.tensors.values()
         )
@@ -125,9 +129,10 @@ class Work:
         out: Array,
         there: Array | None = None,
     ) -> None:
-        self.moments.add(block, *compute(block, self.job.seed, out))
         data = out.view(np.uint8)
-        self.checksums[path.name].add(block.offset, data)
+        with self._computing:
+            self.moments.add(block, *compute(block, self.job.seed, out))
+            self.checksums[path.name].add(block.offset, data)
         if there is not None:
             old = there.view(np.uint8)
             if _files.read_at(fd, old, block.offset) == len(old) and np.array_equal(old, data):
