@@ -9,6 +9,7 @@
 #include <string>
 
 #include "bind.h"
+#include "crc32.h"
 #include "moments.h"
 #include "xla_call.h"
 
@@ -78,6 +79,12 @@ nb::tuple py_moments(uintptr_t data, uint32_t dtype, uint64_t count) {
   return nb::make_tuple(result.sum, result.sum_of_squares);
 }
 
+uint32_t py_crc32(uint32_t before, uintptr_t data, uint64_t count) {
+  uint32_t result;
+  run(count, [&] { result = crc32(before, reinterpret_cast<const void*>(data), count); });
+  return result;
+}
+
 }  // namespace
 
 const Kernel& glorot::kernel() { return *current.load(std::memory_order_relaxed); }
@@ -95,6 +102,7 @@ NB_MODULE(_native, m) {
   m.def("fill_strided", &py_fill_strided);
   m.def("apply", &py_apply);
   m.def("moments", &py_moments);
+  if (has_crc32()) m.def("crc32", &py_crc32);
   bind_torch(m);
   m.def("xla_handler", [] { return reinterpret_cast<uintptr_t>(xla_handler(&kernel)); },
         "The address of the kernel as a custom call of XLA; 0 where there is none.");

@@ -236,6 +236,11 @@ def moments(values: "np.ndarray[Any, np.dtype[Any]]") -> tuple[float, float]:
     return total, squares
 
 
+def native_crc32() -> Any:
+    """The native crc32(before, address, count), or None where zlib is to do it."""
+    return getattr(_native, "crc32", None)
+
+
 def apply(law: Any, words: "np.ndarray[Any, np.dtype[Any]]") -> "np.ndarray[Any, np.dtype[Any]]":
     """The law's float32 values for uint32 words given directly: for checks over all words."""
     words = np.ascontiguousarray(words, dtype=np.uint32)

@@ -72,6 +72,18 @@ def test_checksums_of_long_pieces(length):
     assert _checksum.combine(zlib.crc32(b"a"), zlib.crc32(zeros), length) == expected
 
 
+@pytest.mark.parametrize("offset", range(17))
+def test_the_crc_is_zlibs(offset, monkeypatch):
+    """For every rest of the 64 bytes that the kernel takes at once, at any address and start."""
+    monkeypatch.setattr(_checksum, "_NATIVE", 0)
+    data = np.random.default_rng(offset).bytes(3000)
+    view = memoryview(data)[offset:]
+    for length in (*range(300), len(view)):
+        for before in (0, 0xFFFFFFFF, zlib.crc32(data[:offset])):
+            part = view[:length]
+            assert _checksum.crc32(part, before) == zlib.crc32(part, before)
+
+
 def test_checksums_of_more_than_4_gib():
     """Zeros after a byte, doubled 33 times, against the same in one step."""
     crc, zeros, length = zlib.crc32(b"a"), zlib.crc32(b"\0"), 1
