@@ -129,12 +129,15 @@ def choice(argument: str, value: object, choices: Sequence[str]) -> str:
     return value
 
 
-def near(word: str, choices: Sequence[str]) -> str:
-    """The end of an error: those of `choices` that `word` may have meant, else all of them."""
+def near(word: str, choices: Sequence[str], what: str = "") -> str:
+    """The end of an error: those of `choices` that `word` may have meant, else all of them;
+    `what` they are where that is not clear."""
     import difflib  # only errors need it
 
     found = difflib.get_close_matches(word, choices, n=3, cutoff=0.5)
-    return f"Near: {', '.join(found)}." if found else f"There are: {', '.join(choices)}."
+    if found:
+        return f"Near{what and ' ' + what}: {', '.join(found)}."
+    return f"There are{what and ' the ' + what}: {', '.join(choices)}."
 
 
 def parse_shape(shape: Any) -> tuple[int, ...]:

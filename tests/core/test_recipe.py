@@ -123,7 +123,7 @@ def test_coverage_errors_name_what_is_near():
     with pytest.raises(ValueError, match=r"no rule matches 'encoder.kernal'") as caught:
         recipe.resolve({"encoder.kernal": (2,), "b.bias": (2,)})
     text = str(caught.value)
-    assert "Near: encoder.kernel." in text
+    assert "Near patterns: encoder.kernel." in text
     assert "the rule for 'encoder.kernel' matches no parameter. Near: encoder.kernal" in text
     assert "'b.bias' is never used: earlier rules take all that it matches" in text
     assert "'*.bias' takes 'b.bias'" in text

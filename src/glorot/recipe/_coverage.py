@@ -61,14 +61,14 @@ def _unmatched(
     first = found.unmatched[0]
     shown = ", ".join(map(repr, found.unmatched[:5]))
     more = len(found.unmatched) - 5
-    near = _check.near(first, [rule.pattern for rule in rules])
+    near = _check.near(first, [rule.pattern for rule in rules], "patterns")
     named = next((rule for rule in rules if matcher(rule.pattern)(first)), None)
     but = ""
     if named is not None:
         but = f" The rule for {named} matches the name {first!r}, but {_state(specs.get(first))}."
     return [
         f"no rule matches {shown}{f' and {more} more' if more > 0 else ''}.{but} Add a rule, or "
-        f"Rule({first!r}, None) to leave it out. Patterns: {near}"
+        f"Rule({first!r}, None) to leave it out. {near}"
     ]
 
 
