@@ -119,6 +119,7 @@ uint64_t run_case(const Kernel& kernel, const Law& law, Dtype dtype) {
   hash = hash_bytes(hash, large.start, kLarge * size);
   kernel.fill_runs(stream, law, dtype, {12, kLarge}, large.start, true);
   hash = hash_bytes(hash, large.start, kLarge * size);
+  if (law.kind == Kind::kJaxBits) return hash;  // as floats some are NaN, whose sign is a processor's own
   const Moments found = moments(large.start, dtype, kLarge);
   return hash_bytes(hash, &found, sizeof found);
 }
