@@ -12,6 +12,7 @@ import itertools
 import math
 import os
 import struct
+import threading
 from collections.abc import Iterator, Sequence
 from typing import Any, Protocol
 
@@ -129,6 +130,25 @@ def allowed_threads() -> int:
     return _threads_allowed(os.environ.get("GLOROT_THREADS", ""))
 
 
+class _Fills(threading.local):
+    """What holds for the fills of one thread."""
+
+    alone = False
+
+
+_fills = _Fills()
+
+
+@contextlib.contextmanager
+def alone() -> Iterator[None]:
+    """Fills by this thread are not split: each of many threads has its own to do."""
+    before, _fills.alone = _fills.alone, True
+    try:
+        yield
+    finally:
+        _fills.alone = before
+
+
 def check_environment() -> None:
     """Raise now what a fill would raise of GLOROT_TARGET and GLOROT_THREADS."""
     target()
@@ -215,7 +235,9 @@ def fill(
     address = out.__array_interface__["data"][0]
     code, constants = _DTYPE_CODES[out.dtype], _encode(law, out.dtype)
     low, high = stream.counter & 0xFFFFFFFFFFFFFFFF, stream.counter >> 64
-    most = allowed_threads() if threads is None else threads
+    most = threads
+    if most is None:
+        most = 1 if _fills.alone else allowed_threads()
     if contiguous:
         _native.fill_run(address, code, constants, stream.key, low, high, start, out.size, most)
     else:
