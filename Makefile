@@ -34,7 +34,7 @@ test-core: $(VENV)/core
 	$(BIN)/python -m pytest -n auto tests/core
 
 test-frameworks: $(VENV)/frameworks
-	$(BIN)/python -m pytest tests/frameworks
+	$(BIN)/python -m pytest -n 2 --dist loadfile tests/frameworks
 
 # Every adapter against NumPy: the matrix of frameworks, laws and dtypes, and docs/contract.md.
 contract: $(VENV)/frameworks

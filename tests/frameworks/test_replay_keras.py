@@ -27,8 +27,8 @@ pytestmark = pytest.mark.frameworks
     [
         ("tensorflow", 600, "0"),
         ("torch", 600, "0"),
-        ("jax", 200, "0"),
-        ("jax", 100, "1"),
+        ("jax", 80, "0"),
+        ("jax", 40, "1"),
         ("numpy", 600, "0"),
     ],
 )
