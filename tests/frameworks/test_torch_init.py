@@ -186,7 +186,8 @@ def test_inference_tensors_in_inference_mode():
 
 def test_an_empty_freed_or_expanded_tensor_is_nothing_to_fill():
     """Without elements there is no memory to be wrong."""
-    init_(torch.empty(0, 1).expand(0, 4), NORMAL, seed=42, name="w")
+    empty = torch.empty(0, 1).expand(0, 4)
+    assert init_(empty, NORMAL, seed=42, name="w") is empty
 
 
 def test_inside_transforms_and_tracing():
