@@ -309,7 +309,7 @@ def test_refusals_come_before_anything_is_computed(monkeypatch):
     refused(ValueError, r"no rule matches 'up.bias'.*Rule\('up.bias', None\)", recipe=only)
     refused(ValueError, r"no parameter is matched by the rules for '\*.scale'", recipe=spare)
     refused(ValueError, "`initializer` must have no seed", recipe=glorot.HeNormal(1))
-    refused(ValueError, r"'gpt3' is no built-in recipe \(.*gpt2.*path", recipe="gpt3")
+    refused(ValueError, r"the name of a built-in one \(.*gpt2.*got 'gpt3'", recipe="gpt3")
     refused(FileNotFoundError, "missing.json", recipe="missing.json")
     refused(TypeError, "`initializer` must be an initializer", recipe=jax.nn.initializers.zeros)
     refused(ValueError, "`seed` must lie in", seed=-1)

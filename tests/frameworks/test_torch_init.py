@@ -242,7 +242,12 @@ def test_inside_transforms_and_tracing():
         ),
         ((mlp(), RECIPE), {}, TypeError, "`seed` must be an integer"),
         ((mlp(), 3), {"seed": 1}, TypeError, "`recipe` must be a glorot.Recipe"),
-        ((mlp(), "no such"), {"seed": 1}, ValueError, "no built-in recipe is called 'no such'"),
+        (
+            (mlp(), "no such"),
+            {"seed": 1},
+            ValueError,
+            r"the name of a built-in one \(.*got .no such.",
+        ),
         ((mlp(), RECIPE), {"seed": 1, "names": 3}, TypeError, "`names` must be a mapping"),
         ((nn.ReLU(), RECIPE), {"seed": 1}, ValueError, "has no parameters"),
     ],

@@ -1,19 +1,19 @@
 # SPDX-License-Identifier: Apache-2.0
 """`init`: fills an abstract tree by the names of its leaves, each where it is to lie."""
 
-import os
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 import jax
 
-from glorot import _base, _check, _stream, recipe
+from glorot import _base, _check, _stream
 from glorot._dtypes import ALL
 from glorot.jax import _names, _place
 from glorot.jax._names import Leaf
 from glorot.jax._traced import Array
 from glorot.jax._values import parse_jax_dtype
-from glorot.recipe import Assignment, Recipe, Rule
+from glorot.recipe import Assignment, Recipe
+from glorot.recipe._argument import read_recipe
 
 
 def init(
@@ -107,28 +107,7 @@ def _plan(tree: Any, recipe: Any, names: Any, aliases: Any) -> _Plan:
         new = {a.name: b.name for a, b in zip(found, known, strict=True) if a.name is not None}
         others = {str(new[a]): str(new[b]) for a, b in others.items()}
     own = {leaf.name: leaf.value for leaf in known if leaf.name and leaf.name not in others}
-    return _Plan(known, others, _assign(_parse_recipe(recipe), own))
-
-
-def _parse_recipe(given: Any) -> Recipe:
-    """A recipe from what users pass for one."""
-    if isinstance(given, Recipe):
-        return given
-    if isinstance(given, os.PathLike):
-        return recipe.load(given)
-    if isinstance(given, str):
-        is_path = given.endswith((".json", ".toml")) or os.path.basename(given) != given
-        if is_path or given in recipe.presets():
-            return recipe.load(given)
-    try:
-        return Recipe([Rule("*", given)])
-    except ValueError as error:
-        if not isinstance(given, str):
-            raise
-        raise ValueError(
-            f"`recipe` {given!r} is no built-in recipe ({', '.join(recipe.presets())}) and no "
-            f"initializer: {error} A file is named by its path, such as ./recipe.toml."
-        ) from None
+    return _Plan(known, others, _assign(read_recipe(recipe), own))
 
 
 def _assign(rules: Recipe, own: Mapping[str, Any]) -> dict[str, Assignment]:

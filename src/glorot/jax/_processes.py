@@ -9,7 +9,7 @@ import numpy as np
 
 from glorot import _agreement
 from glorot.jax import _names
-from glorot.jax._init import _parse_recipe
+from glorot.recipe._argument import read_recipe
 
 _LONGEST = 64  # bytes of one thing said: a seed has 20 digits, a fingerprint 32
 
@@ -43,7 +43,7 @@ def check_processes(
             for leaf in leaves
             if leaf.name is not None
         ]
-    mine = _agreement.said(_parse_recipe(recipe), seed, rows)
+    mine = _agreement.said(read_recipe(recipe), seed, rows)
     if jax.process_count() == 1:
         return
     from jax.experimental import multihost_utils

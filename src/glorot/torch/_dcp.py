@@ -24,11 +24,12 @@ from glorot._renaming import Names, renaming
 from glorot._shard import Shard
 from glorot._stream import check_name, check_seed
 from glorot.recipe import Assignment, parse_shapes
+from glorot.recipe._argument import read_recipe
 from glorot.torch._collect import Group, collect, memory_key
 from glorot.torch._dtensor import is_dtensor, local_parts
 from glorot.torch._memory import DTYPES
 from glorot.torch._names import Place, canonical_name
-from glorot.torch._plan import make_plan, read_recipe
+from glorot.torch._plan import make_plan
 from glorot.torch._target import Target
 
 _TORCH = {dtype: kind for kind, dtype in DTYPES.items()}

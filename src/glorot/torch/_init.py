@@ -12,11 +12,12 @@ from glorot._shard import Shard
 from glorot._stream import STREAM_VERSION, check_name, check_seed
 from glorot._writers import Writer
 from glorot.recipe import Recipe
+from glorot.recipe._argument import read_recipe
 from glorot.torch import _parametrized
 from glorot.torch._collect import Contents, Group, collect
 from glorot.torch._compile import uncompiled
 from glorot.torch._memory import check_eager, check_known
-from glorot.torch._plan import Plan, Planned, make_plan, read_recipe
+from glorot.torch._plan import Plan, Planned, make_plan
 from glorot.torch._target import Target, check_tensor, read_initializer, whole
 
 

@@ -13,12 +13,13 @@ import torch
 from glorot._renaming import Names
 from glorot._report import InitReport
 from glorot._stream import check_seed
+from glorot.recipe._argument import read_recipe
 from glorot.torch import _buffers
 from glorot.torch._collect import Contents, Group, collect
 from glorot.torch._compile import uncompiled
 from glorot.torch._init import fill
 from glorot.torch._memory import check_eager
-from glorot.torch._plan import make_plan, read_recipe
+from glorot.torch._plan import make_plan
 
 Held = dict[str, torch.Tensor | None]
 

@@ -1,16 +1,12 @@
 # SPDX-License-Identifier: Apache-2.0
 """What a recipe gives the parameters of a module, tied ones once; nothing is written here."""
 
-import os
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import torch
 
-from glorot import _check
-from glorot import recipe as recipes
-from glorot._base import Initializer
 from glorot._dtypes import dtype_name
-from glorot.recipe import Assignment, Recipe, Rule, TensorSpec, _coverage
+from glorot.recipe import Assignment, Recipe, TensorSpec, _coverage
 from glorot.recipe._shapes import check_parameter_name
 from glorot.torch._collect import Group
 from glorot.torch._layers import described
@@ -30,27 +26,6 @@ class Plan(NamedTuple):
 
     parameters: list[Planned]
     left_out: list[Group]
-
-
-def read_recipe(recipe: Any) -> Recipe:
-    """Return the recipe that is given, or named, or in the file of this path; an initializer is
-    the recipe that gives it to every parameter.
-
-    Raises:
-        TypeError: none of these.
-        ValueError, OSError: as `glorot.recipe.load`.
-    """
-    if isinstance(recipe, Recipe):
-        return recipe
-    if isinstance(recipe, Initializer):
-        return Recipe([Rule("*", recipe)])
-    if not isinstance(recipe, (str, os.PathLike)):
-        raise TypeError(
-            "`recipe` must be a glorot.Recipe, the name of a built-in one, the path of a recipe "
-            "file, or one initializer for every parameter; got "
-            f"{_check.show(recipe)} of {type(recipe).__name__}."
-        )
-    return recipes.load(recipe)
 
 
 def make_plan(groups: list[Group], recipe: Recipe) -> Plan:

@@ -8,8 +8,8 @@ from torch import distributed
 
 from glorot import _agreement
 from glorot._renaming import Names
+from glorot.recipe._argument import read_recipe
 from glorot.torch._collect import collect
-from glorot.torch._plan import read_recipe
 
 
 def check_ranks(
