@@ -6,6 +6,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+import glorot
+
 README = (Path(__file__).resolve().parents[2] / "README.md").read_text(encoding="utf-8")
 
 
@@ -22,3 +24,14 @@ def test_the_examples_print_the_values_they_show():
             [sys.executable, "-c", code], capture_output=True, text=True, check=True
         )
         assert result.stdout.splitlines() == shown
+
+
+def test_it_counts_what_there_is():
+    """The numbers of initializers and presets."""
+    plain = {glorot.Initializer, glorot.Blocks}
+    classes = [
+        found for found in map(glorot.__dict__.get, glorot.__all__) if isinstance(found, type)
+    ]
+    initializers = [c for c in classes if issubclass(c, glorot.Initializer) and c not in plain]
+    assert f"**{len(initializers)} initializers**" in README
+    assert f"**{len(glorot.recipe.presets())} presets**" in README
