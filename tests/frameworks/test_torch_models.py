@@ -14,7 +14,7 @@ from torch.distributed.algorithms._checkpoint.checkpoint_wrapper import (
 
 import glorot
 import glorot.torch
-from glorot.torch._plan import read_recipe
+from glorot.recipe._argument import read_recipe
 
 pytestmark = pytest.mark.frameworks
 
