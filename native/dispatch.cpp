@@ -3,6 +3,7 @@
 #include <cstdint>
 #include <system_error>
 
+#include "legacy.h"
 #include "threads.h"
 
 #if defined(_MSC_VER) && (defined(_M_X64) || defined(_M_IX86))
@@ -88,8 +89,8 @@ void in_parallel(uint64_t pieces, uint64_t bytes, int threads,
   for (auto& thread : started) thread.join();
 }
 
-void fill_run(const Kernel& kernel, const Stream& stream, const Law& law, Dtype dtype,
-              uint64_t start, uint64_t count, void* out, int threads) {
+void fill_straight(const Kernel& kernel, const Stream& stream, const Law& law, Dtype dtype,
+                   uint64_t start, uint64_t count, void* out, int threads) {
   constexpr uint64_t kPiece = 1024;  // keeps every share's alignment like the whole's
   const uint64_t size = uint64_t(item_size(dtype)), bytes = count * size;
   const uint64_t pieces = (count + kPiece - 1) / kPiece;
@@ -99,6 +100,12 @@ void fill_run(const Kernel& kernel, const Stream& stream, const Law& law, Dtype 
     kernel.fill_runs(stream, law, dtype, {start + first, last - first},
                      static_cast<char*>(out) + first * size, bypass);
   });
+}
+
+void fill_run(const Kernel& kernel, const Stream& stream, const Law& law, Dtype dtype, uint64_t start,
+              uint64_t count, void* out, int threads) {
+  const auto fill = is_jax_legacy(law, dtype) ? fill_legacy_run : fill_straight;
+  fill(kernel, stream, law, dtype, start, count, out, threads);
 }
 
 }  // namespace glorot

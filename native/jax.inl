@@ -1,107 +1,95 @@
 // SPDX-License-Identifier: Apache-2.0
-// JAX's laws: the values of listed blocks.  Plain loops over arrays in the cache, each of which the
-// compiler turns into vectors.
+// JAX's laws: the values of listed blocks, and of both halves of a legacy draw.  Plain loops over
+// arrays in the cache, each of which the compiler turns into vectors.
 
 constexpr size_t kMostElements = 4 * kMostBlocks;
+static_assert(kMostElements % kThreefryChunk == 0);
 
 struct JaxWords {
   alignas(64) uint32_t x[kMostElements], y[kMostElements];
 };
 
+// Counters -> outputs, in place; the rest of the last chunk is hashed too.
 static void threefry_all(uint64_t key, size_t count, JaxWords& words) {
-  const uint32_t k0 = uint32_t(key), k1 = uint32_t(key >> 32);
-  for (size_t i = 0; i < count; ++i) {
-    uint32_t x = words.x[i], y = words.y[i];
-    threefry2x32(k0, k1, x, y);
-    words.x[i] = x, words.y[i] = y;
-  }
-}
-
-// Legacy layout: word j of m is the first output of the counter (j, j + h), or the second one of
-// (j - h, j); h = ceil(m / 2).  Masks instead of choices, so that the loop becomes vectors.
-static void legacy_counters(uint64_t words, size_t count, const uint64_t* word, JaxWords& counters,
-                            uint32_t* second) {
-  const uint64_t half = (words + 1) / 2;
-  for (size_t i = 0; i < count; ++i) {
-    const uint64_t mask = uint64_t(0) - uint64_t(word[i] >= half), high = word[i] + (half & ~mask);
-    counters.x[i] = uint32_t(word[i] - (half & mask));
-    // An odd draw hashes one counter too many, which is 0.
-    counters.y[i] = uint32_t(high & (uint64_t(0) - uint64_t(high < words)));
-    second[i] = uint32_t(mask);
-  }
-}
-
-// Bits of at most 32 a value, in words.x; others may be set above them in the partitionable layout.
-static void jax_bits(const Stream& stream, uint64_t total, int width, const BlockList& list,
-                     JaxWords& words) {
-  const size_t count = 4 * list.count;
-  if (!total) {
-    for (size_t b = 0; b < list.count; ++b) {
-      const uint64_t first = 4 * list.blocks[b];
-      for (uint32_t j = 0; j < 4; ++j) {
-        words.x[4 * b + j] = uint32_t(first >> 32);
-        words.y[4 * b + j] = uint32_t(first) + j;
-      }
+  const ThreefryKey schedule(key);
+  for (size_t done = 0; done < count; done += kThreefryChunk) {
+    ThreefryWords x, y;
+    for (size_t g = 0; g < kThreefryGroups; ++g) {
+      x[g] = Target::load(words.x + done + g * Target::kLanes);
+      y[g] = Target::load(words.y + done + g * Target::kLanes);
     }
-    threefry_all(stream.key, count, words);
-    for (size_t i = 0; i < count; ++i) words.x[i] ^= words.y[i];
-    return;
+    threefry(schedule, x, y);
+    for (size_t g = 0; g < kThreefryGroups; ++g) {
+      Target::store(words.x + done + g * Target::kLanes, x[g]);
+      Target::store(words.y + done + g * Target::kLanes, y[g]);
+    }
   }
-  uint64_t index[kMostElements], word[kMostElements];
-  uint32_t second[kMostElements];
-  const int shift = width == 32 ? 0 : width == 16 ? 1 : 2;  // 2**shift values a word
+}
+
+// Partitionable layout: an element is its own counter.  At most 32 bits a value, in words.x; others
+// may be set above them.
+static void jax_bits(uint64_t key, const BlockList& list, JaxWords& words) {
+  for (size_t b = 0; b < list.count; ++b) {
+    const uint64_t first = 4 * list.blocks[b];
+    for (uint32_t j = 0; j < 4; ++j) {
+      words.x[4 * b + j] = uint32_t(first >> 32);
+      words.y[4 * b + j] = uint32_t(first) + j;
+    }
+  }
+  threefry_all(key, 4 * list.count, words);
+  for (size_t i = 0; i < 4 * list.count; ++i) words.x[i] ^= words.y[i];
+}
+
+// Words -> their values' bits; others may be set above them.
+static void jax_apart(const uint32_t* words, size_t count, int shift, uint32_t* bits) {
+  if (shift == 0) {
+    for (size_t i = 0; i < count; ++i) bits[i] = words[i];
+  } else if (shift == 1) {
+    for (size_t i = 0; i < count; ++i) {
+      bits[2 * i] = words[i];
+      bits[2 * i + 1] = words[i] >> 16;
+    }
+  } else {
+    for (size_t i = 0; i < count; ++i)
+      for (int j = 0; j < 4; ++j) bits[4 * i + size_t(j)] = words[i] >> 8 * j;
+  }
+}
+
+// Legacy layout: a block's words, one to four, each the one output or the other.
+static void jax_legacy_bits(uint64_t key, const JaxLegacy& draw, const BlockList& list,
+                            uint32_t* bits) {
+  JaxWords words;
+  alignas(64) uint32_t word[kMostElements];
+  const size_t each = size_t(4) >> draw.shift, count = each * list.count;
   for (size_t b = 0; b < list.count; ++b)
-    for (uint64_t j = 0; j < 4; ++j) {
-      const uint64_t at = 4 * list.blocks[b] + j;
-      index[4 * b + j] = at < total ? at : total - 1;  // a block's rest may lie beyond the draw
+    for (size_t j = 0; j < each; ++j) {
+      const uint64_t at = each * list.blocks[b] + j;
+      word[each * b + j] = at < draw.words ? uint32_t(at) : draw.words - 1;  // past the draw's end
     }
-  for (size_t i = 0; i < count; ++i) word[i] = index[i] >> shift;
-  legacy_counters((total * uint64_t(width) + 31) / 32, count, word, words, second);
-  threefry_all(stream.key, count, words);
-  const uint32_t places = (1u << shift) - 1, bits = uint32_t(width);
+  // Masks instead of choices, so that the loops become vectors.
+  const uint32_t half = draw.half, last = draw.words - 1;
   for (size_t i = 0; i < count; ++i) {
-    const uint32_t drawn = (words.y[i] & second[i]) | (words.x[i] & ~second[i]);
-    words.x[i] = drawn >> ((uint32_t(index[i]) & places) * bits & 31);
+    const uint32_t second = 0u - uint32_t(word[i] >= half), high = word[i] + (half & ~second);
+    words.x[i] = word[i] - (half & second);
+    words.y[i] = high & (0u - uint32_t(high <= last));  // an odd draw hashes one counter too many, 0
   }
+  threefry_all(key, count, words);
+  for (size_t i = 0; i < count; ++i) {
+    const uint32_t second = 0u - uint32_t(word[i] >= half);
+    word[i] = (words.y[i] & second) | (words.x[i] & ~second);
+  }
+  jax_apart(word, count, draw.shift, bits);
 }
 
 // 64 bits a value: words.x the high ones.
-static void jax_bits64(const Stream& stream, uint64_t total, const BlockList& list,
-                       JaxWords& words) {
-  const size_t count = 4 * list.count;
-  for (size_t i = 0; i < count; ++i) {
-    const uint64_t at = 4 * list.blocks[i / 4] + i % 4;
-    words.x[i] = uint32_t(total ? at : at >> 32);
-    words.y[i] = uint32_t(total ? at + total : at);
-  }
-  threefry_all(stream.key, count, words);
-}
-
-template <class Item>
-static void jax_store_bits(const uint32_t* bits, size_t count, void* out) {
-  for (size_t i = 0; i < count; ++i) static_cast<Item*>(out)[i] = Item(bits[i]);
-}
-
-static void jax_bits_blocks(const Stream& stream, const Law& law, Dtype dtype,
-                            const BlockList& list, void* out) {
-  JaxWords words;
-  const size_t count = 4 * list.count;
-  switch (item_size(dtype)) {
-    case 8:
-      jax_bits64(stream, law.first, list, words);
-      for (size_t i = 0; i < count; ++i)
-        static_cast<uint64_t*>(out)[i] = uint64_t(words.x[i]) << 32 | words.y[i];
-      return;
-    case 4:
-      jax_bits(stream, law.first, 32, list, words);
-      return jax_store_bits<uint32_t>(words.x, count, out);
-    case 2:
-      jax_bits(stream, law.first, 16, list, words);
-      return jax_store_bits<uint16_t>(words.x, count, out);
-    default:
-      jax_bits(stream, law.first, 8, list, words);
-      return jax_store_bits<uint8_t>(words.x, count, out);
-  }
+static void jax_bits64(uint64_t key, uint64_t total, const BlockList& list, JaxWords& words) {
+  for (size_t b = 0; b < list.count; ++b)
+    for (uint64_t j = 0; j < 4; ++j) {
+      const uint64_t at = 4 * list.blocks[b] + j;
+      words.x[4 * b + j] = uint32_t(total ? at : at >> 32);
+      words.y[4 * b + j] = uint32_t(at + total);
+    }
+  threefry_all(key, 4 * list.count, words);
 }
 
 // A law's constants, under the names that _laws.py gives them.
@@ -172,15 +160,10 @@ static void jax_then(const JaxLaw<float>& law, size_t count, float* values) {
     values[i] = Dtype16::round(Dtype16::round(values[i] * scale) + shift);
 }
 
-static void jax_float32_blocks(const Stream& stream, const Law& constants, const BlockList& list,
-                               float* out) {
-  JaxWords words;
+static void jax_float32(const Law& constants, const uint32_t* bits, size_t count, float* out) {
   alignas(64) float mantissa[kMostElements];
   const JaxLaw<float> law(constants);
-  const size_t count = 4 * list.count;
-  jax_bits(stream, constants.first, 32, list, words);
-  for (size_t i = 0; i < count; ++i)
-    mantissa[i] = float_from_bits(words.x[i] >> 9 | 0x3f800000u);
+  for (size_t i = 0; i < count; ++i) mantissa[i] = float_from_bits(bits[i] >> 9 | 0x3f800000u);
   jax_uniform<RoundFloat32, true>(mantissa, count, law, out);
   if (constants.kind == Kind::kJaxNormal)
     jax_normal<RoundFloat32>(law, float(1.4142135623730951), count, out);
@@ -188,15 +171,11 @@ static void jax_float32_blocks(const Stream& stream, const Law& constants, const
 }
 
 template <class Dtype16, int kWidth, int kMantissa>
-static void jax_half_blocks(const Stream& stream, const Law& constants, const BlockList& list,
-                            uint16_t* out) {
-  JaxWords words;
+static void jax_half(const Law& constants, const uint32_t* bits, size_t count, uint16_t* out) {
   alignas(64) float values[kMostElements];
   const JaxLaw<float> law(constants);
-  const size_t count = 4 * list.count;
-  jax_bits(stream, constants.first, kWidth, list, words);
   for (size_t i = 0; i < count; ++i) {
-    const uint32_t kept = (words.x[i] & ((1u << kWidth) - 1)) >> (kWidth - kMantissa);
+    const uint32_t kept = (bits[i] & ((1u << kWidth) - 1)) >> (kWidth - kMantissa);
     values[i] = float_from_bits(kept << (23 - kMantissa) | 0x3f800000u);
   }
   jax_uniform<Dtype16, false>(values, count, law, values);
@@ -204,6 +183,27 @@ static void jax_half_blocks(const Stream& stream, const Law& constants, const Bl
     jax_normal<Dtype16>(law, Dtype16::round(float(1.4142135623730951)), count, values);
   jax_then<Dtype16>(law, count, values);
   for (size_t i = 0; i < count; ++i) out[i] = uint16_t(Dtype16::bits(values[i]));
+}
+
+template <class Item>
+static void jax_cut(const uint32_t* bits, size_t count, Item* out) {
+  for (size_t i = 0; i < count; ++i) out[i] = Item(bits[i]);
+}
+
+// At most 32 bits a value -> values.
+static void jax_values(const Law& law, Dtype dtype, const uint32_t* bits, size_t count, void* out) {
+  if (law.kind == Kind::kJaxBits) switch (item_size(dtype)) {
+    case 4: return jax_cut(bits, count, static_cast<uint32_t*>(out));
+    case 2: return jax_cut(bits, count, static_cast<uint16_t*>(out));
+    default: return jax_cut(bits, count, static_cast<uint8_t*>(out));
+  }
+  switch (dtype) {
+    case Dtype::kFloat16:
+      return jax_half<RoundFloat16, 16, 10>(law, bits, count, static_cast<uint16_t*>(out));
+    case Dtype::kBfloat16:
+      return jax_half<RoundBfloat16, 8, 7>(law, bits, count, static_cast<uint16_t*>(out));
+    default: return jax_float32(law, bits, count, static_cast<float*>(out));
+  }
 }
 
 // At most 64 values between -1 and 1, both included.
@@ -220,12 +220,14 @@ static void jax_normal64(const JaxLaw<double>& law, int count, double* values) {
   }
 }
 
-static void jax_float64_blocks(const Stream& stream, const Law& constants, const BlockList& list,
-                               double* out) {
-  JaxWords words;
+static void jax_values64(const Law& constants, const JaxWords& words, size_t count, void* memory) {
+  if (constants.kind == Kind::kJaxBits) {
+    for (size_t i = 0; i < count; ++i)
+      static_cast<uint64_t*>(memory)[i] = uint64_t(words.x[i]) << 32 | words.y[i];
+    return;
+  }
+  auto* const out = static_cast<double*>(memory);
   const JaxLaw<double> law(constants);
-  const size_t count = 4 * list.count;
-  jax_bits64(stream, constants.first, list, words);
   for (size_t i = 0; i < count; ++i) {
     const uint64_t drawn = uint64_t(words.x[i]) << 32 | words.y[i];
     const double unit = real64(drawn >> 12 | uint64_t(1023) << 52) - 1.0;
@@ -243,14 +245,39 @@ static void jax_float64_blocks(const Stream& stream, const Law& constants, const
 
 static void jax_blocks(const Stream& stream, const Law& law, Dtype dtype, const BlockList& list,
                        void* out) {
-  if (law.kind == Kind::kJaxBits) return jax_bits_blocks(stream, law, dtype, list, out);
-  switch (dtype) {
-    case Dtype::kFloat64:
-      return jax_float64_blocks(stream, law, list, static_cast<double*>(out));
-    case Dtype::kFloat16:
-      return jax_half_blocks<RoundFloat16, 16, 10>(stream, law, list, static_cast<uint16_t*>(out));
-    case Dtype::kBfloat16:
-      return jax_half_blocks<RoundBfloat16, 8, 7>(stream, law, list, static_cast<uint16_t*>(out));
-    default: return jax_float32_blocks(stream, law, list, static_cast<float*>(out));
+  JaxWords words;
+  const size_t count = 4 * list.count;
+  if (dtype == Dtype::kFloat64) {
+    jax_bits64(stream.key, law.first, list, words);
+    return jax_values64(law, words, count, out);
+  }
+  if (law.first)
+    jax_legacy_bits(stream.key, JaxLegacy(law, dtype), list, words.x);
+  else
+    jax_bits(stream.key, list, words);
+  jax_values(law, dtype, words.x, count, out);
+}
+
+static void fill_halves_here(const Stream& stream, const Law& law, Dtype dtype, uint64_t first,
+                             uint64_t count, void* low, void* high) {
+  alignas(64) unsigned char values[kMostElements * sizeof(float)];
+  alignas(64) uint32_t bits[kMostElements];
+  JaxWords words;
+  const JaxLegacy draw(law, dtype);
+  const size_t most = kMostElements >> draw.shift, size = size_t(item_size(dtype)) << draw.shift;
+  for (uint64_t done = 0; done < count; done += most) {
+    const size_t here = count - done < most ? size_t(count - done) : most;
+    for (size_t i = 0; i < here; ++i) {
+      words.x[i] = uint32_t(first + done) + uint32_t(i);
+      words.y[i] = words.x[i] + draw.half;
+    }
+    threefry_all(stream.key, here, words);
+    auto move = [&](const uint32_t* half, void* out) {
+      jax_apart(half, here, draw.shift, bits);
+      jax_values(law, dtype, bits, here << draw.shift, values);
+      std::memcpy(static_cast<char*>(out) + done * size, values, here * size);
+    };
+    move(words.x, low);
+    move(words.y, high);
   }
 }

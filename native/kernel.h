@@ -33,6 +33,10 @@ struct Kernel {
   void (*fill_runs)(const Stream&, const Law&, Dtype, const Runs&, void* out, bool bypass);
   // The four values of each listed block, one block after the other.
   void (*fill_blocks)(const Stream&, const Law&, Dtype, const BlockList&, void* out);
+  // Both halves of a draw in JAX's legacy layout: the values of `count` words of each, from `first`
+  // of the half, to memory of any alignment.
+  void (*fill_halves)(const Stream&, const Law&, Dtype, uint64_t first, uint64_t count, void* low,
+                      void* high);
   // The law's values for words given: for checks over all 2**32 of them.
   void (*apply)(const Law&, const uint32_t* words, size_t count, float* out);
   // torch's CPU generator: its words (only passed over where `out` is null), uniforms, 16 normals or

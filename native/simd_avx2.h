@@ -58,6 +58,15 @@ struct Target {
   template <int n> static Word shl(Word a) { return _mm256_slli_epi32(a, n); }
   template <int n> static Word shr(Word a) { return _mm256_srli_epi32(a, n); }
   template <int n> static Word sar(Word a) { return _mm256_srai_epi32(a, n); }
+  template <int n> static Word rotl(Word a) {
+    if constexpr (n % 8 == 0) {  // whole bytes: one permutation
+      const auto from = [](int byte) { return char(byte / 4 * 4 + (byte + 4 - n / 8) % 4); };
+      return _mm256_shuffle_epi8(a, _mm256_broadcastsi128_si256(_mm_setr_epi8(
+          from(0), from(1), from(2), from(3), from(4), from(5), from(6), from(7), from(8), from(9),
+          from(10), from(11), from(12), from(13), from(14), from(15))));
+    }
+    return bit_or(shl<n>(a), shr<32 - n>(a));
+  }
   static Word and_xor(Word a, Word b, Word c) { return bit_xor(bit_and(a, b), c); }
   static Word xor_or(Word a, Word b, Word c) { return bit_or(bit_xor(a, b), c); }
   static Word min(Word a, Word b) { return _mm256_min_epu32(a, b); }

@@ -58,6 +58,7 @@ struct Target {
   template <int n> static Word shl(Word a) { return _mm512_slli_epi32(a, n); }
   template <int n> static Word shr(Word a) { return _mm512_srli_epi32(a, n); }
   template <int n> static Word sar(Word a) { return _mm512_srai_epi32(a, n); }
+  template <int n> static Word rotl(Word a) { return _mm512_rol_epi32(a, n); }
   static Word and_xor(Word a, Word b, Word c) {  // (a & b) ^ c
     return _mm512_ternarylogic_epi32(a, b, c, 0x6A);
   }

@@ -72,6 +72,7 @@ struct Target {
   template <int n> static Word sar(Word a) {
     return vreinterpretq_u32_s32(vshrq_n_s32(vreinterpretq_s32_u32(a), n));
   }
+  template <int n> static Word rotl(Word a) { return vsriq_n_u32(shl<n>(a), a, 32 - n); }
   static Word and_xor(Word a, Word b, Word c) { return bit_xor(bit_and(a, b), c); }
   static Word xor_or(Word a, Word b, Word c) { return bit_or(bit_xor(a, b), c); }
   static Word min(Word a, Word b) { return vminq_u32(a, b); }

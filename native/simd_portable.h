@@ -57,6 +57,9 @@ struct Target {
   template <int n> static Word sar(Word a) {
     return each([&](int i) { return uint32_t(int32_t(a.lane[i]) >> n); });
   }
+  template <int n> static Word rotl(Word a) {
+    return each([&](int i) { return a.lane[i] << n | a.lane[i] >> (32 - n); });
+  }
   static Word and_xor(Word a, Word b, Word c) { return bit_xor(bit_and(a, b), c); }
   static Word xor_or(Word a, Word b, Word c) { return bit_or(bit_xor(a, b), c); }
   static Word min(Word a, Word b) {

@@ -11,9 +11,9 @@
 #include "cephes.h"
 #include "compiler.h"
 #include "kernel.h"
+#include "legacy.h"
 #include "libm32.h"
 #include "libm64.h"
-#include "threefry.h"
 #include "xla32.h"
 #include "xla64.h"
 
@@ -23,6 +23,8 @@ namespace {  // a copy for each target, none of which may stand in for another's
 #include "vectors.inl"
 
 #include "words.inl"
+
+#include "threefry.inl"
 
 #include "laws.inl"
 
@@ -50,7 +52,8 @@ namespace {  // a copy for each target, none of which may stand in for another's
 namespace glorot {
 
 const Kernel GLOROT_KERNEL = {GLOROT_TARGET::Target::kName, GLOROT_TARGET::fill_runs_here,
-                              GLOROT_TARGET::fill_blocks_here, GLOROT_TARGET::apply_here,
+                              GLOROT_TARGET::fill_blocks_here,
+                              GLOROT_TARGET::fill_halves_here, GLOROT_TARGET::apply_here,
                               GLOROT_TARGET::mt19937_words_here, GLOROT_TARGET::torch_uniform_here,
                               GLOROT_TARGET::torch_normal_here, GLOROT_TARGET::torch_pairs_here};
 

@@ -13,10 +13,11 @@ mkdir -p "$out"
 build() {  # compiler, program, flags for all files
   local compiler=$1 program=$2 objects=() file name flags job
   shift 2
-  for file in check dispatch strided normal64 fill_portable $TARGETS; do
+  for file in check dispatch strided legacy normal64 crc32 fill_portable $TARGETS; do
     case $file in
       fill_avx2) flags="-mavx2 -mfma -mf16c -mbmi2" ;;
       fill_avx512) flags="-mavx512f -mavx512bw -mavx512dq -mavx512vl -mavx512cd -mfma -mf16c -mbmi2 -Wno-uninitialized -Wno-maybe-uninitialized" ;;
+      crc32) flags=$CRC32 ;;
       *) flags="" ;;
     esac
     name="$program.$file.o"
@@ -30,8 +31,12 @@ build() {  # compiler, program, flags for all files
 }
 
 native_targets() {
+  CRC32=""
   case $(uname -m) in
-    x86_64) TARGETS="fill_avx2 fill_avx512" DEFINES="-DGLOROT_HAVE_AVX2 -DGLOROT_HAVE_AVX512" ;;
+    x86_64)
+      TARGETS="fill_avx2 fill_avx512" DEFINES="-DGLOROT_HAVE_AVX2 -DGLOROT_HAVE_AVX512"
+      CRC32="-DGLOROT_HAVE_CRC32 -mpclmul"
+      ;;
     aarch64) TARGETS="fill_neon" DEFINES="-DGLOROT_HAVE_NEON" ;;
     *) TARGETS="" DEFINES="" ;;
   esac
@@ -44,7 +49,7 @@ if [ "$mode" = sanitize ]; then
 else
   build "${CXX:-g++}" "$out/here" -O2
   "$out/here" >"$out/here.txt"
-  TARGETS="fill_neon" DEFINES="-DGLOROT_HAVE_NEON"
+  TARGETS="fill_neon" DEFINES="-DGLOROT_HAVE_NEON" CRC32=""
   build aarch64-linux-gnu-g++ "$out/neon" -O2
   qemu-aarch64 -L /usr/aarch64-linux-gnu "$out/neon" >"$out/neon.txt"
   diff "$out/here.txt" "$out/neon.txt"

@@ -77,11 +77,13 @@ def fill(name, dtype, total=0, count=3000, start=0, strides=None, seed=7):
 @pytest.mark.parametrize("target", [target for target in TARGETS if target != "reference"])
 @pytest.mark.parametrize("name", [*LAWS, "bits"])
 def test_every_target_gives_the_references_bytes(name, target):
-    """Runs and strided lists, both layouts, across a block's edge and where an index takes its
-    64th bit into the counter's other word."""
+    """Runs and strided lists, both layouts, across a block's edge, a draw's end and where an index
+    takes its 64th bit into the counter's other word."""
     for dtype in [*DTYPES, "float64", *(["float8_e5m2"] if name == "bits" else [])]:
         places = [(0, 0, None), (0, 2**32 - 7, None), (0, 2**61 + 1, (3,)), (5001, 3, None),
-                  (6000, 1, (2,))]  # fmt: skip
+                  (6000, 1, (2,)),
+                  # Legacy draws whose two halves the run has in part, in whole, and at odd ends.
+                  (1507, 3, None), (1101, 1, None), (1100, 0, None)]  # fmt: skip
         for total, start, strides in places:
             with _kernel.forced("reference"):
                 pure = fill(name, dtype, total, 1100, start, strides)
