@@ -9,6 +9,16 @@ namespace nb = nanobind;
 namespace glorot {
 namespace {
 
+// The authors' init_genrand.
+void seed(uintptr_t state, uint32_t value) {
+  auto* word = reinterpret_cast<uint32_t*>(state);
+  word[0] = value;
+  for (uint32_t i = 1; i < kMtWords; ++i) {
+    value = 1812433253u * (value ^ value >> 30) + i;
+    word[i] = value;
+  }
+}
+
 uint32_t words(uintptr_t state, uint32_t position, uintptr_t out, uint64_t count) {
   uint32_t end = position;
   run(count, [&] {
@@ -64,6 +74,7 @@ void shuffle(uintptr_t words, uintptr_t order, uint64_t count) {
 }  // namespace
 
 void bind_torch(nb::module_& m) {
+  m.def("mt19937_seed", &seed);
   m.def("mt19937_words", &words);
   m.def("torch_uniform", &uniform);
   m.def("torch_normal", &normal);

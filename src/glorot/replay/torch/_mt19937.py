@@ -28,10 +28,14 @@ class Engine:
 
     def __init__(self, seed: int) -> None:
         self.seed = seed  # 64 bits, of which the engine uses the low 32
-        # NumPy's RandomState seeds its MT19937 with the authors' init_genrand, as torch does.
-        state: Any = np.random.RandomState(seed & 0xFFFFFFFF).get_state()
-        self.key: Words = np.array(state[1], dtype=np.uint32)
+        self.key: Words = np.empty(STATE_WORDS, dtype=np.uint32)
         self.left, self.next = 1, 0
+        native, low = _kernel._native, seed & 0xFFFFFFFF
+        if native is None:  # NumPy's RandomState starts with the authors' init_genrand, as torch does
+            state: Any = np.random.RandomState(low).get_state()
+            self.key[...] = state[1]
+        else:
+            native.mt19937_seed(self.address, low)
 
     def copy(self) -> "Engine":
         """An engine that will give the same words."""
