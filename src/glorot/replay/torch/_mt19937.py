@@ -31,7 +31,8 @@ class Engine:
         self.key: Words = np.empty(STATE_WORDS, dtype=np.uint32)
         self.left, self.next = 1, 0
         native, low = _kernel._native, seed & 0xFFFFFFFF
-        if native is None:  # NumPy's RandomState starts with the authors' init_genrand, as torch does
+        if native is None:
+            # NumPy's RandomState starts with the authors' init_genrand, as torch does.
             state: Any = np.random.RandomState(low).get_state()
             self.key[...] = state[1]
         else:
