@@ -5,6 +5,7 @@ JAX holds a Python float as float32 (float64 with `jax_enable_x64`) before it be
 dtype, and XLA goes from float64 to float16 by way of float32: a float16 limit is rounded twice.
 """
 
+import functools
 import math
 from typing import Any
 
@@ -120,10 +121,20 @@ def truncated_law(
     return _normal(total, low, high, least, most, scale, shift)
 
 
+@functools.lru_cache(maxsize=256)
+def _erf32(bits: int) -> Any:
+    """erf of the float32 of these bits, which tell -0.0 from 0.0.
+
+    A model's bounds are few, and each would take as long as a thousand values.
+    """
+    return _xla32.erf(np.uint32(bits).view(np.float32))[()]
+
+
 def _erf(bound: Any, dtype: Dtype) -> Any:
     """erf(bound / sqrt(2)) as XLA computes it for the dtype."""
     if dtype != FLOATS["float64"]:
-        return _xla32.erf(np.float32(bound / dtype.type(_SQRT2)))[()].astype(dtype)
+        x = np.float32(bound / dtype.type(_SQRT2))
+        return _erf32(int(x.view(np.uint32))).astype(dtype)
     size = abs(float(bound))
     if size >= _ERF64_IS_1:
         return np.copysign(1.0, bound)
