@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "laws.h"
+#include "moments.h"
 #include "mt19937.h"
 
 namespace glorot {
@@ -39,6 +40,8 @@ struct Kernel {
                       void* high);
   // The law's values for words given: for checks over all 2**32 of them.
   void (*apply)(const Law&, const uint32_t* words, size_t count, float* out);
+  // In one order of additions on every target.
+  Moments (*moments)(const void* data, Dtype, uint64_t count);
   // torch's CPU generator: its words (only passed over where `out` is null), uniforms, 16 normals or
   // more, and pairs of standard normals in float64.  Each returns the new position in the state.
   uint32_t (*mt19937_words)(const Mt19937&, uint32_t* out, size_t count);

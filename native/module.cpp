@@ -10,7 +10,6 @@
 
 #include "bind.h"
 #include "crc32.h"
-#include "moments.h"
 #include "xla_call.h"
 
 namespace nb = nanobind;
@@ -75,7 +74,7 @@ void py_apply(nb::bytes constants, uintptr_t words, uint64_t count, uintptr_t ou
 
 nb::tuple py_moments(uintptr_t data, uint32_t dtype, uint64_t count) {
   Moments result;
-  run(count, [&] { result = moments(reinterpret_cast<const void*>(data), Dtype(dtype), count); });
+  run(count, [&] { result = kernel().moments(reinterpret_cast<const void*>(data), Dtype(dtype), count); });
   return nb::make_tuple(result.sum, result.sum_of_squares);
 }
 

@@ -14,6 +14,7 @@ struct Target {
   using Word = __m256i;
   using Real = __m256;
   using Digit = __m256i;  // one 32-bit digit a block, in the low half of a 64-bit lane
+  struct Wide { __m256d first, second; };  // 8 float64
   using Product = __m256i;
 
   static Digit digit(uint32_t x) { return _mm256_set1_epi64x(x); }
@@ -85,6 +86,29 @@ struct Target {
   static Real unsigned_real(Word a) {
     const Real high = _mm256_mul_ps(_mm256_cvtepi32_ps(shr<16>(a)), real(65536.0f));
     return _mm256_add_ps(high, _mm256_cvtepi32_ps(bit_and(a, word(0xffff))));
+  }
+  static Wide wide(__m256 x) {
+    return {_mm256_cvtps_pd(_mm256_castps256_ps128(x)), _mm256_cvtps_pd(_mm256_extractf128_ps(x, 1))};
+  }
+  static Wide wide(double x) { return {_mm256_set1_pd(x), _mm256_set1_pd(x)}; }
+  static Wide wide(const double* p) { return {_mm256_loadu_pd(p), _mm256_loadu_pd(p + 4)}; }
+  static Wide wide(const float* p) { return wide(_mm256_loadu_ps(p)); }
+  static Wide wide_bfloat16(const uint16_t* p) {
+    const __m128i bits = _mm_loadu_si128(reinterpret_cast<const __m128i*>(p));
+    return wide(_mm256_castsi256_ps(_mm256_slli_epi32(_mm256_cvtepu16_epi32(bits), 16)));
+  }
+  static Wide wide_float16(const uint16_t* p) {
+    return wide(_mm256_cvtph_ps(_mm_loadu_si128(reinterpret_cast<const __m128i*>(p))));
+  }
+  static void store(double* p, Wide x) {
+    _mm256_storeu_pd(p, x.first);
+    _mm256_storeu_pd(p + 4, x.second);
+  }
+  static Wide add(Wide a, Wide b) {
+    return {_mm256_add_pd(a.first, b.first), _mm256_add_pd(a.second, b.second)};
+  }
+  static Wide mul(Wide a, Wide b) {
+    return {_mm256_mul_pd(a.first, b.first), _mm256_mul_pd(a.second, b.second)};
   }
   static Word bits(Real a) { return _mm256_castps_si256(a); }
   static Real from_bits(Word a) { return _mm256_castsi256_ps(a); }

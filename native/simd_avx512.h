@@ -16,6 +16,7 @@ struct Target {
   // One 32-bit digit a block, in the low half of a 64-bit lane.  The high halves hold anything:
   // the multiplication ignores them.
   using Digit = __m512i;
+  using Wide = __m512d;  // 8 float64
   using Product = __m512i;
 
   static Digit digit(uint32_t x) { return _mm512_set1_epi64(x); }
@@ -77,6 +78,19 @@ struct Target {
   }
   static Real signed_real(Word a) { return _mm512_cvtepi32_ps(a); }
   static Real unsigned_real(Word a) { return _mm512_cvtepu32_ps(a); }
+  static Wide wide(double x) { return _mm512_set1_pd(x); }
+  static Wide wide(const double* p) { return _mm512_loadu_pd(p); }
+  static Wide wide(const float* p) { return _mm512_cvtps_pd(_mm256_loadu_ps(p)); }
+  static Wide wide_bfloat16(const uint16_t* p) {
+    const __m128i bits = _mm_loadu_si128(reinterpret_cast<const __m128i*>(p));
+    return _mm512_cvtps_pd(_mm256_castsi256_ps(_mm256_slli_epi32(_mm256_cvtepu16_epi32(bits), 16)));
+  }
+  static Wide wide_float16(const uint16_t* p) {
+    return _mm512_cvtps_pd(_mm256_cvtph_ps(_mm_loadu_si128(reinterpret_cast<const __m128i*>(p))));
+  }
+  static void store(double* p, Wide x) { _mm512_storeu_pd(p, x); }
+  static Wide add(Wide a, Wide b) { return _mm512_add_pd(a, b); }
+  static Wide mul(Wide a, Wide b) { return _mm512_mul_pd(a, b); }
   static Word bits(Real a) { return _mm512_castps_si512(a); }
   static Real from_bits(Word a) { return _mm512_castsi512_ps(a); }
   static Real real(float x) { return _mm512_set1_ps(x); }

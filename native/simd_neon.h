@@ -14,6 +14,7 @@ struct Target {
   using Word = uint32x4_t;
   using Real = float32x4_t;
   using Digit = uint32x4_t;
+  struct Wide { float64x2_t part[4]; };  // 8 float64
   struct Product { uint64x2_t first, second; };
 
   static Digit digit(uint32_t x) { return vdupq_n_u32(x); }
@@ -82,6 +83,34 @@ struct Target {
   static Word mulhi(Word a, Word b) { return high(multiply(a, b)); }
   static Real signed_real(Word a) { return vcvtq_f32_s32(vreinterpretq_s32_u32(a)); }
   static Real unsigned_real(Word a) { return vcvtq_f32_u32(a); }
+  template <class Function> static Wide each_part(const Function& part) {
+    return {{part(0), part(1), part(2), part(3)}};
+  }
+  static Wide wide(float32x4_t a, float32x4_t b) {
+    return {{vcvt_f64_f32(vget_low_f32(a)), vcvt_high_f64_f32(a), vcvt_f64_f32(vget_low_f32(b)),
+             vcvt_high_f64_f32(b)}};
+  }
+  static Wide wide(double x) { return each_part([&](int) { return vdupq_n_f64(x); }); }
+  static Wide wide(const double* p) { return each_part([&](int i) { return vld1q_f64(p + 2 * i); }); }
+  static Wide wide(const float* p) { return wide(vld1q_f32(p), vld1q_f32(p + 4)); }
+  static Wide wide_bfloat16(const uint16_t* p) {
+    const uint16x8_t bits = vld1q_u16(p);
+    return wide(vreinterpretq_f32_u32(vshll_n_u16(vget_low_u16(bits), 16)),
+                vreinterpretq_f32_u32(vshll_high_n_u16(bits, 16)));
+  }
+  static Wide wide_float16(const uint16_t* p) {
+    const float16x8_t half = vreinterpretq_f16_u16(vld1q_u16(p));
+    return wide(vcvt_f32_f16(vget_low_f16(half)), vcvt_high_f32_f16(half));
+  }
+  static void store(double* p, Wide x) {
+    for (int i = 0; i < 4; ++i) vst1q_f64(p + 2 * i, x.part[i]);
+  }
+  static Wide add(Wide a, Wide b) {
+    return each_part([&](int i) { return vaddq_f64(a.part[i], b.part[i]); });
+  }
+  static Wide mul(Wide a, Wide b) {
+    return each_part([&](int i) { return vmulq_f64(a.part[i], b.part[i]); });
+  }
   static Word bits(Real a) { return vreinterpretq_u32_f32(a); }
   static Real from_bits(Word a) { return vreinterpretq_f32_u32(a); }
   static Real real(float x) { return vdupq_n_f32(x); }

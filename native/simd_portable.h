@@ -11,6 +11,7 @@ struct Target {
   static constexpr int kLanes = 4, kBlocks = 4, kGroups = 1;  // more takes compilers minutes
   struct Word { uint32_t lane[4]; };
   struct Real { float lane[4]; };
+  struct Wide { double lane[8]; };
   struct Product { uint64_t lane[4]; };
   using Digit = Word;
 
@@ -79,6 +80,23 @@ struct Target {
     return each<Real>([&](int i) { return float(int32_t(a.lane[i])); });
   }
   static Real unsigned_real(Word a) { return each<Real>([&](int i) { return float(a.lane[i]); }); }
+  template <class Function> static Wide each_wide(const Function& function) {
+    Wide result;
+    for (int i = 0; i < 8; ++i) result.lane[i] = function(i);
+    return result;
+  }
+  static Wide wide(double x) { return each_wide([&](int) { return x; }); }
+  static Wide wide(const double* p) { return each_wide([&](int i) { return p[i]; }); }
+  static Wide wide(const float* p) { return each_wide([&](int i) { return double(p[i]); }); }
+  static Wide wide_bfloat16(const uint16_t* p) {
+    return each_wide([&](int i) { return double(widen_bfloat16(p[i])); });
+  }
+  static Wide wide_float16(const uint16_t* p) {
+    return each_wide([&](int i) { return double(widen_float16(p[i])); });
+  }
+  static void store(double* p, Wide x) { std::memcpy(p, &x, sizeof x); }
+  static Wide add(Wide a, Wide b) { return each_wide([&](int i) { return a.lane[i] + b.lane[i]; }); }
+  static Wide mul(Wide a, Wide b) { return each_wide([&](int i) { return a.lane[i] * b.lane[i]; }); }
   static Word bits(Real a) { return each([&](int i) { return bits_of(a.lane[i]); }); }
   static Real from_bits(Word a) {
     return each<Real>([&](int i) { return float_from_bits(a.lane[i]); });
