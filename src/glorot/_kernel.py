@@ -219,18 +219,18 @@ def fill(
         raise ValueError("`out` must be writeable, got a read-only array. Pass a copy.")
     if out.size == 0:
         return
-    contiguous = strides is None and out.flags.c_contiguous
-    steps = row_major(out.shape) if strides is None else tuple(strides)
-    last = start + (
-        out.size - 1
-        if strides is None
-        else sum((n - 1) * step for n, step in zip(out.shape, steps, strict=True))
-    )
+    straight = strides is None and out.flags.c_contiguous
+    steps: tuple[int, ...] = ()
+    if straight:  # nearly every call: nothing is computed of the axes
+        last = start + out.size - 1
+    else:
+        steps = row_major(out.shape) if strides is None else tuple(strides)
+        last = start + sum((n - 1) * step for n, step in zip(out.shape, steps, strict=True))
     if start < 0 or min(steps, default=0) < 0 or last >> INDEX_BITS:
         raise ValueError(f"indices {start}..{last} leave the stream's range [0, 2**63).")
     if _native is None:
         with np.errstate(over="ignore"):
-            _fill_reference(out, law, stream, start, steps)
+            _fill_reference(out, law, stream, start, steps or row_major(out.shape))
         return
     address = out.__array_interface__["data"][0]
     code, constants = _DTYPE_CODES[out.dtype], _encode(law, out.dtype)
@@ -238,7 +238,7 @@ def fill(
     most = threads
     if most is None:
         most = 1 if _fills.alone else allowed_threads()
-    if contiguous:
+    if straight:
         _native.fill_run(address, code, constants, stream.key, low, high, start, out.size, most)
     else:
         _native.fill_strided(

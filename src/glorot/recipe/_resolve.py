@@ -3,6 +3,7 @@
 
 import dataclasses
 import math
+import operator
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, NamedTuple
@@ -71,6 +72,10 @@ class Assignment:
         return describe_law(self.initializer, self.shape)
 
 
+# `dataclasses.replace` takes twice as long, once for each parameter of a model.
+_besides_name = operator.attrgetter(*(f.name for f in dataclasses.fields(Assignment)[1:]))
+
+
 class _Found(NamedTuple):
     initializer: Initializer
     gain: float
@@ -112,7 +117,7 @@ class Resolver:
             if key not in self.assigned:
                 extras, why = own or self._extras(name, spec, rule)
                 self.assigned[key] = self._assign(name, spec, rule, dtype, extras, why)
-            return dataclasses.replace(self.assigned[key], name=name)
+            return Assignment(name, *_besides_name(self.assigned[key]))
         except (TypeError, ValueError) as error:
             raise type(error)(
                 f"{name!r} of shape {spec.shape} cannot be initialised by the rule for {rule}: "
