@@ -14,7 +14,7 @@ from typing import Any, ClassVar, TypeVar
 import numpy as np
 
 from glorot import _shard
-from glorot._check import check_extent, parse_shape, parse_sizes, show
+from glorot._check import check_extent, parse_shape, parse_sizes, show, too_large
 from glorot._dtypes import ALL, dtype_name, parse_dtype
 from glorot._fans import Axes
 from glorot._laws import Law
@@ -291,10 +291,7 @@ class Initializer:
             try:
                 out = np.empty(extent, wanted)
             except ValueError:
-                raise ValueError(
-                    f"`shape` {extent} of {dtype_name(wanted)} is more than an array can hold. "
-                    "Ask for a part of it with `shard`."
-                ) from None
+                raise too_large(extent, dtype_name(wanted)) from None
         else:
             writer = _prepared(self, whole, self._check_out(out, extent, dtype))
         writer.part(out, start, number, name)

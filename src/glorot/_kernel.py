@@ -226,7 +226,7 @@ def fill(
     else:
         steps = row_major(out.shape) if strides is None else tuple(strides)
         last = start + sum((n - 1) * step for n, step in zip(out.shape, steps, strict=True))
-    if start < 0 or min(steps, default=0) < 0 or last >> INDEX_BITS:
+    if start < 0 or (steps and min(steps) < 0) or last >> INDEX_BITS:
         raise ValueError(f"indices {start}..{last} leave the stream's range [0, 2**63).")
     if _native is None:
         with np.errstate(over="ignore"):

@@ -3,6 +3,7 @@
 
 import doctest
 import functools
+import gc
 import importlib
 import json
 import os
@@ -306,6 +307,29 @@ def test_modules_are_filled_by_paths():
     assert [id(v) for v in net.variables] == variables
     arrays = {p.name: p.initializer(p.shape, seed=SEED, name=p.name) for p in report.parameters}
     assert glorot.tensorflow.fingerprint(net) == glorot.fingerprint(arrays)
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64", "float16", "bfloat16", "float8_e5m2"])
+@pytest.mark.parametrize("shape", [(), (0, 3), (5, 7), (300, 300)])
+def test_each_value_has_memory_of_its_own(shape, dtype):
+    """TensorFlow takes over the memory that was filled: what is changed in place is that variable
+    alone, and not another of the same value, nor what was read before."""
+    variables = [tf.Variable(tf.cast(tf.zeros(shape), dtype)) for _ in range(2)]
+    for variable in variables:
+        glorot.tensorflow.init({"w": variable}, HE, seed=SEED)
+    changed, kept = variables
+    init = glorot.tensorflow.initializer(HE, seed=SEED, name="w")
+    others = [init(shape, dtype) for _ in range(2)]
+    read = changed.read_value()
+    if dtype == "float8_e5m2":  # which TensorFlow does not add
+        changed.assign(tf.cast(tf.ones(shape), dtype))
+    else:
+        changed.assign_add(tf.ones(shape, dtype))
+    gc.collect()
+    wanted = whole(shape, "w", dtype).tobytes()
+    for value in (kept, read, *others):
+        assert value.numpy().tobytes() == wanted
+    assert (changed.numpy().tobytes() != wanted) == bool(wanted)
 
 
 def test_rules_may_ask_for_the_module():

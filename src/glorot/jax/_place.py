@@ -1,7 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """Arrays where they are to lie: each block computed once by the process that holds it."""
 
-import math
 from collections.abc import Iterable
 from typing import Any, NamedTuple
 
@@ -9,12 +8,11 @@ import jax
 import numpy as np
 
 from glorot import _stream
+from glorot._aligned import aligned
 from glorot._writers import Writer
 from glorot.jax import _programs
 from glorot.jax._traced import Array
 from glorot.jax._values import pair
-
-_ALIGNMENT = 64  # of memory that a CPU device takes over without a copy
 
 
 class Work(NamedTuple):
@@ -144,11 +142,3 @@ def _filled(work: Work, seed: int, index: tuple[slice, ...]) -> Array:
     whole = extent == shape
     work.writer.part(out, None if whole else tuple(start for start, _ in bounds), seed, work.name)
     return out
-
-
-def aligned(shape: tuple[int, ...], dtype: np.dtype[Any]) -> Array:
-    """An array whose memory a CPU device takes over as it is."""
-    size = math.prod(shape) * dtype.itemsize
-    raw = np.empty(size + _ALIGNMENT, np.uint8)
-    begin = -raw.__array_interface__["data"][0] % _ALIGNMENT
-    return raw[begin : begin + size].view(dtype).reshape(shape)

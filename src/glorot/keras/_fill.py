@@ -8,6 +8,7 @@ import keras
 import numpy as np
 
 from glorot import _base
+from glorot._aligned import aligned
 from glorot._dtypes import ALL
 from glorot._shard import Shard, parse_shard
 from glorot.keras import _private
@@ -15,46 +16,47 @@ from glorot.keras._tensors import Array
 from glorot.recipe import Assignment
 
 Work = Callable[[int], tuple[Shard, ...] | None]  # seed -> the parts that were filled; None: all
-_TOGETHER = 1 << 28  # bytes on the way to JAX's devices
+Waiting = list[tuple[Any, Array, Any]]  # variable, value, where it is to lie
+_TOGETHER = 1 << 28  # bytes on the way to JAX's devices or TensorFlow's variables
 
 
 class Filler:
     """Fills variables one after another; `finish` when all are."""
 
     def __init__(self) -> None:
-        self._ways = {"jax": self._jax, "tensorflow": self._tensorflow, "torch": self._torch}
-        # JAX takes many arrays at once in a fraction of the time that each alone costs.
-        self._waiting: list[tuple[Any, Array, Any]] = []
+        prepare, hand_over = {
+            "jax": (self._jax, _to_jax),
+            "tensorflow": (self._tensorflow, _to_tensorflow),
+            "torch": (self._torch, lambda waiting: None),
+        }[keras.backend.backend()]
+        self._prepare, self._hand_over = prepare, hand_over
+        # Many at once are taken in a fraction of the time that each alone costs.
+        self._waiting: Waiting = []
         self._bytes = 0
 
     def prepare(self, variable: Any, assignment: Assignment) -> Work:
         """Check that a variable can be given its value, and return what gives it."""
-        return self._ways[keras.backend.backend()](variable, assignment)
+        return self._prepare(variable, assignment)
 
     def finish(self) -> None:
         """Hand over what still waits."""
-        if not self._waiting:
-            return
-        import jax
-
-        placed = [row for row in self._waiting if row[2] is not None]
-        free = [row for row in self._waiting if row[2] is None]
-        made = jax.device_put([array for _, array, _ in free])
-        made += jax.device_put([a for _, a, _ in placed], [sharding for _, _, sharding in placed])
-        for (variable, _, _), array in zip([*free, *placed], made, strict=True):
-            variable.assign(array)
+        self._hand_over(self._waiting)
         self._waiting, self._bytes = [], 0
 
-    def _tensorflow(self, variable: Any, assignment: Assignment) -> Work:
-        from glorot.tensorflow._values import assign
+    def _wait(self, variable: Any, array: Array, there: Any) -> None:
+        self._waiting.append((variable, array, there))
+        self._bytes += array.nbytes
+        if self._bytes > _TOGETHER:
+            self.finish()
 
+    def _tensorflow(self, variable: Any, assignment: Assignment) -> Work:
         dtype = ALL[assignment.dtype]
         writer = _base._prepared(assignment.initializer, assignment.shape, dtype)
 
         def fill(seed: int) -> None:
-            array = np.empty(assignment.shape, dtype)
+            array = aligned(assignment.shape, dtype)
             writer.part(array, None, seed, assignment.name)
-            assign(_private.value_of(variable), array)
+            self._wait(_private.value_of(variable), array, None)
 
         return fill
 
@@ -73,8 +75,6 @@ class Filler:
     def _jax(self, variable: Any, assignment: Assignment) -> Work:
         import jax
 
-        from glorot.jax._place import aligned
-
         dtype = ALL[assignment.dtype]
         writer = _base._prepared(assignment.initializer, assignment.shape, dtype)
         value = _private.value_of(variable)
@@ -86,10 +86,7 @@ class Filler:
             if one:
                 array = aligned(assignment.shape, dtype)
                 writer.part(array, None, seed, assignment.name)
-                self._waiting.append((variable, array, there))
-                self._bytes += array.nbytes
-                if self._bytes > _TOGETHER:
-                    self.finish()
+                self._wait(variable, array, there)
                 return None
             parts: dict[Shard, Array] = {}
 
@@ -105,3 +102,20 @@ class Filler:
             return tuple(parts)
 
         return fill
+
+
+def _to_jax(waiting: Waiting) -> None:
+    import jax
+
+    placed = [row for row in waiting if row[2] is not None]
+    free = [row for row in waiting if row[2] is None]
+    made = jax.device_put([array for _, array, _ in free])
+    made += jax.device_put([a for _, a, _ in placed], [sharding for _, _, sharding in placed])
+    for (variable, _, _), array in zip([*free, *placed], made, strict=True):
+        variable.assign(array)
+
+
+def _to_tensorflow(waiting: Waiting) -> None:
+    from glorot.tensorflow._values import assign_all
+
+    assign_all((variable, array) for variable, array, _ in waiting)

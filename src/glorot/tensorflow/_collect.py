@@ -51,9 +51,16 @@ def collect(target: Any, names: Names = None) -> Contents:
     weights: dict[str, Weight] = {}
     held: dict[int, Weight] = {}  # a variable's other places
     state: dict[int, str] = {}
+    eager = tf.executing_eagerly()
     for path, variable, owner in _named(target):
-        _check_eager(path, variable)
-        if not _trainable(variable):
+        first = variable.variables[0] if _is_sharded(variable) else variable
+        if not (eager and hasattr(first, "numpy")):
+            raise ValueError(
+                f"the variable {path!r} is a graph's, which has no values outside of a session. "
+                "Fill it as it is made, by glorot.tensorflow.custom_getter, and run its "
+                "initializer."
+            )
+        if not first.trainable:
             state.setdefault(id(variable), renamed(path))
             continue
         name, shape, parts = _parts(path, variable)
@@ -146,19 +153,6 @@ def _owner(module: Any, path: tuple[Any, ...]) -> Any:
 
 def _own_name(variable: Any) -> str:
     return str(variable.name).partition(":")[0]
-
-
-def _trainable(variable: Any) -> bool:
-    return bool((variable.variables[0] if _is_sharded(variable) else variable).trainable)
-
-
-def _check_eager(name: str, variable: Any) -> None:
-    first = variable.variables[0] if _is_sharded(variable) else variable
-    if not tf.executing_eagerly() or not hasattr(first, "numpy"):
-        raise ValueError(
-            f"the variable {name!r} is a graph's, which has no values outside of a session. Fill "
-            "it as it is made, by glorot.tensorflow.custom_getter, and run its initializer."
-        )
 
 
 def _parts(name: str, variable: Any) -> tuple[str, tuple[int, ...], list[Part]]:

@@ -1,22 +1,22 @@
 # SPDX-License-Identifier: Apache-2.0
 """`init`: gives variables that are there already their first values, by name."""
 
+from collections.abc import Iterator
 from typing import Any
 
-import numpy as np
-
 from glorot import _base
+from glorot._aligned import aligned
 from glorot._dtypes import ALL, dtype_name, parse_dtype
 from glorot._fingerprint import Fingerprint
 from glorot._renaming import Names
 from glorot._report import InitReport, report_all, report_parameter
-from glorot._shard import Shard
 from glorot._stream import check_seed
-from glorot.recipe import TensorSpec
+from glorot._writers import Writer
+from glorot.recipe import Assignment, TensorSpec
 from glorot.recipe._argument import read_recipe
 from glorot.recipe._tied import choose
 from glorot.tensorflow._collect import Weight, collect
-from glorot.tensorflow._values import assign
+from glorot.tensorflow._values import Array, assign_all
 
 
 def init(target: Any, recipe: Any, *, seed: int, names: Names = None) -> InitReport:
@@ -62,20 +62,29 @@ def init(target: Any, recipe: Any, *, seed: int, names: Names = None) -> InitRep
     wanted = {name: specs[name] for name in chosen}
     works = []
     for assignment in rules._assign(wanted, rules_of, None):
-        dtype = ALL[assignment.dtype]
-        writer = _base._prepared(assignment.initializer, assignment.shape, dtype)
-        works.append((weights[chosen[assignment.name]], assignment, writer, dtype))
+        writer = _base._prepared(assignment.initializer, assignment.shape, ALL[assignment.dtype])
+        works.append((weights[chosen[assignment.name]], assignment, writer))
+    assign_all(value for work in works for value in _values(*work, number))
     reports = []
-    for weight, assignment, writer, dtype in works:
-        for variable, shard in weight.parts:
-            array = np.empty(variable.shape.as_list(), dtype)
-            start = None if shard is None else shard.start
-            writer.part(array, start, number, assignment.name)
-            assign(variable, array)
-        shards = [shard for _, shard in weight.parts if isinstance(shard, Shard)]
+    for weight, assignment, _ in works:
+        shards = [shard for _, shard in weight.parts if shard is not None]
         reports.append(report_parameter(assignment, weight.names, shards or None))
     left = [weights[i].names[0] for i in left_out]
     return report_all(rules, number, reports, left, contents.state)
+
+
+def _values(
+    weight: Weight, assignment: Assignment, writer: Writer, seed: int
+) -> Iterator[tuple[Any, Array]]:
+    """Each variable that is the weight, or a part of it, and its value."""
+    dtype = ALL[assignment.dtype]
+    for variable, shard in weight.parts:
+        if shard is None:
+            array, start = aligned(weight.shape, dtype), None
+        else:
+            array, start = aligned(tuple(variable.shape.as_list()), dtype), shard.start
+        writer.part(array, start, seed, assignment.name)
+        yield variable, array
 
 
 def fingerprint(target: Any, *, names: Names = None) -> str:
@@ -105,8 +114,10 @@ def fingerprint(target: Any, *, names: Names = None) -> str:
 
 def _spec(weight: Weight) -> TensorSpec:
     dtype = weight.parts[0].variable.dtype.base_dtype
-    try:
-        known = parse_dtype(dtype, floating=False)
-    except TypeError as error:
-        raise TypeError(f"the variable {weight.names[0]!r}: {error}") from None
-    return TensorSpec(weight.shape, dtype_name(known), weight.owner)
+    name = dtype.name
+    if name not in ALL:
+        try:
+            name = dtype_name(parse_dtype(dtype, floating=False))
+        except TypeError as error:
+            raise TypeError(f"the variable {weight.names[0]!r}: {error}") from None
+    return TensorSpec(weight.shape, name, weight.owner)
