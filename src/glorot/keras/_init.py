@@ -162,7 +162,7 @@ def _check_not_quantized(place: Found) -> None:
 def _spec(place: Found) -> tuple[TensorSpec, str | None]:
     """What is known of a weight, and the name of its blocks."""
     variable, layer = place.variable, place.layer
-    shape = tuple(variable.shape)
+    shape = _private.shape_of(variable)
     name = place.names[0]
     try:
         dtype = parse_dtype(str(variable.dtype), floating=False)

@@ -8,6 +8,7 @@ anew in each layer that holds some: `dense`, `dense_1`.  So building a model twi
 names.
 """
 
+import functools
 import re
 from collections.abc import Iterable, Iterator
 from typing import Any, NamedTuple
@@ -78,14 +79,18 @@ def _walk(
     """(the beginning of its variables' names, layer, the layers around it) from the outside in."""
     yield prefix, layer, around
     inner = _private.parts(layer)
-    for name, part in zip(_renumbered((p.name, type(p)) for p in inner), inner, strict=True):
+    if not inner:
+        return
+    for name, part in zip(_renumbered([(p.name, type(p)) for p in inner]), inner, strict=True):
         if not any(part is other for other in (*around, layer)):  # a layer that holds itself
             yield from _walk(part, f"{prefix}{name}.", (*around, layer))
 
 
-def _renumbered(made: Iterable[tuple[str, type]]) -> list[str]:
+def _renumbered(made: list[tuple[str, type]]) -> list[str]:
     """The names of some siblings, those that Keras made counted from the first."""
     rows = [(name, *_count(name, _private.to_snake_case(cls.__name__))) for name, cls in made]
+    if all(base is None for _, base, _ in rows):
+        return [name for name, _ in made]
     counts: dict[str, list[int]] = {}
     for _, base, number in rows:
         if base is not None:
@@ -102,8 +107,13 @@ def _count(name: str, base: str) -> tuple[str | None, int]:
     `Bidirectional`; else (None, 0)."""
     if base not in name:  # most names, and quicker
         return None, 0
-    found = re.fullmatch(rf"((?:forward_|backward_)?{re.escape(base)})(?:_(\d+))?", name)
+    found = _made_of(base).fullmatch(name)
     return (None, 0) if found is None else (found[1], int(found[2] or 0))
+
+
+@functools.lru_cache(maxsize=1024)
+def _made_of(base: str) -> re.Pattern[str]:
+    return re.compile(rf"((?:forward_|backward_)?{re.escape(base)})(?:_(\d+))?")
 
 
 def _counted(base: str, number: int) -> str:
@@ -114,7 +124,9 @@ def _named(variables: Iterable[Any]) -> Iterator[tuple[str, Any]]:
     """(name, variable): those without a name of their own are `variable`, `variable_1`, whatever
     the backend calls the class that Keras names them by."""
     held = list(variables)
-    names = _renumbered((variable.name, type(variable)) for variable in held)
+    if not held:
+        return
+    names = _renumbered([(variable.name, type(variable)) for variable in held])
     for name, variable in zip(names, held, strict=True):
         base = _private.to_snake_case(type(variable).__name__)
         given, number = _count(name, base)
