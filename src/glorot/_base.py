@@ -14,10 +14,11 @@ from typing import Any, ClassVar, TypeVar
 import numpy as np
 
 from glorot import _shard
-from glorot._check import check_extent, parse_shape, parse_sizes, show, too_large
+from glorot._check import check_extent, parse_shape, parse_sizes, show
 from glorot._dtypes import ALL, dtype_name, parse_dtype
 from glorot._fans import Axes
 from glorot._laws import Law
+from glorot._memory import empty
 from glorot._stream import STREAM_VERSION, check_name, check_seed
 from glorot._writers import Array, LawWriter, Place, Writer
 
@@ -288,10 +289,7 @@ class Initializer:
         if out is None:
             wanted = ALL[self.dtype] if dtype is None else parse_dtype(dtype, floating=self.random)
             writer = _prepared(self, whole, wanted)
-            try:
-                out = np.empty(extent, wanted)
-            except ValueError:
-                raise too_large(extent, dtype_name(wanted)) from None
+            out = empty(extent, wanted)
         else:
             writer = _prepared(self, whole, self._check_out(out, extent, dtype))
         writer.part(out, start, number, name)

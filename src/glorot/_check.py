@@ -192,11 +192,3 @@ def check_extent(shape: tuple[int, ...]) -> tuple[int, ...]:
     if elements > MOST_ELEMENTS:
         raise ValueError(f"`shape` {show(shape)} has more than 2**63 elements, zeros left out.")
     return shape
-
-
-def too_large(shape: tuple[int, ...], dtype: str) -> ValueError:
-    """The error of a shape that a tensor may have and one array cannot."""
-    return ValueError(
-        f"`shape` {shape} of {dtype} is more than an array can hold. Ask for a part of it with "
-        "`shard`."
-    )

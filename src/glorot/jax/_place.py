@@ -8,7 +8,7 @@ import jax
 import numpy as np
 
 from glorot import _stream
-from glorot._aligned import aligned
+from glorot._memory import aligned
 from glorot._writers import Writer
 from glorot.jax import _programs
 from glorot.jax._traced import Array

@@ -8,8 +8,8 @@ import keras
 import numpy as np
 
 from glorot import _base
-from glorot._aligned import aligned
 from glorot._dtypes import ALL
+from glorot._memory import aligned
 from glorot._shard import Shard, parse_shard
 from glorot.keras import _private
 from glorot.keras._tensors import Array
@@ -112,7 +112,7 @@ def _to_jax(waiting: Waiting) -> None:
     made = jax.device_put([array for _, array, _ in free])
     made += jax.device_put([a for _, a, _ in placed], [sharding for _, _, sharding in placed])
     for (variable, _, _), array in zip([*free, *placed], made, strict=True):
-        variable.assign(array)
+        _private.set_value(variable, array)
 
 
 def _to_tensorflow(waiting: Waiting) -> None:

@@ -162,12 +162,11 @@ def _check_not_quantized(place: Found) -> None:
 def _spec(place: Found) -> tuple[TensorSpec, str | None]:
     """What is known of a weight, and the name of its blocks."""
     variable, layer = place.variable, place.layer
-    shape = _private.shape_of(variable)
-    name = place.names[0]
+    shape, kind = _private.spec_of(variable)
     try:
-        dtype = parse_dtype(str(variable.dtype), floating=False)
+        dtype = parse_dtype(kind, floating=False)
     except TypeError as error:
-        raise TypeError(f"{name!r} of `model`: {error}") from None
+        raise TypeError(f"{place.names[0]!r} of `model`: {error}") from None
     check_backend_dtype(dtype)
     found = _axes.axes_of(layer, variable.name, shape)
     tags = tuple(type(outer).__name__ for outer in place.around)

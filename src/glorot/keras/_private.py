@@ -20,7 +20,8 @@ __all__ = [
     "own_seeds",
     "own_state",
     "parts",
-    "shape_of",
+    "set_value",
+    "spec_of",
     "to_snake_case",
     "torch_device",
     "value_of",
@@ -54,9 +55,15 @@ def own_seeds(layer: Any) -> Iterator[Any]:
     return (generator.state for generator in layer._seed_generators)
 
 
-def shape_of(variable: Any) -> tuple[int, ...]:
-    """A variable's shape; what `shape` gives on TensorFlow takes 8 us to make and to read."""
-    return tuple(variable._shape)
+def spec_of(variable: Any) -> tuple[tuple[int, ...], str]:
+    """A variable's shape and dtype as it holds them; `shape` on TensorFlow and `dtype` make them
+    anew each time, and an autocast scope around the call changes what `dtype` says."""
+    return tuple(variable._shape), variable._dtype
+
+
+def set_value(variable: Any, tensor: Any) -> None:
+    """`assign` for a tensor of the backend that has the variable's shape and dtype."""
+    variable._direct_assign(tensor)
 
 
 def value_of(variable: Any) -> Any:

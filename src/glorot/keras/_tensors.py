@@ -1,14 +1,16 @@
 # SPDX-License-Identifier: Apache-2.0
 """Values as the backend's tensors: from NumPy, or on JAX traced where something is being traced."""
 
+import functools
 from typing import Any
 
 import keras
 import numpy as np
 
-from glorot import _shard
+from glorot import _base, _shard
 from glorot._base import Initializer
 from glorot._dtypes import ALL, dtype_name, parse_dtype
+from glorot._memory import aligned, empty
 from glorot.keras import _private, _seeds
 
 Array = np.ndarray[Any, np.dtype[Any]]
@@ -42,15 +44,26 @@ def compute(
             out_sharding=_placement(layout), native=False,
         )  # fmt: skip
     number = seed if fixed else _seeds.next_seed(seed)
-    array = initializer(shape, wanted, seed=number, name=name, shard=shard)
+    start, extent = (None, shape) if shard is None else _shard.parse_shard(shard, shape)
+    writer = _base._prepared(initializer, shape, wanted)
+    array = (aligned if keras.backend.backend() == "tensorflow" else empty)(extent, wanted)
+    writer.part(array, start, number, name)
     tensor = to_tensor(array)
     return tensor if layout is None else keras.distribution.distribute_tensor(tensor, layout)
 
 
 def to_tensor(array: Array) -> Any:
-    """The backend's tensor of an array's bytes, without a copy where it takes the memory."""
-    if keras.backend.backend() != "torch":
-        return keras.ops.convert_to_tensor(array)
+    """The backend's tensor of an array's bytes, without a copy where it takes the memory; for
+    TensorFlow an `aligned` one. Keras' own function costs more and gives the same."""
+    backend = keras.backend.backend()
+    if backend == "tensorflow":
+        from glorot.tensorflow import _values
+
+        return _values.to_tensor(array)
+    if backend == "jax":
+        import jax.numpy as jnp
+
+        return jnp.asarray(array)
     return torch_tensor(array).to(_private.torch_device())
 
 
@@ -98,9 +111,30 @@ def check_backend_dtype(dtype: np.dtype[Any]) -> None:
 
 
 def _tracing() -> bool:
+    """Whether JAX traces what is computed here; outside of all its transformations, which is where
+    most models are made, one look tells."""
     import jax
 
+    if _trace_state() == _untraced():
+        return False
     return isinstance(jax.numpy.zeros(()), jax.core.Tracer)
+
+
+def _trace_state() -> Any:
+    import jax.extend
+
+    if hasattr(jax.extend.core, "get_opaque_trace_state"):
+        return jax.extend.core.get_opaque_trace_state()
+    return jax.core.get_opaque_trace_state()  # before JAX 0.10
+
+
+@functools.cache
+def _untraced() -> Any:
+    """The state outside of all transformations, wherever it is asked for."""
+    import jax
+
+    with jax.ensure_compile_time_eval():
+        return _trace_state()
 
 
 def _placement(layout: Any) -> Any:

@@ -12,9 +12,9 @@ import numpy as np
 import tensorflow as tf
 
 from glorot import _base, _shard
-from glorot._aligned import aligned
 from glorot._base import Initializer
 from glorot._dtypes import dtype_name
+from glorot._memory import aligned
 from glorot._stream import check_name
 
 Array = np.ndarray[Any, np.dtype[Any]]

@@ -1,11 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Memory for frameworks to take over: where it begins, what it holds, what is refused."""
+"""New arrays: where their memory begins, what they hold, what is refused."""
 
 import numpy as np
 import pytest
 
-from glorot._aligned import aligned
 from glorot._dtypes import ALL
+from glorot._memory import aligned, empty
 
 
 @pytest.mark.parametrize("dtype", ALL.values(), ids=ALL)
@@ -28,8 +28,9 @@ def test_each_has_memory_of_its_own():
     assert [(array == number).all() for number, array in enumerate(made)] == [True] * 50
 
 
+@pytest.mark.parametrize("make", [aligned, empty])
 @pytest.mark.parametrize("shape", [(2**62,), (2**40, 0, 2**22), (2**31, 2**31, 4)])
-def test_what_no_array_can_hold_is_refused(shape):
-    """In the words of an initializer's call."""
+def test_what_no_array_can_hold_is_refused(make, shape):
+    """A tensor may have the shape, and its parts can be asked for."""
     with pytest.raises(ValueError, match=r"`shape` .* of float32 is more than an array can hold"):
-        aligned(shape, np.dtype("float32"))
+        make(shape, np.dtype("float32"))

@@ -1,0 +1,48 @@
+# SPDX-License-Identifier: Apache-2.0
+"""New arrays: NumPy's, and ones that JAX and TensorFlow take over on a CPU without a copy."""
+
+import math
+from typing import Any
+
+import numpy as np
+
+from glorot._dtypes import dtype_name
+
+Array = np.ndarray[Any, np.dtype[Any]]
+
+_ALIGNMENT = 64  # bytes: what both ask of it; TensorFlow's kernels die of less
+
+
+def empty(shape: tuple[int, ...], dtype: np.dtype[Any]) -> Array:
+    """An array without values, row-major.
+
+    Raises:
+        ValueError: a shape that a tensor may have and one array cannot.
+    """
+    try:
+        return np.empty(shape, dtype)
+    except ValueError:
+        raise _too_large(shape, dtype) from None
+
+
+def aligned(shape: tuple[int, ...], dtype: np.dtype[Any]) -> Array:
+    """The same, in memory that begins at a multiple of 64.
+
+    Examples:
+        >>> aligned((3, 5), np.dtype("float32")).__array_interface__["data"][0] % 64
+        0
+    """
+    try:
+        raw = np.empty(math.prod(shape) * dtype.itemsize + _ALIGNMENT, np.uint8)
+        begin = -raw.__array_interface__["data"][0] % _ALIGNMENT
+        found: Array = np.ndarray(shape, dtype, raw, begin)
+    except ValueError:
+        raise _too_large(shape, dtype) from None
+    return found
+
+
+def _too_large(shape: tuple[int, ...], dtype: np.dtype[Any]) -> ValueError:
+    return ValueError(
+        f"`shape` {shape} of {dtype_name(dtype)} is more than an array can hold. Ask for a part of "
+        "it with `shard`."
+    )
