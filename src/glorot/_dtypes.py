@@ -62,8 +62,7 @@ def _lookup(dtype: Any) -> np.dtype[Any] | None:
     if dtype is float:
         return FLOATS["float32"]
     if isinstance(dtype, np.dtype):
-        native: np.dtype[Any] = dtype.newbyteorder("=")
-        return native
+        return dtype if dtype.isnative else dtype.newbyteorder("=")
     numpy_type = getattr(dtype, "as_numpy_dtype", dtype)  # tf.DType
     if isinstance(numpy_type, type) and issubclass(numpy_type, np.generic):
         return None if numpy_type in _ABSTRACT else np.dtype(numpy_type)

@@ -6,6 +6,7 @@ Dict keys, attributes and positions are written as they are: `params.Dense_0.ker
 ones) add nothing.  So a leaf has the name that its array has in a checkpoint of the same tree.
 """
 
+import functools
 from collections.abc import Iterator, Mapping
 from typing import Any, NamedTuple
 
@@ -72,9 +73,15 @@ def _paths(tree: Any, boxes: dict[int, str]) -> Iterator[tuple[tuple[Any, ...], 
 
 
 def _is_box(node: Any) -> bool:
+    cls: Any = type(node)
+    return _is_box_class(cls)
+
+
+@functools.lru_cache(maxsize=1024)  # it is asked of every node of a tree, twice
+def _is_box_class(cls: type) -> bool:
     return any(
-        cls.__name__ in _BOXES and cls.__module__.partition(".")[0] == "flax"
-        for cls in type(node).__mro__
+        base.__name__ in _BOXES and base.__module__.partition(".")[0] == "flax"
+        for base in cls.__mro__
     )
 
 

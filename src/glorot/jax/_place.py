@@ -90,7 +90,7 @@ def compute(works: Iterable[Work], seed: int) -> list[Array]:
             made.append(_on_devices(work, seed))
         elif work.sharding is None:
             fresh.append(len(made))
-            made.append(_filled(work, seed, (slice(None),) * len(work.writer.shape)))
+            made.append(_whole(work, seed))
         else:
             made.append(_sharded(work, seed))
     for place, array in zip(fresh, jax.device_put([made[i] for i in fresh]), strict=True):
@@ -122,8 +122,7 @@ def _on_devices(work: Work, seed: int) -> Array:
 def _sharded(work: Work, seed: int) -> Array:
     """Blocks in their own memory, one for all devices that hold the same."""
     blocks: dict[Any, Array] = {}
-    everything = (slice(None),) * len(work.writer.shape)
-    whole = _filled(work, seed, everything) if work.writer.at_once else None
+    whole = _whole(work, seed) if work.writer.at_once else None
 
     def block(index: tuple[slice, ...]) -> Array:
         key = tuple((part.start, part.stop) for part in index)
@@ -134,11 +133,18 @@ def _sharded(work: Work, seed: int) -> Array:
     return jax.make_array_from_callback(work.writer.shape, work.sharding, block, dtype=work.dtype)
 
 
+def _whole(work: Work, seed: int) -> Array:
+    out = aligned(work.writer.shape, work.dtype)
+    work.writer.part(out, None, seed, work.name)
+    return out
+
+
 def _filled(work: Work, seed: int, index: tuple[slice, ...]) -> Array:
     shape = work.writer.shape
     bounds = [part.indices(size)[:2] for part, size in zip(index, shape, strict=True)]
     extent = tuple(stop - start for start, stop in bounds)
+    if extent == shape:
+        return _whole(work, seed)
     out = aligned(extent, work.dtype)
-    whole = extent == shape
-    work.writer.part(out, None if whole else tuple(start for start, _ in bounds), seed, work.name)
+    work.writer.part(out, tuple(start for start, _ in bounds), seed, work.name)
     return out

@@ -109,7 +109,7 @@ def _parse_spec(name: str, spec: Any) -> TensorSpec:
         shape = spec
     try:
         known = None if dtype is None else dtype_name(parse_dtype(dtype, floating=False))
-        return TensorSpec(parse_shape(shape), known, **_parse_extras(**extras))
+        return TensorSpec(parse_shape(shape), known, **(_parse_extras(**extras) if extras else {}))
     except (TypeError, ValueError) as error:
         raise type(error)(f"{name!r} in `shapes`: {error}") from None
 
