@@ -8,9 +8,11 @@ import importlib
 import json
 import os
 import pkgutil
+import re
 import subprocess
 import sys
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 import pytest
@@ -18,6 +20,7 @@ import tensorflow as tf
 
 import glorot
 import glorot.tensorflow
+from glorot.tensorflow import _collect
 
 pytestmark = pytest.mark.frameworks
 v1 = tf.compat.v1
@@ -307,6 +310,56 @@ def test_modules_are_filled_by_paths():
     assert [id(v) for v in net.variables] == variables
     arrays = {p.name: p.initializer(p.shape, seed=SEED, name=p.name) for p in report.parameters}
     assert glorot.tensorflow.fingerprint(net) == glorot.fingerprint(arrays)
+
+
+class Pair(NamedTuple):
+    """A structure with names of its own."""
+
+    first: tf.Variable
+    second: Dense
+
+
+class Held(tf.Module):
+    """All that an attribute can be: structures in structures, circles, what is no variable."""
+
+    _TF_MODULE_IGNORED_PROPERTIES = frozenset((*tf.Module._TF_MODULE_IGNORED_PROPERTIES, "ignored"))
+
+    def __init__(self):
+        super().__init__()
+        self.ignored = tf.Variable(1.0)
+        self.z = tf.Variable(1.0)
+        self.a = [Dense(2, 2), (tf.Variable(1.0), {"y": Dense(1, 1), "x": tf.Variable(2.0)})]
+        self.pair = Pair(tf.Variable(1.0), Dense(1, 2))
+        self.by_number = {10: tf.Variable(1.0), 9: [tf.Variable(1.0)]}
+        self.others = [None, "text", 3, {1, 2}, np.ones(3), tf.ones(3), len, [], {}, ()]
+        self.text, self.nothing, self.bare = "text", None, object()
+        self.again = self.a[0]
+        self.itself = self
+        self.a[0].outer = [self]
+        self.ragged = tf.ragged.constant([[1.0], [2.0, 3.0]])
+
+
+def test_modules_are_walked_as_tensorflow_does():
+    """The paths are those of `tf.Module`'s own walk, in its order, on which names depend."""
+    for module in (Held(), Net(), Dense(1, 1)):
+        known = module._flatten(predicate=lambda v: isinstance(v, tf.Variable), with_path=True)
+        found = _collect._walk(module)
+        assert [(path, id(v)) for path, v, _ in found] == [(path, id(v)) for path, v in known]
+    owners = {path: type(owner) for path, _, owner in _collect._walk(Held())}
+    assert owners["pair", "second", "kernel"] is Dense
+    assert owners["pair", "first"] is owners["a", 1, 1, "x"] is Held
+
+
+def test_a_structure_without_an_order_is_refused():
+    """As TensorFlow refuses it, by the attribute that holds it."""
+    net = Net()
+    net.mixed = {1: tf.Variable(1.0), "a": tf.Variable(1.0)}
+    said = "Error processing property 'mixed' of DictWrapper({1: <tf.Variable"
+    with pytest.raises(ValueError, match=re.escape(said)) as ours:
+        glorot.tensorflow.init(net, RECIPE, seed=SEED)
+    with pytest.raises(ValueError, match=re.escape(said)) as theirs:
+        _ = net.variables
+    assert str(ours.value) == str(theirs.value)
 
 
 @pytest.mark.parametrize("dtype", ["float32", "float64", "float16", "bfloat16", "float8_e5m2"])

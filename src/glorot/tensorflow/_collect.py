@@ -101,8 +101,8 @@ def _named(target: Any) -> Iterator[tuple[str, Any, str]]:
         for variable in target.weights:  # a layer or model of tf.keras, which names them apart
             yield _own_name(variable), variable, ""
     elif isinstance(target, tf.Module):
-        for path, variable in target._flatten(predicate=_is_variable, with_path=True):
-            yield ".".join(map(str, path)), variable, type(_owner(target, path)).__name__
+        for path, variable, owner in _walk(target):
+            yield ".".join(map(str, path)), variable, type(owner).__name__
     elif _is_variable(target):
         yield _own_name(target), target, ""
     elif isinstance(target, Iterable) and not isinstance(target, (str, bytes)):
@@ -139,16 +139,37 @@ def _checked(value: Any) -> Any:
     return value
 
 
-def _owner(module: Any, path: tuple[Any, ...]) -> Any:
-    """The innermost module on the way to a variable."""
-    found = holder = module
-    for key in path[:-1]:
-        holder = (
-            getattr(holder, key) if isinstance(key, str) and hasattr(holder, key) else holder[key]
-        )
-        if isinstance(holder, tf.Module):
-            found = holder
-    return found
+def _walk(
+    module: Any, path: tuple[Any, ...] = (), around: tuple[Any, ...] = ()
+) -> Iterator[tuple[tuple[Any, ...], Any, Any]]:
+    """(the way to it, variable, the module that holds it), in the order and under the paths of
+    `tf.Module`'s own walk, which takes 28 us a module: it looks for structures in each text too."""
+    inner = []
+    for key in sorted(vars(module)):
+        if key in module._TF_MODULE_IGNORED_PROPERTIES:
+            continue
+        for at, leaf in _leaves(module, key):
+            if _is_variable(leaf):
+                yield (*path, key, *at), leaf, module
+            elif isinstance(leaf, tf.Module):
+                inner.append(((*path, key, *at), leaf))
+    if not any(module is other for other in around):  # a module that holds itself
+        for at, part in inner:
+            yield from _walk(part, at, (*around, module))
+
+
+def _leaves(module: Any, key: str) -> Iterable[tuple[tuple[Any, ...], Any]]:
+    """What an attribute is, or the structure in it holds."""
+    value = vars(module)[key]
+    if not tf.nest.is_nested(value):
+        return (((), value),)
+    if isinstance(value, (dict, list)) and not value:  # each module has two of them
+        return ()
+    try:
+        paths = tf.__internal__.nest.yield_flat_paths(value)
+        return tuple(zip(paths, tf.nest.flatten(value), strict=True))
+    except Exception as error:  # whatever users' containers raise
+        raise ValueError(f"Error processing property {key!r} of {value!r}") from error
 
 
 def _own_name(variable: Any) -> str:
