@@ -31,6 +31,7 @@ class Contender:
     check: Callable[[Any], None] | None = None  # raises WrongBytesError
     nbytes: int | None = None  # written by one run, where it is not the case's
     note: str = ""
+    tensors: int = 1  # that one run fills
 
 
 def _repeats(contender: Contender) -> int:
@@ -54,12 +55,14 @@ def _on_target(contender: Contender) -> contextlib.AbstractContextManager[None]:
 def alternate(
     contenders: Sequence[Contender], *, nbytes: int, rounds: int, seconds: float, **case: Any
 ) -> Iterator[dict[str, Any]]:
-    """One record a contender: the case, and the seconds of one call in each round.
+    """One record a contender: the case, and the seconds of one call in each round, on the clock and
+    of the process' CPU time, which does not count what else the machine does.
 
     A contender that has used up `seconds` sits out the rounds that are left. The check runs after
     every round, outside of the timing.
     """
     timed: list[list[float]] = [[] for _ in contenders]
+    busy: list[list[float]] = [[] for _ in contenders]
     gc.collect()
     gc.disable()
     repeats = []
@@ -67,27 +70,30 @@ def alternate(
         with _on_target(contender):
             repeats.append(_repeats(contender))
     for _ in range(rounds):
-        for contender, calls, taken in zip(contenders, repeats, timed, strict=True):
+        for contender, calls, taken, cpu in zip(contenders, repeats, timed, busy, strict=True):
             if taken and sum(taken) * calls > seconds:
                 continue
             with _on_target(contender):
-                begin = time.perf_counter()
+                begin, before = time.perf_counter(), time.process_time()
                 for _ in range(calls):
                     made = contender.run()
+                cpu.append((time.process_time() - before) / calls)
                 taken.append((time.perf_counter() - begin) / calls)
             if contender.check is not None:
                 contender.check(made)
             del made
     gc.enable()
-    for contender, calls, taken in zip(contenders, repeats, timed, strict=True):
+    for contender, calls, taken, cpu in zip(contenders, repeats, timed, busy, strict=True):
         size = nbytes if contender.nbytes is None else contender.nbytes
         yield case | {
             "who": contender.who,
             "kind": contender.kind,
             "note": contender.note,
             "bytes": size,
+            "tensors": contender.tensors,
             "calls_a_round": calls,
             "rounds": [round(t, 10) for t in taken],
+            "cpu": [round(t, 10) for t in cpu],
         }
 
 

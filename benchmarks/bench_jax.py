@@ -63,14 +63,28 @@ def _tree(rounds: int, seconds: float) -> Iterator[dict[str, Any]]:
     values = glorot.jax.values
     contenders = [
         Contender(
-            "glorot.jax.init", lambda: glorot.jax.init(tree, init, seed=42), "glorot", check=check
+            "glorot.jax.init",
+            lambda: glorot.jax.init(tree, init, seed=42),
+            "glorot",
+            check=check,
+            tensors=TENSORS,
         ),
-        Contender("glorot in NumPy", in_numpy, "glorot", note="in place, names and seeds given"),
+        Contender(
+            "glorot in NumPy",
+            in_numpy,
+            "glorot",
+            note="in place, names and seeds given",
+            tensors=TENSORS,
+        ),
         Contender(
             "glorot.jax.values",
             lambda: [values(init, SMALL, seed=42, name=name) for name in names][-1],
             "glorot",
             note="one call each, compiled before",
+            tensors=TENSORS,
+        ),
+        Contender(
+            "device_put of the arrays", lambda: jax.device_put(outs), "bare", tensors=TENSORS
         ),
     ]
     case = {"law": "tree", "dtype": "float32", "shape": (TENSORS, *SMALL)}

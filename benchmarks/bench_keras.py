@@ -9,6 +9,8 @@ import sys
 from collections.abc import Iterator
 from typing import Any
 
+import numpy as np
+
 import glorot
 from benchmarks._harness import Contender, WrongBytesError, alternate
 from benchmarks._peers import installed
@@ -60,14 +62,24 @@ def _costs(rounds: int, seconds: float) -> Iterator[dict[str, Any]]:
     ours = glorot.keras.GlorotUniform(seed=42, name="w")
     theirs = keras.initializers.GlorotUniform(seed=42)
     holder = _layers(SMALL)
+    array = np.zeros(shape, np.float32)
+    convert = keras.ops.convert_to_tensor
+
+    def assigned() -> None:
+        for layer in holder.inner:
+            layer.kernel.assign(array)
+
     contenders = [
         Contender("initializer called", lambda: ours(shape, "float32"), "glorot"),
+        Contender("convert_to_tensor of an array", lambda: convert(array), "bare"),
         Contender(
             f"init, {TENSORS} tensors",
             lambda: glorot.keras.init(holder, INIT, seed=42),
             "glorot",
             check=_checker(holder),
+            tensors=TENSORS,
         ),
+        Contender("Variable.assign of an array", assigned, "bare", tensors=TENSORS),
         Contender("Keras' initializer called", lambda: theirs(shape, "float32"), "peer"),
     ]
     case = {"law": "uniform", "dtype": "float32", "shape": shape, "part": "cost"}

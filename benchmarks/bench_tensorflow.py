@@ -4,6 +4,8 @@
 from collections.abc import Callable, Iterator
 from typing import Any
 
+import numpy as np
+
 import glorot
 from benchmarks._harness import Contender, WrongBytesError, alternate
 from benchmarks._peers import installed
@@ -35,6 +37,18 @@ def _variables(side: int) -> dict[str, Any]:
     return {f"layer_{i}/kernel": tf.Variable(tf.zeros((side, side))) for i in range(TENSORS)}
 
 
+def _module_of(variables: dict[str, Any]) -> Any:
+    """A `tf.Module` of as many that hold one each."""
+    import tensorflow as tf
+
+    module = tf.Module()
+    module.layers = []
+    for variable in variables.values():
+        module.layers.append(tf.Module())
+        module.layers[-1].kernel = variable
+    return module
+
+
 def _made(creator: Any, value: Any) -> Any:
     """A variable that is made under a creator (None: by TensorFlow's own initializer)."""
     import tensorflow as tf
@@ -55,8 +69,16 @@ def _costs(rounds: int, seconds: float) -> Iterator[dict[str, Any]]:
     theirs = tf.initializers.GlorotUniform(seed=42)
     zeros = tf.zeros(shape)
     variables = _variables(SMALL)
+    module = _module_of(_variables(SMALL))
+    array = np.zeros(shape, np.float32)
+
+    def assigned() -> None:
+        for variable in variables.values():
+            variable.assign(array)
+
     contenders = [
         Contender("initializer called", lambda: ours(shape), "glorot"),
+        Contender("tf.constant of an array", lambda: tf.constant(array), "bare"),
         Contender(
             "variable under a creator",
             lambda: _made(lambda: glorot.tensorflow.variable_creator(INIT, seed=42), zeros),
@@ -68,7 +90,18 @@ def _costs(rounds: int, seconds: float) -> Iterator[dict[str, Any]]:
             lambda: glorot.tensorflow.init(variables, INIT, seed=42),
             "glorot",
             check=_check(lambda: variables),
+            tensors=TENSORS,
         ),
+        Contender(
+            f"init of a tf.Module, {TENSORS} tensors",
+            lambda: glorot.tensorflow.init(module, INIT, seed=42),
+            "glorot",
+            check=_check(
+                lambda: {f"layers.{i}.kernel": m.kernel for i, m in enumerate(module.layers)}
+            ),
+            tensors=TENSORS,
+        ),
+        Contender("Variable.assign of an array", assigned, "bare", tensors=TENSORS),
         Contender("TensorFlow's initializer called", lambda: theirs(shape), "peer"),
         Contender(
             "TensorFlow's variable", lambda: _made(None, theirs(shape)), "peer", note="as above"

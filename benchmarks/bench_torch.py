@@ -137,6 +137,14 @@ def _costs(quick: bool, target: str) -> Iterator[dict[str, Any]]:
             "glorot",
             target=target,
             check=_checker("uniform", module),
+            tensors=TENSORS,
+        ),
+        Contender(
+            "the kernel alone",
+            _kernel_alone("uniform", module),
+            "bare",
+            target=target,
+            tensors=TENSORS,
         ),
         Contender(
             "torch xavier_uniform_",
