@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Two CPUs under MirroredStrategy; run by test_tensorflow_init.py in a process of its own, since
-devices are configured before TensorFlow runs. Prints how many replicas hold NumPy's bytes."""
+devices are configured before TensorFlow runs. Prints how many replicas hold NumPy's bytes, and where
+a value lies that is made on the second."""
 
 import tensorflow as tf
 
@@ -9,7 +10,7 @@ import glorot.tensorflow
 
 
 def main():
-    """A variable that a creator fills as it is made, and one that is filled after."""
+    """A variable that a creator fills as it is made, one that is filled after, and a tensor."""
     cpu = tf.config.list_physical_devices("CPU")[0]
     tf.config.set_logical_device_configuration(cpu, [tf.config.LogicalDeviceConfiguration()] * 2)
     strategy = tf.distribute.MirroredStrategy(["CPU:0", "CPU:1"])
@@ -23,6 +24,10 @@ def main():
         name = variable.name.partition(":")[0]
         wanted = glorot.HeNormal()((4, 3), seed=42, name=name)
         print(name, [bool((value.numpy() == wanted).all()) for value in variable.values])
+    with tf.device("CPU:1"):
+        value = glorot.tensorflow.initializer("he_normal", seed=42, name="there")((4, 3))
+    wanted = glorot.HeNormal()((4, 3), seed=42, name="there")
+    print("there", value.device.rpartition("/")[2], bool((value.numpy() == wanted).all()))
 
 
 if __name__ == "__main__":

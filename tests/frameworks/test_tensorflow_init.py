@@ -256,7 +256,8 @@ def _made(name, shape, dtype, initializer, **_):
 
 
 def test_replicas_agree():
-    """Under MirroredStrategy both replicas have the value, made so or filled after."""
+    """Under MirroredStrategy both replicas have the value, made so or filled after; a tensor lies
+    on the device that is asked for."""
     done = subprocess.run(
         [sys.executable, str(Path(__file__).with_name("tensorflow_replicas.py"))],
         env=os.environ | {"TF_CPP_MIN_LOG_LEVEL": "3"},
@@ -265,7 +266,9 @@ def test_replicas_agree():
         check=False,
     )
     assert done.returncode == 0, done.stderr
-    assert done.stdout.splitlines() == ["made [True, True]", "filled [True, True]"]
+    assert done.stdout.splitlines() == [
+        "made [True, True]", "filled [True, True]", "there device:CPU:1 True",
+    ]  # fmt: skip
 
 
 # --- modules --------------------------------------------------------------------------------------

@@ -44,9 +44,13 @@ def compute(
 
 
 def to_tensor(array: Array) -> Any:
-    """A tensor of the memory itself of an `aligned` array, which is TensorFlow's from then on; of
-    the types that NumPy does not have itself, and in graphs, a copy."""
-    if array.dtype.isbuiltin == 1 and tf.executing_eagerly():
+    """A tensor of the memory itself of an `aligned` array, which is TensorFlow's from then on.
+
+    It is a copy of types that NumPy does not have itself, in graphs, and where there are other
+    devices than one CPU, of which TensorFlow then chooses one.
+    """
+    plain = array.dtype.isbuiltin == 1 and tf.executing_eagerly()
+    if plain and len(tf.config.list_logical_devices()) == 1:
         return tf.experimental.dlpack.from_dlpack(array.__dlpack__())
     return tf.constant(array)
 
