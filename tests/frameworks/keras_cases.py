@@ -6,6 +6,7 @@ import doctest
 import importlib
 import json
 import pkgutil
+import threading
 from pathlib import Path
 
 import keras
@@ -16,6 +17,7 @@ from keras import layers
 
 import glorot
 import glorot.keras
+from glorot.keras import _tensors
 from glorot.keras._tensors import to_numpy
 
 pytestmark = [
@@ -593,6 +595,21 @@ def test_frozen_weights_are_filled_and_state_is_not():
 STATE = {"moving_mean", "moving_variance", "seed_generator_state", "mean", "variance", "count"}
 
 
+def test_inside_of_a_layer_of_lower_precision():
+    """A mixed policy has variables look like its compute dtype while a layer is called; the values
+    are those of what they hold."""
+
+    class Filling(keras.Layer):
+        def call(self, inputs):
+            glorot.keras.init(inner, "he_normal", seed=SEED)
+            return inputs
+
+    inner = built(layers.Dense(5, use_bias=False), 6)
+    Filling(dtype="mixed_float16")(np.ones((1, 6), "float32"))
+    wanted = glorot.HeNormal()((6, 5), seed=SEED, name="kernel")
+    assert values(inner.kernel).tobytes() == wanted.tobytes()
+
+
 def test_training_goes_on():
     """A filled model computes, and its weights are the same variables."""
     model = tower()
@@ -752,6 +769,64 @@ def test_traced(name):
 
     assert to_numpy(jax.jit(lambda: made((6, 4)))()).tobytes() == wanted.tobytes()
     assert to_numpy(jitted(shape=(6, 4), dtype="float32")).tobytes() == wanted.tobytes()
+
+
+@only_on("jax")
+def test_what_is_traced_is_seen():
+    """As JAX says it by a computation, inside of each transformation, out of it, on a thread."""
+    import jax
+    import jax.numpy as jnp
+
+    found = {}
+
+    def look(where, value=0.0):
+        traced = isinstance(jnp.zeros(()), jax.core.Tracer)
+        assert _tensors._tracing() == traced, where
+        found[where] = traced
+        return value
+
+    def inside(value):
+        with jax.ensure_compile_time_eval():
+            look("known as it is compiled")
+        return look("jit", value)
+
+    look("nothing")
+    jax.jit(inside)(1.0)
+    jax.eval_shape(lambda: look("eval_shape"))
+    jax.vmap(lambda value: look("vmap", value))(jnp.ones(2))
+    jax.grad(lambda value: look("grad", value))(1.0)
+    jax.jit(jax.vmap(lambda value: look("vmap in jit", value)))(jnp.ones(2))
+    jax.lax.fori_loop(0, 2, lambda _, value: look("loop", value), 1.0)
+    with jax.disable_jit():
+        jax.jit(lambda: look("jit that is off"))()
+    thread = threading.Thread(target=look, args=("thread",))
+    thread.start()
+    thread.join()
+    look("nothing again")
+
+    assert {where for where, traced in found.items() if traced} == {
+        *("jit", "eval_shape", "vmap in jit", "loop"),
+    }
+    assert len(found) == 11
+
+
+@only_on("tensorflow")
+def test_values_are_tensorflows_own():
+    """A tensor takes over the memory that was filled, which no other has; in a graph and of a
+    narrow type it is a copy."""
+    import tensorflow as tf
+
+    init = glorot.keras.HeNormal(seed=SEED, name="w")
+    for dtype in ("float32", "float64", "float16", "bfloat16"):
+        wanted = glorot.HeNormal()((6, 4), dtype, seed=SEED, name="w").tobytes()
+        eager = [init((6, 4), dtype) for _ in range(2)]
+        graph = tf.function(lambda dtype=dtype: init((6, 4), dtype))
+        changed = keras.Variable(eager[0])
+        changed.assign(changed + 1)
+        made = [*eager, graph(), init((6, 4), dtype)]
+        assert [to_numpy(value).tobytes() == wanted for value in made] == [True] * 4, dtype
+        assert [value.dtype for value in made] == [tf.dtypes.as_dtype(dtype)] * 4
+        assert to_numpy(changed.value).tobytes() != wanted
 
 
 @only_on("jax")
