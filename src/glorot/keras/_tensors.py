@@ -115,17 +115,21 @@ def _tracing() -> bool:
     most models are made, one look tells."""
     import jax
 
-    if _trace_state() == _untraced():
+    state = _trace_state()
+    if state is not None and state == _untraced():
         return False
     return isinstance(jax.numpy.zeros(()), jax.core.Tracer)
 
 
 def _trace_state() -> Any:
+    """What is equal to another of the same trace; None where this JAX does not tell."""
     import jax.extend
 
-    if hasattr(jax.extend.core, "get_opaque_trace_state"):
-        return jax.extend.core.get_opaque_trace_state()
-    return jax.core.get_opaque_trace_state()  # before JAX 0.10
+    for place in (jax.extend.core, jax.core):  # the second before JAX 0.10
+        look = getattr(place, "get_opaque_trace_state", None)
+        if look is not None:
+            return look()
+    return None
 
 
 @functools.cache
