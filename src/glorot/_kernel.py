@@ -20,6 +20,7 @@ import numpy as np
 
 from glorot import _laws, _stream
 from glorot._dtypes import FLOATS, dtype_name
+from glorot._memory import address
 from glorot._stream import INDEX_BITS, Stream
 
 _WORDS = np.dtype(np.uint32)
@@ -232,17 +233,17 @@ def fill(
         with np.errstate(over="ignore"):
             _fill_reference(out, law, stream, start, steps or row_major(out.shape))
         return
-    address = out.__array_interface__["data"][0]
+    begin = address(out)
     code, constants = _DTYPE_CODES[out.dtype], _encode(law, out.dtype)
     low, high = stream.counter & 0xFFFFFFFFFFFFFFFF, stream.counter >> 64
     most = threads
     if most is None:
         most = 1 if _fills.alone else allowed_threads()
     if straight:
-        _native.fill_run(address, code, constants, stream.key, low, high, start, out.size, most)
+        _native.fill_run(begin, code, constants, stream.key, low, high, start, out.size, most)
     else:
         _native.fill_strided(
-            address, code, constants, stream.key, low, high, start,
+            begin, code, constants, stream.key, low, high, start,
             out.shape, steps, out.strides, most,
         )  # fmt: skip
 

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from glorot._dtypes import ALL
-from glorot._memory import aligned, empty
+from glorot._memory import address, aligned, empty
 
 
 @pytest.mark.parametrize("dtype", ALL.values(), ids=ALL)
@@ -18,6 +18,14 @@ def test_memory_begins_at_a_multiple_of_64(shape, dtype):
         assert (array.shape, array.dtype) == (shape, dtype)
         assert array.flags.c_contiguous
         assert array.flags.writeable
+
+
+@pytest.mark.parametrize("dtype", ALL.values(), ids=ALL)
+def test_addresses_are_numpys(dtype):
+    """Of any array that can be written: whole, a part, with gaps, backwards, without axes."""
+    whole = np.zeros((6, 5), dtype)
+    for array in (whole, whole[2:], whole[1:, ::2], whole.T, whole[::-1], whole[3, 2, ...]):
+        assert address(array) == array.__array_interface__["data"][0]
 
 
 def test_each_has_memory_of_its_own():

@@ -78,15 +78,15 @@ class Filler:
         dtype = ALL[assignment.dtype]
         writer = _base._prepared(assignment.initializer, assignment.shape, dtype)
         value = _private.value_of(variable)
-        sharding = value.sharding
-        one = len(sharding.device_set) == 1
-        there = sharding if value.committed else None  # None: wherever JAX makes arrays
+        # Where it is to lie; None: wherever JAX makes arrays.
+        sharding = value.sharding if value.committed else None
+        one = sharding is None or len(sharding.device_set) == 1
 
         def fill(seed: int) -> tuple[Shard, ...] | None:
             if one:
                 array = aligned(assignment.shape, dtype)
                 writer.part(array, None, seed, assignment.name)
-                self._wait(variable, array, there)
+                self._wait(variable, array, sharding)
                 return None
             parts: dict[Shard, Array] = {}
 

@@ -58,6 +58,8 @@ def collect(model: Any, names: Names = None) -> Contents:
             (parameters, _private.own_parameters(layer)),
             (state, [*_private.own_state(layer), *_private.own_seeds(layer)]),
         ):
+            if not variables:
+                continue
             for name, variable in _named(variables):
                 place = found.setdefault(id(variable), Found(variable, layer, around, []))
                 full = check_parameter_name(renamed(prefix + name))
@@ -88,9 +90,9 @@ def _walk(
 
 def _renumbered(made: list[tuple[str, type]]) -> list[str]:
     """The names of some siblings, those that Keras made counted from the first."""
-    rows = [(name, *_count(name, _private.to_snake_case(cls.__name__))) for name, cls in made]
-    if all(base is None for _, base, _ in rows):
+    if not _may_count(made):
         return [name for name, _ in made]
+    rows = [(name, *_count(name, _private.to_snake_case(cls.__name__))) for name, cls in made]
     counts: dict[str, list[int]] = {}
     for _, base, number in rows:
         if base is not None:
@@ -102,11 +104,14 @@ def _renumbered(made: list[tuple[str, type]]) -> list[str]:
     ]
 
 
+def _may_count(made: list[tuple[str, type]]) -> bool:
+    """Whether Keras may have made one of the names, which few of them are."""
+    return any(_private.to_snake_case(cls.__name__) in name for name, cls in made)
+
+
 def _count(name: str, base: str) -> tuple[str | None, int]:
     """(base, the number after it) of a name as Keras makes them, also for the two layers in a
     `Bidirectional`; else (None, 0)."""
-    if base not in name:  # most names, and quicker
-        return None, 0
     found = _made_of(base).fullmatch(name)
     return (None, 0) if found is None else (found[1], int(found[2] or 0))
 
@@ -120,14 +125,14 @@ def _counted(base: str, number: int) -> str:
     return f"{base}_{number}" if number else base
 
 
-def _named(variables: Iterable[Any]) -> Iterator[tuple[str, Any]]:
+def _named(variables: list[Any]) -> Iterator[tuple[str, Any]]:
     """(name, variable): those without a name of their own are `variable`, `variable_1`, whatever
     the backend calls the class that Keras names them by."""
-    held = list(variables)
-    if not held:
+    made = [(variable.name, type(variable)) for variable in variables]
+    if not _may_count(made):
+        yield from zip((name for name, _ in made), variables, strict=True)
         return
-    names = _renumbered([(variable.name, type(variable)) for variable in held])
-    for name, variable in zip(names, held, strict=True):
+    for name, variable in zip(_renumbered(made), variables, strict=True):
         base = _private.to_snake_case(type(variable).__name__)
         given, number = _count(name, base)
         yield (name if given is None else _counted("variable", number)), variable

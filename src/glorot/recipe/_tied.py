@@ -24,7 +24,7 @@ def choose(
         ValueError: a weight no name of which a rule matches; a rule that matches none.
     """
     found = recipe._match(specs)
-    missing = {names[0] for names in weights if not any(name in found.rules for name in names)}
+    missing = {names[0] for names in weights if found.rules.keys().isdisjoint(names)}
     left = found._replace(unmatched=[name for name in found.unmatched if name in missing])
     problems = _coverage.problems(left, recipe.rules, specs)
     if problems:
@@ -32,10 +32,11 @@ def choose(
     chosen: dict[str, int] = {}
     left_out = []
     for number, names in enumerate(weights):
-        given = (n for n in names if n in found.rules and found.rules[n].initializer is not None)
-        name = next(given, None)
-        if name is None:
-            left_out.append(number)
+        for name in names:
+            rule = found.rules.get(name)
+            if rule is not None and rule.initializer is not None:
+                chosen[name] = number
+                break
         else:
-            chosen[name] = number
+            left_out.append(number)
     return chosen, left_out, found.rules
