@@ -97,7 +97,7 @@ def audit(
 def _judge(rows: list[Row], plan: Plan, seed: int | None) -> tuple[list[Problem], list[str], int]:
     """What is wrong, what else is to be said, and how many tests were made."""
     pools = _pooled.pools(
-        (row.found, row.law, row.dtype.name)
+        (row.tested, row.law, row.dtype.name)
         for row in rows
         if row.law is not None and row.outcomes and row.segment and row.segment.kind != SPARSE
     )
@@ -126,6 +126,11 @@ def _judge(rows: list[Row], plan: Plan, seed: int | None) -> tuple[list[Problem]
         more = f" and {len(coarse) - 3} more" if len(coarse) > 3 else ""
         names = ", ".join(coarse[:3])
         notes.append(f"float32 that holds bfloat16 values, and is judged as such: {names}{more}")
+    notes += [
+        f"row {row.padding:,} of {row.title} is all 0 and is not judged: its layer's padding_idx?"
+        for row in rows
+        if row.padding is not None
+    ]
     if plan.left_out:
         notes.append(f"left out by the recipe: {', '.join(sorted(plan.left_out))}")
     return problems, notes, tests
@@ -134,9 +139,8 @@ def _judge(rows: list[Row], plan: Plan, seed: int | None) -> tuple[list[Problem]
 def _judge_row(row: Row, limit: float) -> Finding | None:
     if row.promise is None or row.segment is None:
         return judge_alone(row.found)
-    facts = Facts(
-        row.promise, row.segment, row.found, row.law, row.outcomes, row.spectrum, row.dtype
-    )
+    found = row.found if row.padding is None else row.tested
+    facts = Facts(row.promise, row.segment, found, row.law, row.outcomes, row.spectrum, row.dtype)
     return judge(facts, limit)
 
 

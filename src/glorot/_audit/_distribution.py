@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from glorot._audit._measure import Array, bin_dtype, pattern_values
+from glorot._audit._steps import StepLaw
 from glorot._laws import Law, TruncatedNormal, Uniform
 
 _NODES = 200
@@ -39,7 +40,7 @@ class Table(NamedTuple):
 
 
 @functools.lru_cache(maxsize=16)  # 2 MB each
-def _table(law: Law, dtype: np.dtype[Any]) -> Table:
+def _table(law: Law | StepLaw, dtype: np.dtype[Any]) -> Table:
     low, high = _bins(dtype)
     below, above = _cumulative(law, low), _cumulative(law, high)
     return Table(low, high, below, above, np.maximum(above - below, 0.0))
@@ -55,7 +56,7 @@ class Distribution:
         proxy: a variance whose normal law has no lighter tails than this one's sums.
     """
 
-    def __init__(self, law: Law, dtype: np.dtype[Any]) -> None:
+    def __init__(self, law: Law | StepLaw, dtype: np.dtype[Any]) -> None:
         self.law = law
         self.dtype = dtype
         self.lower, self.upper = _support(law)
@@ -73,6 +74,8 @@ class Distribution:
         # heavier than before the cut.
         even = not isinstance(law, TruncatedNormal) or law.lower == -law.upper
         self.proxy = self.variance if even else max(self.variance, law.scale**2)
+        if isinstance(law, StepLaw):
+            self.proxy = law.proxy
         self._normal = law.kind == "normal" and dtype.itemsize > 2
         self._squares = (nodes - self.mean) ** 2 / (self.variance or 1.0), weights
 
@@ -118,12 +121,14 @@ class Distribution:
 
 
 @functools.lru_cache(maxsize=1024)
-def distribution(law: Law, dtype: np.dtype[Any]) -> Distribution:
+def distribution(law: Law | StepLaw, dtype: np.dtype[Any]) -> Distribution:
     """Return the distribution, made once for all parameters of one law and dtype."""
     return Distribution(law, dtype)
 
 
-def _support(law: Law) -> tuple[float, float]:
+def _support(law: Law | StepLaw) -> tuple[float, float]:
+    if isinstance(law, StepLaw):
+        return law.support
     if isinstance(law, Uniform):
         return law.mean - law.scale, law.mean + law.scale
     if isinstance(law, TruncatedNormal):
@@ -137,9 +142,11 @@ def _legendre() -> tuple[Array, Array]:
     return x, weights
 
 
-def _nodes(law: Law) -> tuple[Array, Array]:
+def _nodes(law: Law | StepLaw) -> tuple[Array, Array]:
     """Values and weights of the law: Gauss-Legendre's over its support."""
     x, weights = _legendre()
+    if isinstance(law, StepLaw):
+        return law.nodes(x), weights / weights.sum()
     if isinstance(law, Uniform):
         return law.mean + law.scale * x, weights / weights.sum()
     low, high = -_REACH, _REACH
@@ -192,9 +199,11 @@ def _bins(dtype: np.dtype[Any]) -> tuple[Array, Array]:
     return low, high
 
 
-def _cumulative(law: Law, edges: Array) -> Array:
+def _cumulative(law: Law | StepLaw, edges: Array) -> Array:
     """P(value <= edge) of the law, for each edge; 0 where the edge is no number."""
     edges = np.where(np.isnan(edges), -np.inf, edges)
+    if isinstance(law, StepLaw):
+        return law.cumulative(edges)
     if law.scale == 0.0:
         return (edges >= law.mean).astype(np.float64)
     z = (edges - law.mean) / law.scale

@@ -11,6 +11,7 @@ from glorot._audit import _measure
 from glorot._audit._bytes import Comparison
 from glorot._audit._distribution import Distribution, distribution
 from glorot._audit._measure import Measure, merged
+from glorot._audit._padding import padding_row
 from glorot._audit._promise import FIXED, MATRIX, SPARSE, Promise, Segment
 from glorot._audit._report import ParameterReport
 from glorot._audit._sources import Parameter
@@ -30,6 +31,7 @@ class Row:
         promise, segment: None where no recipe promises anything.
         found: its measure; whole: that of the parameter, all blocks together.
         law: the distribution promised, for what follows one.
+        padding: the row of an embedding that is all 0 and is not tested, if there is one.
         differing: how many elements of the parameter are not the seed's; None where nobody asked.
         sure: every byte is the seed's: nothing else is asked.
     """
@@ -40,6 +42,7 @@ class Row:
     found: Measure
     whole: Measure
     law: Distribution | None = None
+    padding: int | None = None
     outcomes: list[Outcome] = field(default_factory=list)
     scores: Scores | None = None
     spectrum: Spectrum | None = None
@@ -52,6 +55,15 @@ class Row:
         """The name, with that of the block."""
         block = self.segment.block if self.segment else ""
         return f"{self.parameter.name}[{block}]" if block else self.parameter.name
+
+    @property
+    def tested(self) -> Measure:
+        """The measure of the values that the law is about."""
+        if self.segment is not None and self.segment.kind == SPARSE:
+            return without_zeros(self.found, self.segment.zeros)
+        if self.padding is not None:
+            return without_zeros(self.found, self.found.count // self.parameter.spec.shape[0])
+        return self.found
 
     @property
     def dtype(self) -> np.dtype[Any]:
@@ -100,7 +112,9 @@ def _test(row: Row) -> None:
     if dtype not in FLOATS.values():
         return
     row.law = distribution(segment.law, dtype)
-    found = without_zeros(row.found, segment.zeros) if segment.kind == SPARSE else row.found
+    if row.promise is not None and row.promise.split is None and segment.kind != SPARSE:
+        row.padding = padding_row(row.parameter, row.found, row.law)
+    found = row.tested
     row.scores = scores(found, row.law)
     if not (row.sure or row.found.nans or row.found.infinities):
         row.outcomes = run_tests(found, row.law, row.bits)
@@ -111,7 +125,7 @@ def _comparison(parameter: Parameter, promise: Promise, seed: int | None) -> Com
     known = not init.random and any(segment.kind == FIXED for segment in promise.segments)
     if seed is None and not known:
         return None
-    return Comparison(parameter, promise.assignment, 0 if seed is None else seed)
+    return Comparison(parameter, promise.assignment, seed)
 
 
 def _spectrum(parameter: Parameter, roles: str, wanted: bool | None) -> Spectrum | None:

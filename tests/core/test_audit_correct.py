@@ -1,0 +1,118 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Correct models that the audit must not blame: time steps, an embedding's padding row, another
+library's logarithms. Nor may it miss what only resembles them."""
+
+import numpy as np
+import pytest
+
+import glorot
+from glorot import Recipe, Rule
+
+STEPS = Recipe([Rule("*", "time_step", minval=0.002, maxval=0.2)])
+
+
+def audit(values, recipe, seed=None):
+    """The report of a model of one parameter."""
+    return glorot.audit(values, recipe, seed, singular_values=False)
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64", "bfloat16", "float16", "float8_e4m3fn"])
+def test_time_steps(dtype):
+    """Biases whose softplus is log-uniform are right, of many seeds and in every precision, and the
+    table promises their mean and standard deviation."""
+    init = glorot.TimeStep(0.002, 0.2)
+    for seed in range(20):
+        report = audit({"dt.bias": init((1500,), dtype, seed=seed)}, STEPS)
+        assert report.ok, str(report)
+        assert report.tests >= 4
+        (row,) = report.parameters
+        assert abs(row.z_mean) < 5 > abs(row.z_variance)
+    assert row.expected_stddev == pytest.approx(init.expected_stddev(()), rel=0.02)
+
+
+@pytest.mark.parametrize(
+    ("draw", "kind"),
+    [
+        (lambda u: 0.002 * (0.2 / 0.002) ** (0.3 * u), "stddev"),  # a third of the range
+        (lambda u: 0.002 + (0.2 - 0.002) * u, "stddev"),  # the steps uniform, not their logarithms
+        (lambda u: 0.0021 * (0.21 / 0.0021) ** u, "outside"),  # 5 % longer
+        (lambda u: 0.002 * 100 ** (0.2113 + 0.5774 * u.round()), "shape"),  # two values
+        (lambda u: 0.01 + 0 * u, "uninitialised"),
+    ],
+)
+def test_other_time_steps_are_found(draw, kind):
+    """Steps of other ranges and laws are named."""
+    step = draw(np.random.default_rng(0).random(1500))
+    report = audit({"dt.bias": np.log(np.expm1(step)).astype(np.float32)}, STEPS)
+    assert [problem.kind for problem in report.problems] == [kind], str(report)
+
+
+NORMAL = Recipe([Rule("*", "normal", stddev=0.02)])
+
+
+def rows(name, *empty, dtype="float32", shape=(500, 96)):
+    """A drawn matrix in which some rows are 0."""
+    values = glorot.RandomNormal(stddev=0.02)(shape, dtype, seed=1, name=name)
+    values[list(empty)] = 0
+    return {name: values}
+
+
+@pytest.mark.parametrize("dtype", ["float32", "bfloat16", "float16"])
+@pytest.mark.parametrize("name", ["model.embed_tokens.weight", "wte.weight", "Embeddings.0"])
+def test_a_padding_row_is_a_note(name, dtype):
+    """One row of zeros in an embedding is its layer's: said, and not judged; the rest is."""
+    report = audit(rows(name, 7, dtype=dtype), NORMAL)
+    assert report.ok, str(report)
+    assert report.notes == (
+        f"row 7 of {name} is all 0 and is not judged: its layer's padding_idx?",
+    )
+    assert report.parameters[0].zeros >= 96
+    wrong = {name: rows(name, 7, dtype=dtype)[name] * np.asarray(1.5, rows(name)[name].dtype)}
+    report = audit(wrong, NORMAL)
+    assert [problem.kind for problem in report.problems] == ["stddev"]
+    assert "1.5 times too large" in report.problems[0].text
+
+
+def test_what_is_no_padding_row_is_a_fault():
+    """A row of zeros of another layer, two rows of an embedding, and zeros that are no row."""
+    scattered = rows("embed.weight")
+    scattered["embed.weight"].ravel()[::500] = 0
+    for values in (rows("up.weight", 7), rows("embed.weight", 7, 8), scattered):
+        report = audit(values, NORMAL)
+        assert len(report.problems) == 1, str(report)
+        assert report.notes == ()
+    report = audit(rows("embed.weight", 7), NORMAL, seed=1)
+    assert [problem.kind for problem in report.problems] == ["seed"]
+
+
+def test_a_row_of_zeros_by_chance_is_drawn():
+    """In few bits and few columns rows of zeros are expected, and are tested with the rest."""
+    recipe = Recipe([Rule("*", "normal", stddev=0.004)])
+    init = glorot.RandomNormal(stddev=0.004)
+    values = init((400, 2), "float8_e4m3fn", seed=3, name="embed.weight")
+    assert (values.astype(np.float32) == 0).all(axis=1).any()
+    report = audit({"embed.weight": values}, recipe)
+    assert (report.ok, report.notes) == (True, ()), str(report)
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64", "bfloat16"])
+def test_logarithms_of_another_library(dtype):
+    """One unit in the last place is another library's rounding, unless a seed asks for every
+    byte; two units are another value."""
+    recipe = Recipe([Rule("*", "log_arange")])
+    right = glorot.LogArange()((8, 16), dtype)
+    bits = f"u{right.dtype.itemsize}"
+    for units, seed, ok in ((1, None, True), (1, 0, False), (3, None, False)):
+        moved = right.copy()
+        moved.view(bits)[:, 5] += np.asarray(units, bits)
+        report = audit({"A_log": moved}, recipe, seed)
+        assert report.ok == ok, str(report)
+    assert "8 of 128 values are not what the rule fixes" in report.problems[0].text
+
+
+def test_an_identity_is_exact():
+    """What no logarithm computes has no unit to give away."""
+    eye = np.eye(6, dtype=np.float32)
+    eye[2, 2] = np.nextafter(np.float32(1), np.float32(2))
+    report = audit({"w": eye}, Recipe([Rule("*", "identity")]))
+    assert [problem.kind for problem in report.problems] == ["constant"]
