@@ -8,6 +8,7 @@ from glorot._base import Initializer
 from glorot._blocks import Blocks
 from glorot._constants import Constant, Dirac, Identity, Ones, Zeros
 from glorot._orthogonal import DeltaOrthogonal, Orthogonal
+from glorot._positions import SinCosGrid
 from glorot._random import (
     GlorotNormal,
     GlorotUniform,
@@ -56,6 +57,7 @@ __all__ = [
     "Rule",
     "Scope",
     "Shard",
+    "SinCosGrid",
     "Sparse",
     "TimeStep",
     "TruncatedNormal",

@@ -5,7 +5,16 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-from glorot import _blocks, _check, _constants, _orthogonal, _random, _sparse, _state_space
+from glorot import (
+    _blocks,
+    _check,
+    _constants,
+    _orthogonal,
+    _positions,
+    _random,
+    _sparse,
+    _state_space,
+)
 from glorot._base import Initializer
 
 _CLASSES: dict[str, type[Initializer]] = {
@@ -29,6 +38,7 @@ _CLASSES: dict[str, type[Initializer]] = {
         _orthogonal.Orthogonal,
         _orthogonal.DeltaOrthogonal,
         _sparse.Sparse,
+        _positions.SinCosGrid,
         _state_space.LogArange,
         _state_space.TimeStep,
         _blocks.Blocks,

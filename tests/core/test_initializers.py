@@ -36,6 +36,7 @@ EXAMPLES = [
     glorot.DeltaOrthogonal(seed=3, layout="torch.conv"),
     glorot.Sparse(0.5, seed=3, order="canonical", layout="OI"),
     glorot.LogArange(0),
+    glorot.SinCosGrid((4, 2), base=100.0),
     glorot.TimeStep(0.002, 0.5, seed=5),
     glorot.Blocks(["zeros", glorot.HeNormal(layout="torch.linear")], [1, 3], repeat=2, seed=4),
 ]
@@ -43,7 +44,8 @@ EXAMPLES = [
 
 def shape_for(init):
     """A shape that the example's axes options fit."""
-    dense = (glorot.GlorotNormal, glorot.Orthogonal, glorot.Sparse, glorot.Identity, glorot.Blocks)
+    dense = (glorot.GlorotNormal, glorot.Orthogonal, glorot.Sparse, glorot.Identity, glorot.Blocks,
+             glorot.SinCosGrid)  # fmt: skip
     return (8, 4) if isinstance(init, dense) else (8, 4, 3, 3)
 
 
@@ -355,7 +357,8 @@ def test_bad_options_are_refused_at_construction(make, error, message):
 def test_scaled_multiplies_the_standard_deviation(init):
     """`scaled` keeps the law and multiplies its spread; constants but zeros, and time steps,
     refuse."""
-    fixed = (glorot.Ones, glorot.Constant, glorot.Dirac, glorot.LogArange, glorot.TimeStep)
+    fixed = (glorot.Ones, glorot.Constant, glorot.Dirac, glorot.LogArange, glorot.TimeStep,
+             glorot.SinCosGrid)  # fmt: skip
     if isinstance(init, fixed):
         with pytest.raises(TypeError, match="has no spread to scale"):
             init.scaled(0.5)

@@ -157,6 +157,11 @@ class Sparse(Initializer):
 
 
 @register
+class SinCosGrid(Initializer):
+    """`glorot.SinCosGrid` for Keras."""
+
+
+@register
 class LogArange(Initializer):
     """`glorot.LogArange` for Keras."""
 
@@ -221,6 +226,6 @@ _CLASSES: dict[str, type[Initializer]] = {
         *(Zeros, Ones, Constant, Identity, Dirac),
         *(RandomUniform, RandomNormal, TruncatedNormal, VarianceScaling),
         *(GlorotUniform, GlorotNormal, HeUniform, HeNormal, LecunUniform, LecunNormal),
-        *(Orthogonal, DeltaOrthogonal, Sparse, LogArange, TimeStep, Blocks),
+        *(Orthogonal, DeltaOrthogonal, Sparse, SinCosGrid, LogArange, TimeStep, Blocks),
     )
 }
