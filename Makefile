@@ -168,9 +168,10 @@ $(VENV)/lint: $(VENV)/core
 
 # torch alone first: its pinned CPU build must be there before anything else asks for a torch.
 # tf_keras without its dependencies, which would bring a second TensorFlow.
-$(VENV)/frameworks: $(VENV)/core tests/frameworks.txt
+$(VENV)/frameworks: $(VENV)/core tests/frameworks.txt tests/frameworks-alone.txt
 	$(PIP) install $$(grep '^torch==' tests/frameworks.txt)
 	$(PIP) install -r tests/frameworks.txt
+	$(PIP) install --no-deps -r tests/frameworks-alone.txt
 	$(PIP) install --no-deps tf_keras==$$(sed -n 's/^tensorflow-cpu==//p' tests/frameworks.txt)
 	@touch $@
 

@@ -92,14 +92,41 @@ def test_variables_give_the_other_choice():
     assert laws("resnet-timm")["layer1.0.bn3.weight"] == "Constant(value=0.0)"
     assert laws("resnet-timm", last_gamma=1)["layer1.0.bn3.weight"] == "Constant(value=1.0)"
     assert laws("mamba")["backbone.layers.0.mixer.A_log"] == "LogArange(axis=-1)"
+    dit, block = laws("dit"), "blocks.1.adaLN_modulation.1.weight"
+    assert dit["x_embedder.proj.weight"] == "U(-0.2315, 0.2315)"  # as of a matrix (96, 4 2 2)
+    assert dit[block] == dit["final_layer.linear.weight"] == "Zeros"
+    separate = laws("dit", qkv_gain="sqrt(2)")["blocks.0.attn.qkv.weight"]
+    assert separate == dit["blocks.0.attn.proj.weight"] != dit["blocks.0.attn.qkv.weight"]
+    wide = laws("dit", embedding_std=0.1)
+    assert {n for n, law in wide.items() if law == "N(0, 0.1)"} == {
+        "t_embedder.mlp.0.weight",
+        "t_embedder.mlp.2.weight",
+        "y_embedder.embedding_table.weight",
+    }
     assert laws("gpt2")["transformer.h.0.mlp.c_proj.weight"] == "N(0, 0.008165)"
     assert laws("gpt2-unscaled")["transformer.h.0.mlp.c_proj.weight"] == "N(0, 0.02)"
+
+
+def test_dit_with_gates_of_zeros_alone():
+    """The rule that the first lines of `dit` offer, in the place that they say, is the paper's:
+    shift and scale are drawn, and the gates are zeros, so that each block is the identity."""
+    head, text = describe("dit").text.split("\nformat =")
+    rule = "".join(line[1:] for line in head.split("adaLN_modulation:\n")[1].splitlines())
+    zeros = '{ pattern = "*block*.adaLN_modulation.1.weight", initializer = "zeros" },'
+    assert text.count(zeros) == 1
+    recipe = Recipe.from_toml("format =" + text.replace(zeros, rule.strip()))
+    shapes = glorot.recipe.shapes_from_json(SHAPES["dit"].read_bytes())
+    (found,) = (a for a in recipe.resolve(shapes) if a.name == "blocks.2.adaLN_modulation.1.weight")
+    values = found.initializer(found.shape, seed=0, name=found.name).reshape(6, 96, 96)
+    assert [bool(part.any()) for part in values] == [True, True, False] * 2
+    assert abs(values[0]).max() <= (6 / (96 + 96)) ** 0.5 < 1.01 * abs(values[0]).max()
 
 
 @pytest.mark.parametrize(
     ("chosen", "model"),
     [("resnet", "resnet-basic-timm"), ("resnet-basic", "resnet-timm"), ("vit", "vit-timm"),
-     ("llama", "qwen3-moe"), ("llama", "mixtral"), ("bert", "gpt2")],
+     ("llama", "qwen3-moe"), ("llama", "mixtral"), ("bert", "gpt2"), ("dit", "vit-timm"),
+     ("vit-timm", "dit")],
 )  # fmt: skip
 def test_another_architecture_is_refused(chosen, model):
     """A preset for other blocks or experts says what it does not cover."""

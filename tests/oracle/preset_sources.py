@@ -194,6 +194,40 @@ timm_model(
     layers=[1, 1, 1, 1], channels=[16, 16, 32, 32],
 )  # fmt: skip
 
+
+def dit(name, preset, what, **options):
+    """Add a DiT; long skips, which later models have, only where the options ask for them."""
+
+    def make(seed):
+        import torch
+        from rectified_flow.models.dit import DiT, DiTConfig
+
+        torch.manual_seed(seed)
+        sizes = {"input_size": 16, "in_channels": 4, "out_channels": 8, "hidden_size": 96,
+                 "depth": 3, "num_heads": 4, "num_classes": 40, "use_long_skip": False}  # fmt: skip
+        model = DiT(DiTConfig(**sizes | options))
+        if options:
+            return torch_model(model)
+        # The code that this is a copy of has all blocks in one list.
+        return {_dit_name(key, 3): value for key, value in torch_model(model).items()}
+
+    SOURCES[name] = Source(preset, f"rectified-flow 1.0.1, {what}", {}, make)
+
+
+def _dit_name(name, depth):
+    where, _, rest = name.partition(".")
+    if where == "mid_block":
+        return f"blocks.{depth // 2}.{rest}"
+    first = {"in_blocks": 0, "out_blocks": depth // 2 + 1}.get(where)
+    if first is None:
+        return name
+    number, _, rest = rest.partition(".")
+    return f"blocks.{first + int(number)}.{rest}"
+
+
+dit("dit", "dit", "`DiT`, blocks as in facebookresearch/DiT")
+dit("dit-skips", "dit", "`DiT` with long skips, without classes", use_long_skip=True, num_classes=0)
+
 _LAYERS = runpy.run_path(str(Path(__file__).with_name("framework_sources.py")))
 _FRAMEWORKS = {
     "torch": ("torch", "torch 2.13.0, `torch.nn`"),

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """Compares what is read with what an initializer gives for a seed, run by run.
 
-Without a seed only what draws nothing is known, and a logarithm is then right whichever C library
-rounded it: one unit in the last place is allowed.
+Without a seed only what draws nothing is known, and a logarithm or sine is then right whichever C
+library rounded it: one unit in the last place is allowed.
 """
 
 from typing import Any
@@ -15,6 +15,7 @@ from glorot._audit._sources import Parameter
 from glorot._base import Initializer
 from glorot._blocks import Blocks
 from glorot._dtypes import ALL, FLOATS
+from glorot._positions import SinCosGrid
 from glorot._state_space import LogArange
 from glorot.recipe import Assignment
 
@@ -68,7 +69,7 @@ class Comparison:
 
 def _computed(init: Initializer) -> bool:
     """Whether its constants are another library's to the last bit only."""
-    return isinstance(init, LogArange) or (
+    return isinstance(init, (LogArange, SinCosGrid)) or (
         isinstance(init, Blocks) and any(_computed(block) for block in init.initializers)
     )
 

@@ -41,6 +41,7 @@ MODELS = {
     "vit-jax": "ViT as in the paper's JAX code (timm's names)",
     "vit-moco": "ViT as in MoCo v3 (timm's names)",
     "convnext": "ConvNeXt (transformers, timm)",
+    "dit": "DiT with adaLN-Zero",
     "resnet": "ResNet-50, 101, 152 (timm, torchvision)",
     "resnet-basic": "ResNet-18, 34 (timm, torchvision)",
     "resnet-transformers": "ResNet (transformers)",
