@@ -85,6 +85,23 @@ def test_what_is_no_padding_row_is_a_fault():
     assert [problem.kind for problem in report.problems] == ["seed"]
 
 
+def test_one_value_far_out():
+    """A single bound that a truncated normal's sampler gave for an infinity is named as such; with
+    a wrong stddev besides, or among many, the stddev is."""
+    values = rows("up.weight")["up.weight"]
+    values[3, 5] = -2.0
+    (problem,) = audit({"up.weight": values}, NORMAL).problems
+    assert problem.kind == "outside"
+    assert (
+        "one value is -2, 100 stddevs from the mean, and the others fit N(0, 0.02)" in problem.text
+    )
+    scaled = values * np.float32(1.3)
+    many = values.copy()
+    many[:, 0] = -2.0
+    for wrong in (scaled, many):
+        assert [p.kind for p in audit({"up.weight": wrong}, NORMAL).problems] == ["stddev"]
+
+
 def test_a_row_of_zeros_by_chance_is_drawn():
     """In few bits and few columns rows of zeros are expected, and are tested with the rest."""
     recipe = Recipe([Rule("*", "normal", stddev=0.004)])

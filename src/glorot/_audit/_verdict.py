@@ -21,6 +21,7 @@ _BITS = "rounded towards 0 (truncated bits), clipped, or drawn in few bits?"
 _WILD = 1e4  # stddevs that no law reaches
 _TINY_SHARE = 0.01
 _FEW_VALUES = 0.9
+_FAR = 12.0  # stddevs at which no normal value lies
 
 
 class Finding(NamedTuple):
@@ -212,7 +213,7 @@ def _tests(facts: Facts, limit: float) -> Finding | None:
     if facts.law is None:
         return None
     checks: list[Callable[[Facts, dict[str, Outcome]], Finding | None]] = [_outside]
-    checks += [_few_values, _failed_stddev, _failed_mean, _failed_shape]
+    checks += [_few_values, _one_far_out, _failed_stddev, _failed_mean, _failed_shape]
     return next((f for f in (check(facts, failed) for check in checks) if f is not None), None)
 
 
@@ -245,6 +246,25 @@ def _few_values(facts: Facts, failed: dict[str, Outcome]) -> Finding | None:
         f"{100 * off:+.2f} % of a stddev: drawn in {facts.dtype.name} and not rounded to it?"
     )
     return Finding("precision", (), text, few.log_p)
+
+
+def _one_far_out(facts: Facts, failed: dict[str, Outcome]) -> Finding | None:
+    """A normal law's only fault is one value, which alone makes the stddev too large."""
+    law, found = facts.law, facts.found
+    assert law is not None
+    if "stddev" not in failed or law.law.kind != "normal" or found.finite < 2:
+        return None
+    value = max(found.smallest, found.largest, key=lambda end: abs(end - law.mean))
+    off = abs(value - law.mean) / math.sqrt(law.variance)
+    rest = (found.finite * found.square(law.mean) / law.variance - off * off) / (found.finite - 1)
+    error = math.sqrt((law.kurtosis - 1.0) / found.finite)
+    if off < _FAR or abs(rest - 1.0) > 6 * error:
+        return None
+    text = (
+        f"one value is {value:.4g}, {off:.3g} stddevs from the mean, and the others fit "
+        f"{_law(facts.segment)}: a trunc_normal_ whose uniform draw was 0, and gave its bound?"
+    )
+    return Finding("outside", ("far out",), text, -math.inf)
 
 
 def _failed_stddev(facts: Facts, failed: dict[str, Outcome]) -> Finding | None:
