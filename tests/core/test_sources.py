@@ -6,6 +6,7 @@ import importlib
 import json
 import os
 import pickle
+import runpy
 import shutil
 import subprocess
 import sys
@@ -23,6 +24,9 @@ from glorot.recipe import TensorSpec
 from glorot.sources import Source
 
 ROOT = Path(__file__).parents[2]
+PICKLES = runpy.run_path(str(Path(__file__).with_name("dcp_pickles.py")))
+Evil, named, plain = PICKLES["Evil"], PICKLES["named"], PICKLES["plain"]
+record, size = PICKLES["record"], PICKLES["size"]
 VECTOR = Path(__file__).parents[1] / "vectors" / "dcp-metadata.txt"
 METADATA = base64.b64decode(VECTOR.read_text().partition("\n")[2])
 ONES = glorot.Recipe([glorot.Rule("*", "ones")])
@@ -230,33 +234,13 @@ def test_dcp_metadata_as_torch_wrote_it(tmp_path):
     assert glorot.sources.read(tmp_path).preset == "t5"
 
 
-PLACE = "torch.distributed.checkpoint.metadata"
-
-
-def named(module, name):
-    """The instruction of a pickle that names a class."""
-    return f"c{module}\n{name}\n".encode()
-
-
-def plain(value):
-    """The instructions of a pickle that make a value."""
-    return pickle.dumps(value, 2)[2:-1]
-
-
-def record(name, **state):
-    """The instructions that make an object of torch's metadata of instructions for its state."""
-    items = b"".join(plain(key) + value for key, value in state.items())
-    return named(PLACE, name) + b")\x81}(" + items + b"ub"
-
-
 def entry(content):
     """The instructions for one entry: a shape and dtype, or None for no tensor."""
     if content is None:
         return record("BytesStorageMetadata")
     shape, dtype = content
-    size = named("torch", "Size") + plain((shape,)) + b"R"
     properties = record("TensorProperties", dtype=named("torch", dtype))
-    return record("TensorStorageMetadata", properties=properties, size=size)
+    return record("TensorStorageMetadata", properties=properties, size=size(*shape))
 
 
 @pytest.fixture
@@ -318,17 +302,6 @@ def test_dcp_entries_that_are_refused(metadata, tmp_path, entries, text):
     assert text in refused(metadata(entries).parent, tmp_path)
 
 
-class Evil:
-    """What a pickle can be: a program."""
-
-    def __init__(self, call, *arguments):
-        self.call = call
-        self.arguments = arguments
-
-    def __reduce__(self):
-        return self.call, self.arguments
-
-
 @pytest.mark.parametrize(
     "evil",
     [
@@ -385,7 +358,7 @@ def test_metadata_that_is_too_large(tmp_path):
 def test_fuzzed_metadata(data):
     """Real metadata with bytes changed, or cut, is read or refused in one line, and nothing else
     happens."""
-    from glorot.sources import _dcp
+    from glorot.checkpoint import _dcp_metadata as _dcp
 
     changed = bytearray(METADATA)
     for _ in range(data.draw(st.integers(1, 4))):

@@ -21,7 +21,7 @@ from typer.testing import CliRunner
 
 import glorot
 from glorot import Recipe, Rule
-from glorot.checkpoint import _dcp, _share, plan, verify, write
+from glorot.checkpoint import _dcp, _share, plan, read_shapes, verify, write
 from glorot.cli._app import app
 from glorot.recipe import TensorSpec
 
@@ -30,7 +30,7 @@ SHAPES = {f"{i}.{part}": (40, 30 + i) for i in range(6) for part in ("weight", "
 SHAPES |= {"o.1": (30, 20), "none": (0, 5), "scalar.bias": (), "cube": (3, 2, 4, 5)}
 SHARDED = {"max_shard_size": 15_000}
 pytestmark = pytest.mark.filterwarnings("ignore:torch.distributed is disabled:UserWarning")
-KINDS = sorted(_dcp._STORAGES)
+KINDS = sorted(_dcp.STORAGES)
 
 
 def contents(folder):
@@ -267,7 +267,7 @@ def test_the_same_every_time(tmp_path):
 
 
 def test_the_plan_and_the_command(tmp_path):
-    """--format reaches the library, --dry-run tells the files; `verify` says what it cannot do."""
+    """--format reaches the library, --dry-run tells the files, and `verify` reads what it wrote."""
     planned = plan(SHAPES, RECIPE, tmp_path / "out", seed=1, format="dcp")
     (tmp_path / "shapes.json").write_text(json.dumps({n: {"shape": s} for n, s in SHAPES.items()}))
     (tmp_path / "recipe.json").write_text(RECIPE.to_json())
@@ -278,8 +278,9 @@ def test_the_plan_and_the_command(tmp_path):
     assert result.exit_code == 0, result.stderr
     (file,) = planned.files
     assert (tmp_path / "out" / file.name).stat().st_size == file.nbytes
+    assert verify(tmp_path / "out").equal
     with pytest.raises(ValueError, match=r"is a directory of torch.distributed.checkpoint"):
-        verify(tmp_path / "out")
+        read_shapes(tmp_path / "out")
     result = CliRunner().invoke(app, [*line, "pickle"])
     assert (result.exit_code, len(result.stderr.splitlines())) == (1, 1)
     assert "`format` must be one of safetensors, dcp; got 'pickle'" in result.stderr

@@ -17,8 +17,7 @@ from glorot import _check
 from glorot._audit._layers import keras_specs, torch_specs
 from glorot._dtypes import ALL
 from glorot._loaded import is_a
-from glorot.checkpoint import _files, _layout
-from glorot.checkpoint._verify import _read as read_headers
+from glorot.checkpoint import _files, _found, _layout
 from glorot.recipe import TensorSpec, parse_shapes
 
 Array = np.ndarray[Any, np.dtype[Any]]
@@ -67,18 +66,18 @@ def read_model(model: Any) -> list[Parameter]:
 
 
 def _of_checkpoint(path: Path) -> Iterator[Parameter]:
-    found, checks, metadata = read_headers(_layout.find(path))
+    _layout.find(path)  # which says what is wanted where it is another format
+    contents = _found.read(path)
     said: dict[str, dict[str, Any]] = {}
-    for _, texts in metadata:
+    for _, texts in contents.metadata:
         said |= _layout._said(texts)
-    for name, place in found.items():
-        entry = place.entry
-        spec = TensorSpec(entry.shape, entry.dtype, **said.get(name, {}))
-        lacking = max(0, min(entry.nbytes, entry.offset + entry.nbytes - place.file_size))
-        broken = f"{place.path.name} lacks its last {lacking} bytes" if lacking else ""
-        reader = _file_reader(place.path, entry.offset, entry.dtype)
+    for name, found in contents.found.items():
+        (piece,) = found.pieces
+        spec = TensorSpec(found.shape, found.dtype, **said.get(name, {}))
+        broken = f"{piece.path.name} lacks its last {piece.lacking} bytes" if piece.lacking else ""
+        reader = _file_reader(piece.path, piece.entry.offset, found.dtype)
         yield Parameter(name, spec, reader, broken=broken)
-    for check in checks.values():
+    for check in contents.checks.values():
         yield Parameter(check.name, TensorSpec((0,)), _nothing, broken=check.note)
 
 

@@ -14,6 +14,7 @@ import numpy as np
 
 from glorot import _kernel
 from glorot._dtypes import ALL, FLOATS
+from glorot.checkpoint._box import Box
 from glorot.checkpoint._header import Entry
 from glorot.recipe import Assignment
 
@@ -27,13 +28,15 @@ _PIECE_BYTES = 1 << 20  # what stays in a core's cache until it is measured
 
 @dataclass(frozen=True, slots=True)
 class Block:
-    """Elements [start, start + count) of one tensor, and where they are in its file."""
+    """Elements [start, start + count) of one tensor, or of one box of it that is stored by itself,
+    and where they are in their file."""
 
     assignment: Assignment
     start: int
     count: int
     offset: int
     whole: bool  # cannot be computed in pieces
+    box: Box | None = None  # of which the elements are, in place of the tensor
 
     @property
     def nbytes(self) -> int:
@@ -47,6 +50,7 @@ def blocks(
     block_bytes: int,
     first: int = 0,
     last: int | None = None,
+    box: Box | None = None,
 ) -> Iterator[Block]:
     """Yield the blocks of a tensor, or of what is in bytes [first, last) of the file; all but the
     first begin on a page of the file.
@@ -55,7 +59,7 @@ def blocks(
     """
     dtype = ALL[entry.dtype]
     total = math.prod(entry.shape)
-    whole = assignment.initializer._writer(entry.shape, dtype).at_once
+    whole = assignment.initializer._writer(assignment.shape, dtype).at_once
     start = max(0, first - entry.offset) // dtype.itemsize
     if last is not None:
         total = min(total, max(0, last - entry.offset) // dtype.itemsize)
@@ -63,7 +67,7 @@ def blocks(
         offset = entry.offset + start * dtype.itemsize
         room = block_bytes - offset % PAGE if block_bytes >= 2 * PAGE else block_bytes
         count = total if whole else min(total - start, max(1, room // dtype.itemsize))
-        yield Block(assignment, start, count, offset, whole)
+        yield Block(assignment, start, count, offset, whole, box)
         start += count
 
 
@@ -75,7 +79,10 @@ def compute(block: Block, seed: int, out: Array) -> tuple[float, float]:
     with _kernel.alone():  # the other threads are busy with blocks of their own
         for at in range(0, block.count, piece):
             part = out[at : at + piece]
-            init.fill_range(part, shape, block.start + at, seed=seed, name=name)
+            if block.box is None:
+                init.fill_range(part, shape, block.start + at, seed=seed, name=name)
+            else:
+                block.box.fill(init, shape, part, block.start + at, seed, name)
             sums.append(moments(part))
     totals, squares = zip(*sums, strict=True)
     return math.fsum(totals), math.fsum(squares)

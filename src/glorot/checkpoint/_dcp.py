@@ -20,7 +20,7 @@ from glorot.recipe import TensorSpec
 
 METADATA = ".metadata"
 _PAGE = 4096
-_STORAGES = {
+STORAGES = {
     "float64": "DoubleStorage",
     "float32": "FloatStorage",
     "float16": "HalfStorage",
@@ -87,10 +87,10 @@ def file_name(number: int) -> str:
 
 def check(name: str, spec: TensorSpec) -> None:
     """Refuse a dtype for which `torch.save` has no storage of its own."""
-    if spec.dtype not in _STORAGES:
+    if spec.dtype not in STORAGES:
         raise ValueError(
             f"{name!r} has the dtype {spec.dtype}, which the format dcp does not take; it takes "
-            f"{', '.join(_STORAGES)}."
+            f"{', '.join(STORAGES)}."
         )
 
 
@@ -158,7 +158,7 @@ def _pickle(entry: Entry) -> bytes:
         step *= max(1, size)
     count = entry.nbytes // ALL[entry.dtype].itemsize
     storage = (
-        b"(" + _text("storage") + f"ctorch\n{_STORAGES[entry.dtype]}\n".encode()
+        b"(" + _text("storage") + f"ctorch\n{STORAGES[entry.dtype]}\n".encode()
         + _text("0") + _text("cpu") + _whole(count) + b"tQ"
     )  # fmt: skip
     return (

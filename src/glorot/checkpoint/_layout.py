@@ -227,6 +227,12 @@ class Source(NamedTuple):
     weight_map: dict[str, str] | None
 
 
+def holds_dcp(path: Path) -> bool:
+    """Return whether this is a directory of torch.distributed.checkpoint, and of nothing else."""
+    others = (path / INDEX).is_file() or (path / SINGLE).is_file()
+    return (path / METADATA).is_file() and not others
+
+
 def find(path: Path) -> Source:
     """Return the files of the checkpoint at `path`: a .safetensors file, or a folder.
 
@@ -243,8 +249,7 @@ def find(path: Path) -> Source:
         if (path / METADATA).is_file():
             raise ValueError(
                 f"{path} is a directory of torch.distributed.checkpoint, and safetensors are "
-                "wanted. Whether it is what a recipe and a seed give, `glorot init` says with "
-                "--format dcp --resume, which compares every byte."
+                "wanted. `glorot verify` compares such a directory with a recipe and a seed."
             )
         raise FileNotFoundError(f"{path} holds neither {SINGLE} nor {INDEX}.")
     if not path.is_file():

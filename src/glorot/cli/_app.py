@@ -176,7 +176,11 @@ def init(
 @app.command()
 def verify(
     path: Annotated[
-        str, typer.Argument(metavar="PATH", help="A checkpoint's folder or a .safetensors file.")
+        str,
+        typer.Argument(
+            metavar="PATH",
+            help="A checkpoint's folder, of safetensors or torch's DCP, or a .safetensors file.",
+        ),
     ],
     recipe: Annotated[
         str | None, typer.Option(help="As for `init`; else what glorot.json there says.")

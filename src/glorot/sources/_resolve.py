@@ -7,9 +7,10 @@ from pathlib import Path
 from typing import Any
 
 from glorot import _check
+from glorot.checkpoint import _dcp_metadata as _dcp
 from glorot.checkpoint import _layout
 from glorot.recipe._shapes import load_json
-from glorot.sources import _callable, _dcp, _timm, _transformers
+from glorot.sources import _callable, _timm, _transformers
 from glorot.sources._models import of_model
 from glorot.sources._preset import Choice
 from glorot.sources._source import Source

@@ -1,0 +1,77 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What safetensors files say was written, so that a tensor which is lost shows."""
+
+from collections.abc import Mapping
+from typing import NamedTuple
+
+from glorot.checkpoint import _layout
+from glorot.checkpoint._found import Contents, Metadata
+from glorot.recipe import TensorSpec, shapes_from_json
+
+
+class Written(NamedTuple):
+    """What the files say was written.
+
+    Attributes:
+        plans: of the whole checkpoint, its fingerprint and number of tensors, as each file says;
+            None of a file of another program.
+        shapes: of the files' own tensors.
+    """
+
+    plans: set[tuple[str, str] | None]
+    shapes: dict[str, TensorSpec]
+
+
+def read_written(files: Metadata) -> Written:
+    """Return what the metadata of safetensors files says.
+
+    Raises:
+        ValueError: shapes that are none.
+    """
+    said = Written(set(), {})
+    keys = "glorot.plan", "glorot.tensors", _layout.SHAPES_KEY
+    for path, metadata in files:
+        if not metadata.keys() >= {*keys}:
+            said.plans.add(None)
+            continue
+        plan, number, shapes = (metadata[key] for key in keys)
+        said.plans.add((plan, number))
+        try:
+            said.shapes.update(shapes_from_json(shapes))
+        except (TypeError, ValueError) as error:
+            raise ValueError(
+                f"{path}, {_layout.SHAPES_KEY} of its metadata: {error} Give `shapes` (--shapes)."
+            ) from None
+    return said
+
+
+def compare_plans(contents: Contents, written: Written, *, alone: bool) -> tuple[bool, str]:
+    """Return whether the tensors there may be all that were written, and what is to be said."""
+    found, checks = contents.found, contents.checks
+    if not found:
+        return False, "it holds no tensors"
+    if written.plans == {None}:
+        return True, (
+            f"checked only the {len(found)} tensors there; give --shapes to check that none is "
+            "missing"
+        )
+    there = {name: TensorSpec(f.shape, f.dtype) for name, f in found.items()}
+    recorded = {name: TensorSpec(s.shape, s.dtype) for name, s in written.shapes.items()}
+    if _is_plan(written.plans, there):
+        return True, ""
+    number = ", ".join(sorted({plan[1] for plan in written.plans if plan is not None}))
+    if alone and there == recorded and len(written.plans) == 1:
+        return True, (
+            f"this file is one of several and holds {len(found)} of the {number} tensors that "
+            "were written; give the folder to check them all"
+        )
+    note = f"the {len(found)} tensors there are not the {number} that were written"
+    named = written.shapes.keys() | checks.keys()
+    if not _is_plan(written.plans, written.shapes) and str(len(named)) != number:
+        note += ", and nothing there names all of those; give --shapes to see which are missing"
+    return False, note
+
+
+def _is_plan(plans: set[tuple[str, str] | None], specs: Mapping[str, TensorSpec]) -> bool:
+    have = _layout.plan_metadata(specs)
+    return plans == {(have["glorot.plan"], have["glorot.tensors"])}

@@ -1,0 +1,158 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Verifying directories that torch.distributed.checkpoint writes, and those written for it."""
+
+import dcp_ranks
+import numpy as np
+import pytest
+import torch
+import torch.distributed.checkpoint as dcp
+import torch_world
+
+from glorot import Recipe, Rule
+from glorot._dtypes import ALL
+from glorot.checkpoint import verify, write
+from glorot.torch._memory import DTYPES
+
+RECIPE = Recipe([Rule("*.bias", "zeros"), Rule("o.*", "orthogonal"), Rule("*", "he_normal")])
+SHAPES = {f"{i}.{part}": (40, 30 + i) for i in range(6) for part in ("weight", "bias")}
+SHAPES |= {"o.1": (30, 20), "none": (0, 5), "scalar.bias": (), "cube": (3, 2, 4, 5)}
+SHARDED = {"max_shard_size": 15_000}
+pytestmark = pytest.mark.filterwarnings("ignore:torch.distributed is disabled:UserWarning")
+
+
+def model(shapes=SHAPES, dtype=None):
+    """The recipe's values as tensors of torch."""
+    found = {}
+    for a in RECIPE.resolve(shapes, dtype=dtype):
+        values = a.initializer(a.shape, a.dtype, seed=42, name=a.name)
+        small = {1: np.uint8, 2: np.int16}.get(values.dtype.itemsize)
+        tensor = torch.from_numpy(values.view(small) if small else values)
+        found[a.name] = tensor.view(getattr(torch, str(values.dtype)))
+    return found
+
+
+def poke(path, at):
+    """Change one byte of a file."""
+    data = bytearray(path.read_bytes())
+    data[at] ^= 1
+    path.write_bytes(data)
+
+
+@pytest.mark.parametrize("options", [{}, SHARDED])
+@pytest.mark.parametrize("dtype", ["float32", "bfloat16", "float16", "float64"])
+def test_what_glorot_writes(tmp_path, options, dtype):
+    """It is equal, with the recipe and seed that are given and with those of the manifest; a byte
+    of any part of any file that differs is found by the manifest, one of a value also without."""
+    write(SHAPES, RECIPE, tmp_path, seed=42, dtype=dtype, format="dcp", **options)
+    assert verify(tmp_path, RECIPE, 42).equal
+    report = verify(tmp_path)
+    assert report.equal
+    assert {check.name for check in report.files} == {
+        path.name for path in tmp_path.iterdir() if path.name != "glorot.json"
+    }
+    path = tmp_path / "__0_0.distcp"
+    size = path.stat().st_size
+    poke(path, size - 22)  # where the last archive's end is marked
+    with pytest.raises(ValueError, match="hold no tensor that torch saved"):
+        verify(tmp_path)
+    poke(path, size - 22)
+    for at in (3000, size - 1):  # what pads an archive, and the length of its comment
+        poke(path, at)
+        assert verify(tmp_path, RECIPE, 42).equal
+        (check,) = [file for file in verify(tmp_path).files if file.status != "equal"]
+        assert (check.name, check.status) == ("__0_0.distcp", "checksum")
+        poke(path, at)
+    poke(path, 4096 + 10 * ALL[dtype].itemsize)
+    (check,) = verify(tmp_path, RECIPE, 42).problems
+    assert (check.index, check.differing) == ((0, 10), 1)
+
+
+@pytest.mark.parametrize("key", ["", "model"])
+def test_what_torch_writes(tmp_path, key):
+    """All of a state dict, alone or under a key beside other things, in any order of memory."""
+    state = model()
+    state["0.weight"] = state["0.weight"].t().contiguous().t()
+    state["cube"] = state["cube"].permute(2, 0, 3, 1).contiguous().permute(1, 3, 0, 2)
+    saved = {key: state, "step": 3} if key else state
+    dcp.save(saved, checkpoint_id=tmp_path, no_dist=True)
+    report = verify(tmp_path, RECIPE, 42, block_size=700)
+    assert report.equal, report.problems
+    assert {check.name for check in report.tensors} == set(SHAPES)
+    assert ("names are those in 'model'" in report.note) == bool(key)
+    state["cube"][1, 0, 3, 1] = state["cube"][1, 0, 2, 3] = 7
+    state["0.weight"][4, 3] = state["0.weight"][3, 4] = 8
+    dcp.save(saved, checkpoint_id=tmp_path / "changed", no_dist=True)
+    found = {c.name: c for c in verify(tmp_path / "changed", RECIPE, 42).problems}
+    assert {n: (c.index, c.found, c.differing) for n, c in found.items()} == {
+        "cube": ((1, 0, 2, 3), 7.0, 2), "0.weight": ((3, 4), 8.0, 2)
+    }  # fmt: skip
+
+
+@pytest.mark.parametrize("dtype", [str(dtype).removeprefix("torch.") for dtype in DTYPES])
+def test_every_dtype(tmp_path, dtype):
+    """Also those that torch stores without a class of their own."""
+    recipe = Recipe([Rule("*", "zeros")])
+    kind = getattr(torch, dtype)
+    state = {"w": torch.zeros(3, 5).to(kind), "s": torch.zeros(()).to(kind)}
+    dcp.save(state, checkpoint_id=tmp_path, no_dist=True)
+    shapes = {name: {"shape": tuple(t.shape), "dtype": dtype} for name, t in state.items()}
+    report = verify(tmp_path, recipe, 1, shapes=shapes)
+    assert report.equal, report.problems
+    state["w"] = torch.ones(3, 5).to(kind)
+    dcp.save(state, checkpoint_id=tmp_path / "changed", no_dist=True)
+    (check,) = verify(tmp_path / "changed", recipe, 1).problems
+    assert (check.name, check.status, check.index) == ("w", "trained", (0, 0))
+
+
+def test_an_optimizer_is_left_out(tmp_path):
+    """Its tensors are no parameters; the report says how many there were."""
+    linear = torch.nn.Linear(5, 3)
+    optimizer = torch.optim.Adam(linear.parameters())
+    linear(torch.zeros(1, 5)).sum().backward()
+    optimizer.step()
+    shapes = {name: tuple(value.shape) for name, value in linear.named_parameters()}
+    recipe = Recipe([Rule("bias", "zeros"), Rule("*", "he_normal")])
+    with torch.no_grad():
+        for a in recipe.resolve(shapes):
+            values = a.initializer(a.shape, seed=42, name=a.name)
+            linear.get_parameter(a.name).copy_(torch.from_numpy(values))
+    state = {"model": linear.state_dict(), "optim": optimizer.state_dict()}
+    dcp.save(state, checkpoint_id=tmp_path, no_dist=True)
+    report = verify(tmp_path, recipe, 42)
+    assert report.equal
+    assert "left out: 6 tensors of the optimizer 'optim'" in report.note
+
+
+def test_what_ranks_write(tmp_path):
+    """Four processes that hold rows, columns, both, or rows of rows of uneven tensors: each piece
+    is compared where it lies, and a byte in any rank's file is named by its place in the whole."""
+    shapes = {f"{i}.{way}": (5 + 4 * i, 7 + 3 * i) for i in range(2)
+              for way in ("rows", "columns", "both", "twice", "whole")}  # fmt: skip
+    recipe = Recipe([Rule("*", "he_normal", layout="torch.linear")])
+    folder = tmp_path / "dcp"
+    torch_world.run(4, dcp_ranks.save, str(folder), shapes, recipe.to_json(), 42)
+    files = sorted(folder.glob("*.distcp"))
+    assert len(files) == 4
+    report = verify(folder, recipe, 42, block_size=100)
+    assert report.equal, report.problems
+    assert {check.name for check in report.tensors} == set(shapes)
+    assert {c.status for c in verify(folder, recipe, 43).tensors} == {"trained"}
+    for file in files:
+        whole = np.concatenate([
+            a.initializer(a.shape, seed=42, name=a.name).ravel() for a in recipe.resolve(shapes)
+        ])  # fmt: skip
+        data = bytearray(file.read_bytes())
+        at = next(i for v in whole if (i := data.find(v.tobytes())) >= 0)
+        data[at] ^= 1
+        file.write_bytes(data)
+    found = verify(folder, recipe, 42).problems
+    assert sum(check.differing for check in found) == 4
+    for check in found:
+        right = recipe.resolve(shapes)
+        init = next(a for a in right if a.name == check.name).initializer
+        assert check.expected == float(
+            init(shapes[check.name], seed=42, name=check.name)[check.index]
+        )
+    files[3].unlink()
+    lost = {c.name for c in verify(folder, recipe, 42).problems if c.status == "missing"}
+    assert {"0.both", "1.twice"} <= lost < set(shapes)
