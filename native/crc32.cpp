@@ -82,9 +82,8 @@ GLOROT_WIDE inline __m512i shifted_wide(__m512i a, __m512i factors) {
 }
 
 GLOROT_WIDE uint32_t folded_wide(uint32_t state, const uint8_t*& p, size_t& count) {
-  constexpr uint64_t far = power(8 * kWide + 32), near = power(8 * kWide - 32);
-  const __m512i factors =
-      _mm512_broadcast_i32x4(_mm_set_epi64x(int64_t(near), int64_t(far)));
+  constexpr auto far = int64_t(power(8 * kWide + 32)), near = int64_t(power(8 * kWide - 32));
+  const __m512i factors = _mm512_set_epi64(near, far, near, far, near, far, near, far);
   __m512i a[4];
   for (int i = 0; i < 4; ++i) a[i] = _mm512_loadu_si512(p + 64 * i);
   a[0] = _mm512_xor_si512(a[0], _mm512_zextsi128_si512(_mm_cvtsi32_si128(int(state))));
