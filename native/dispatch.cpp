@@ -3,6 +3,7 @@
 #include <cstdint>
 #include <system_error>
 
+#include "crc32.h"
 #include "legacy.h"
 #include "threads.h"
 
@@ -106,6 +107,23 @@ void fill_run(const Kernel& kernel, const Stream& stream, const Law& law, Dtype 
               uint64_t count, void* out, int threads) {
   const auto fill = is_jax_legacy(law, dtype) ? fill_legacy_run : fill_straight;
   fill(kernel, stream, law, dtype, start, count, out, threads);
+}
+
+Measured fill_measured(const Kernel& kernel, const Stream& stream, const Law& law, Dtype dtype,
+                       uint64_t start, uint64_t count, void* out) {
+  constexpr uint64_t kPieceBytes = 256 << 10;
+  const uint64_t size = uint64_t(item_size(dtype)), most = kPieceBytes / size;
+  Measured total = {};
+  auto* to = static_cast<char*>(out);
+  for (uint64_t here; count; start += here, count -= here, to += here * size) {
+    here = count < most ? count : most;
+    fill_run(kernel, stream, law, dtype, start, here, to, 1);
+    const Moments found = kernel.moments(to, dtype, here);
+    total.moments.sum += found.sum;
+    total.moments.sum_of_squares += found.sum_of_squares;
+    if (has_crc32()) total.crc = crc32(total.crc, to, here * size);
+  }
+  return total;
 }
 
 }  // namespace glorot

@@ -2,26 +2,36 @@
 // The functions of a target: which law and which dtype, then the loop made for them.
 
 template <class Value, class Call>
-static void with_dtype(Dtype dtype, const Call& call) {
+static void with_few_bits(Dtype dtype, const Call& call) {
   switch (dtype) {
     case Dtype::kFloat16: return call.template operator()<Dtype::kFloat16, Value>();
     case Dtype::kBfloat16: return call.template operator()<Dtype::kBfloat16, Value>();
     case Dtype::kFloat8E4m3fn: return call.template operator()<Dtype::kFloat8E4m3fn, Value>();
-    case Dtype::kFloat8E5m2: return call.template operator()<Dtype::kFloat8E5m2, Value>();
-    default: return call.template operator()<Dtype::kFloat32, Value>();
+    default: return call.template operator()<Dtype::kFloat8E5m2, Value>();
   }
+}
+
+template <class Value, class Call>
+static void with_dtype(Dtype dtype, const Call& call) {
+  if (dtype == Dtype::kFloat32) return call.template operator()<Dtype::kFloat32, Value>();
+  with_few_bits<Value>(dtype, call);
+}
+
+template <bool kTruncated, class Call>
+static void with_normal(const Law& law, Dtype dtype, const Call& call) {
+  if (law.has_mean) return with_dtype<Value<NormalInteger<kTruncated>, Finish::kMean>>(dtype, call);
+  if constexpr (Target::kNear)
+    if (dtype != Dtype::kFloat32 && law.scale >= kLeastNear)
+      return with_few_bits<NearNormal<kTruncated>>(dtype, call);
+  with_dtype<Value<NormalInteger<kTruncated>, Finish::kScale>>(dtype, call);
 }
 
 template <class Call>
 static void with_law(const Law& law, Dtype dtype, const Call& call) {
   const bool mean = law.has_mean;
   switch (law.kind) {
-    case Kind::kNormal:
-      if (mean) return with_dtype<Value<NormalInteger<false>, Finish::kMean>>(dtype, call);
-      return with_dtype<Value<NormalInteger<false>, Finish::kScale>>(dtype, call);
-    case Kind::kTruncatedNormal:
-      if (mean) return with_dtype<Value<NormalInteger<true>, Finish::kMean>>(dtype, call);
-      return with_dtype<Value<NormalInteger<true>, Finish::kScale>>(dtype, call);
+    case Kind::kNormal: return with_normal<false>(law, dtype, call);
+    case Kind::kTruncatedNormal: return with_normal<true>(law, dtype, call);
     case Kind::kTfUniform:
       if (dtype == Dtype::kFloat16)
         return call.template operator()<Dtype::kFloat16, Value<TfUniformUnit<10>, Finish::kTfFloat16>>();
@@ -85,22 +95,25 @@ static void fill_blocks_here(const Stream& stream, const Law& law, Dtype dtype,
   });
 }
 
-template <class Value>
-static void apply_value(const Law& law, const uint32_t* words, size_t count, float* out) {
+template <Dtype kDtype, class Value>
+static void apply_value(const Law& law, const uint32_t* words, size_t count, void* out) {
+  using Type = typename Item<kDtype>::Type;
+  constexpr size_t both = 2 * Target::kLanes;
   const Value value(law);
-  alignas(64) uint32_t in[Target::kLanes] = {};
-  alignas(64) float result[Target::kLanes];
-  for (size_t done = 0; done < count; done += Target::kLanes) {
-    const size_t here = count - done < size_t(Target::kLanes) ? count - done : Target::kLanes;
+  auto* to = static_cast<Type*>(out);
+  alignas(64) uint32_t in[both] = {};
+  alignas(64) Type result[both];
+  for (size_t done = 0; done < count; done += both) {
+    const size_t here = count - done < both ? count - done : both;
     std::memcpy(in, words + done, 4 * here);
-    const Word vector = Target::load(in);
-    value.template each<1>(&vector, [&](int, Real x) { Target::store(result, x); });
-    std::memcpy(out + done, result, 4 * here);
+    const Word vectors[2] = {Target::load(in), Target::load(in + Target::kLanes)};
+    put<kDtype, 2>(value, vectors, result);
+    std::memcpy(to + done, result, here * sizeof(Type));
   }
 }
 
-static void apply_here(const Law& law, const uint32_t* words, size_t count, float* out) {
-  with_law(law, Dtype::kFloat32, [&]<Dtype, class Value>() {
-    apply_value<Value>(law, words, count, out);
+static void apply_here(const Law& law, Dtype dtype, const uint32_t* words, size_t count, void* out) {
+  with_law(law, dtype, [&]<Dtype kDtype, class Value>() {
+    apply_value<kDtype, Value>(law, words, count, out);
   });
 }

@@ -38,8 +38,11 @@ struct Kernel {
   // of the half, to memory of any alignment.
   void (*fill_halves)(const Stream&, const Law&, Dtype, uint64_t first, uint64_t count, void* low,
                       void* high);
-  // The law's values for words given: for checks over all 2**32 of them.
-  void (*apply)(const Law&, const uint32_t* words, size_t count, float* out);
+  // The law's values for words given, but float64's: for checks over all 2**32 of them.
+  void (*apply)(const Law&, Dtype, const uint32_t* words, size_t count, void* out);
+  // Between what the short dtypes' normal (near.inl) puts the law's: for checks of it.  False, and
+  // nothing, on a target that computes them as any other.
+  bool (*normal_bounds)(const Law&, const uint32_t* words, size_t count, float* inner, float* outer);
   // In one order of additions on every target.
   Moments (*moments)(const void* data, Dtype, uint64_t count);
   // torch's CPU generator: its words (only passed over where `out` is null), uniforms, 16 normals or
@@ -75,5 +78,14 @@ void fill_run(const Kernel&, const Stream&, const Law&, Dtype, uint64_t start, u
               void* out, int threads);
 void fill_strided(const Kernel&, const Stream&, const Law&, Dtype, uint64_t start, Layout layout,
                   void* out, int threads);
+
+struct Measured {
+  Moments moments;
+  uint32_t crc;  // only where has_crc32()
+};
+
+// Fills on this thread, and measures each piece while it is in the cache.
+Measured fill_measured(const Kernel&, const Stream&, const Law&, Dtype, uint64_t start,
+                       uint64_t count, void* out);
 
 }  // namespace glorot

@@ -53,19 +53,23 @@ static constexpr uint32_t kNormal32[32 << kSegmentBits32][kDegree32 + 1] = {
 // Rows stand in the order of the lowest bits of (158 - octave) << 2 | segment, since a float32
 // above 2**23 with that octave has the exponent 158 - octave.
 constexpr int kColumnRows = 8 << kSegmentBits32;
+template <class Cell>
 struct NormalColumns {
-  alignas(64) uint32_t cell[kDegree32 + 1][kColumnRows];
-  constexpr explicit NormalColumns(int first_octave) : cell() {
-    for (int degree = 0; degree <= kDegree32; ++degree)
+  alignas(64) Cell cell[kDegree32 + 1][kColumnRows];
+  // `step`: what a coefficient is multiplied by more than the one before it, where the place in a
+  // segment counts up to 1 / step.
+  constexpr explicit NormalColumns(int first_octave, double step = 1.0) : cell() {
+    double scale = 1.0;
+    for (int degree = 0; degree <= kDegree32; ++degree, scale *= step)
       for (int place = 0; place < kColumnRows; ++place) {
         const int octave = first_octave + (place >> kSegmentBits32);
         const int segment = place & ((1 << kSegmentBits32) - 1);
         cell[degree][((158 - octave) & 7) << kSegmentBits32 | segment] =
-            kNormal32[octave << kSegmentBits32 | segment][degree];
+            Cell(kNormal32[octave << kSegmentBits32 | segment][degree] * scale);
       }
   }
 };
-static constexpr NormalColumns kCommonColumns(0), kNextColumns(8);
+static constexpr NormalColumns<uint32_t> kCommonColumns(0), kNextColumns(8);
 
 static inline uint32_t mulhi(uint32_t a, uint32_t b) { return uint32_t(uint64_t(a) * b >> 32); }
 

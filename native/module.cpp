@@ -64,18 +64,42 @@ void py_fill_strided(uintptr_t out, uint32_t dtype, nb::bytes constants, uint64_
   });
 }
 
-void py_apply(nb::bytes constants, uintptr_t words, uint64_t count, uintptr_t out) {
+void py_apply(nb::bytes constants, uint32_t dtype, uintptr_t words, uint64_t count, uintptr_t out) {
   const Law law = law_of(constants);
   run(count, [&] {
-    kernel().apply(law, reinterpret_cast<const uint32_t*>(words), count,
-                   reinterpret_cast<float*>(out));
+    kernel().apply(law, Dtype(dtype), reinterpret_cast<const uint32_t*>(words), count,
+                   reinterpret_cast<void*>(out));
   });
+}
+
+bool py_normal_bounds(nb::bytes constants, uintptr_t words, uint64_t count, uintptr_t inner,
+                      uintptr_t outer) {
+  const Law law = law_of(constants);
+  bool found = false;
+  run(count, [&] {
+    found = kernel().normal_bounds(law, reinterpret_cast<const uint32_t*>(words), count,
+                                   reinterpret_cast<float*>(inner), reinterpret_cast<float*>(outer));
+  });
+  return found;
 }
 
 nb::tuple py_moments(uintptr_t data, uint32_t dtype, uint64_t count) {
   Moments result;
   run(count, [&] { result = kernel().moments(reinterpret_cast<const void*>(data), Dtype(dtype), count); });
   return nb::make_tuple(result.sum, result.sum_of_squares);
+}
+
+nb::tuple py_fill_measured(uintptr_t out, uint32_t dtype, nb::bytes constants, uint64_t key,
+                           uint64_t counter_lo, uint64_t counter_hi, uint64_t start,
+                           uint64_t count) {
+  const Law law = law_of(constants);
+  const Stream stream{key, counter_lo, counter_hi};
+  Measured result;
+  run(count, [&] {
+    result = fill_measured(kernel(), stream, law, Dtype(dtype), start, count,
+                           reinterpret_cast<void*>(out));
+  });
+  return nb::make_tuple(result.moments.sum, result.moments.sum_of_squares, result.crc);
 }
 
 uint32_t py_crc32(uint32_t before, uintptr_t data, uint64_t count) {
@@ -100,8 +124,12 @@ NB_MODULE(_native, m) {
   m.def("fill_run", &py_fill_run);
   m.def("fill_strided", &py_fill_strided);
   m.def("apply", &py_apply);
+  m.def("normal_bounds", &py_normal_bounds);
   m.def("moments", &py_moments);
-  if (has_crc32()) m.def("crc32", &py_crc32);
+  if (has_crc32()) {
+    m.def("crc32", &py_crc32);
+    m.def("fill_measured", &py_fill_measured);
+  }
   bind_torch(m);
   m.def("xla_handler", [] { return reinterpret_cast<uintptr_t>(xla_handler(&kernel)); },
         "The address of the kernel as a custom call of XLA; 0 where there is none.");

@@ -52,9 +52,7 @@ static void run_values(const Stream& stream, const Law& law, const Runs& runs, v
   const Value value(law);
   const RoundKeys keys(stream.key);
   Type* to = static_cast<Type*>(out);
-  auto store = [&]<int n>(const Word* vectors, Type* p) {
-    value.template each<n>(vectors, [&](int v, Real x) { Item<kDtype>::store(p + v * Target::kLanes, x); });
-  };
+  auto store = [&]<int n>(const Word* vectors, Type* p) { put<kDtype, n>(value, vectors, p); };
   if constexpr (kDtype == Dtype::kFloat32 && Target::kLanes == 16) {
     // Vectors as wide as a cache line can skip the cache, once `out` sits on a line where a block
     // starts.  Narrower ones would leave lines half written.
@@ -91,7 +89,7 @@ static void list_values(const Stream& stream, const Law& law, const BlockList& l
   size_t count = list.count;
   for (; count >= kChunkBlocks; count -= kChunkBlocks, blocks += kChunkBlocks, to += kChunk) {
     drawn.chunk(blocks, vectors);
-    value.each(vectors, [&](int v, Real x) { Item<kDtype>::store(to + v * Target::kLanes, x); });
+    put<kDtype, kVectors>(value, vectors, to);
   }
   if (count) {
     uint64_t padded[kChunkBlocks];
@@ -99,7 +97,7 @@ static void list_values(const Stream& stream, const Law& law, const BlockList& l
     alignas(64) Type buffer[kChunk];
     std::memcpy(padded, blocks, count * sizeof *blocks);
     drawn.chunk(padded, vectors);
-    value.each(vectors, [&](int v, Real x) { Item<kDtype>::store(buffer + v * Target::kLanes, x); });
+    put<kDtype, kVectors>(value, vectors, buffer);
     std::memcpy(to, buffer, 4 * count * sizeof(Type));
   }
 }

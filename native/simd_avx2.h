@@ -10,6 +10,7 @@ namespace glorot::avx2 {
 
 struct Target {
   static constexpr const char* kName = "avx2";
+  static constexpr bool kNear = true;
   static constexpr int kLanes = 8, kBlocks = 4, kGroups = 4;
   using Word = __m256i;
   using Real = __m256;
@@ -131,25 +132,59 @@ struct Target {
     _mm_storeu_si128(reinterpret_cast<__m128i*>(p), _mm256_cvtps_ph(x, _MM_FROUND_TO_NEAREST_INT));
   }
 
+  static uint32_t differing(Word a, Word b) {  // a bit for each lane
+    return ~uint32_t(_mm256_movemask_ps(_mm256_castsi256_ps(_mm256_cmpeq_epi32(a, b)))) & 0xff;
+  }
+  static bool any_less(Word a, uint32_t b) {  // for a power of two
+    const __m256i below = _mm256_cmpeq_epi32(bit_and(a, word(~(b - 1))), _mm256_setzero_si256());
+    return !_mm256_testz_si256(below, below);
+  }
+  static uint32_t differing_float16(Real a, Real b) {
+    const __m128i same = _mm_cmpeq_epi16(_mm256_cvtps_ph(a, _MM_FROUND_TO_NEAREST_INT),
+                                         _mm256_cvtps_ph(b, _MM_FROUND_TO_NEAREST_INT));
+    return ~uint32_t(_mm_movemask_epi8(_mm_packs_epi16(same, same))) & 0xff;
+  }
+  static uint32_t differing_high_halves(const Word (&a)[2], const Word (&b)[2]) {
+    return differing(shr<16>(a[0]), shr<16>(b[0])) | differing(shr<16>(a[1]), shr<16>(b[1])) << 8;
+  }
+  // The high halves of the lanes of a, the highest bit flipped where q's is clear.
+  static void store_high_halves(uint16_t* p, const Word (&a)[2], const Word (&q)[2]) {
+    auto half = [&](int i) {
+      return shr<16>(bit_xor(a[i], and_not(q[i], word(0x80000000u))));
+    };
+    _mm256_storeu_si256(reinterpret_cast<__m256i*>(p),
+                        _mm256_permute4x64_epi64(_mm256_packus_epi32(half(0), half(1)),
+                                                 0b11'01'10'00));
+  }
+  static Real minus_product(Real c, Real a, Real b) { return _mm256_fnmadd_ps(a, b, c); }
+  static Real plus_product(Real c, Real a, Real b) { return _mm256_fmadd_ps(a, b, c); }
+
   // The table's first 8 octaves: four 8-entry permutations for each coefficient, then a choice.
   // One word in 256 lies in the next 8, one in 65536 beyond.
-  struct NormalTable {
-    static Word pick(const uint32_t* cells, Word row) {
-      const __m256 bit3 = _mm256_castsi256_ps(shl<28>(row)), bit4 = _mm256_castsi256_ps(shl<27>(row));
-      auto part = [&](int i) {
-        const auto* vector = reinterpret_cast<const __m256i*>(cells + 8 * i);
-        return _mm256_castsi256_ps(_mm256_permutevar8x32_epi32(_mm256_load_si256(vector), row));
-      };
-      return _mm256_castps_si256(_mm256_blendv_ps(_mm256_blendv_ps(part(0), part(1), bit3),
-                                                  _mm256_blendv_ps(part(2), part(3), bit3), bit4));
-    }
-    static Word coefficient(int degree, Word row) { return pick(kCommonColumns.cell[degree], row); }
+  static Real pick(const float* cells, Word row) {
+    const __m256 bit3 = _mm256_castsi256_ps(shl<28>(row)), bit4 = _mm256_castsi256_ps(shl<27>(row));
+    auto part = [&](int i) {
+      return _mm256_permutevar8x32_ps(_mm256_load_ps(cells + 8 * i), row);
+    };
+    return _mm256_blendv_ps(_mm256_blendv_ps(part(0), part(1), bit3),
+                            _mm256_blendv_ps(part(2), part(3), bit3), bit4);
+  }
+  static Word pick(const uint32_t* cells, Word row) {
+    return _mm256_castps_si256(pick(reinterpret_cast<const float*>(cells), row));
+  }
+
+  template <const auto& kFirst, const auto& kNext, class Vector>
+  struct Table {
+    static Vector coefficient(int degree, Word row) { return pick(kFirst.cell[degree], row); }
+    static Vector next_coefficient(int degree, Word row) { return pick(kNext.cell[degree], row); }
     static bool misses(Word octave, uint32_t octaves) {  // some lane beyond the first `octaves`
       const __m256i beyond = _mm256_cmpgt_epi32(octave, word(octaves - 1));
       return !_mm256_testz_si256(beyond, beyond);
     }
-    static Word next_coefficient(int degree, Word row) { return pick(kNextColumns.cell[degree], row); }
   };
+  using NormalTable = Table<kCommonColumns, kNextColumns, Word>;
+  static constexpr NormalColumns<float> kFirstNear{0, 0x1p-31}, kNextNear{8, 0x1p-31};
+  using NearTable = Table<kFirstNear, kNextNear, Real>;
   static void split_tail(Word tail, Word& octave, Word& row, Word& t) {
     // No count of leading zeros: read the exponent of tail / 2, whose top bit is clear, after
     // clearing the bit below its leading one, which otherwise would round up.
@@ -161,6 +196,11 @@ struct Target {
     // The order of NormalColumns: the exponent's lowest 3 bits, then the segment.
     row = bit_or(shl<kSegmentBits32>(sub(word(158), octave)), shr<32 - kSegmentBits32>(fraction));
     t = shl<kSegmentBits32>(fraction);
+  }
+  static void split_tail(Word tail, Word& row, Real& t) {  // t below 2**31
+    Word octave, place;
+    split_tail(tail, octave, row, place);
+    t = signed_real(shr<1>(place));
   }
 };
 

@@ -10,6 +10,7 @@ namespace glorot::avx512 {
 
 struct Target {
   static constexpr const char* kName = "avx512";
+  static constexpr bool kNear = true;
   static constexpr int kLanes = 16, kBlocks = 8, kGroups = 4;
   using Word = __m512i;  // 16 x uint32
   using Real = __m512;   // 16 x float32
@@ -109,26 +110,62 @@ struct Target {
     _mm256_storeu_si256(reinterpret_cast<__m256i*>(p), _mm512_cvtps_ph(x, _MM_FROUND_TO_NEAREST_INT));
   }
 
+  static uint32_t differing(Word a, Word b) { return _mm512_cmpneq_epu32_mask(a, b); }  // a bit each
+  static bool any_less(Word a, uint32_t b) { return _mm512_cmplt_epu32_mask(a, word(b)) != 0; }
+  static uint32_t differing_float16(Real a, Real b) {
+    return _mm256_cmpneq_epu16_mask(_mm512_cvtps_ph(a, _MM_FROUND_TO_NEAREST_INT),
+                                    _mm512_cvtps_ph(b, _MM_FROUND_TO_NEAREST_INT));
+  }
+  // The high halves of the lanes of two vectors.
+  static __m512i high_halves(const Word (&a)[2]) {
+    const __m512i odd = _mm512_set_epi16(63, 61, 59, 57, 55, 53, 51, 49, 47, 45, 43, 41, 39, 37, 35,
+                                         33, 31, 29, 27, 25, 23, 21, 19, 17, 15, 13, 11, 9, 7, 5, 3, 1);
+    return _mm512_permutex2var_epi16(a[0], odd, a[1]);
+  }
+  static uint32_t differing_high_halves(const Word (&a)[2], const Word (&b)[2]) {
+    return _mm512_cmpneq_epu16_mask(high_halves(a), high_halves(b));
+  }
+  // Those of a, the highest bit flipped where q's is clear.
+  static void store_high_halves(uint16_t* p, const Word (&a)[2], const Word (&q)[2]) {
+    _mm512_storeu_si512(p, _mm512_ternarylogic_epi32(high_halves(a), high_halves(q),
+                                                     _mm512_set1_epi16(short(0x8000)), 0xD2));
+  }
+  static Real minus_product(Real c, Real a, Real b) { return _mm512_fnmadd_ps(a, b, c); }
+  static Real plus_product(Real c, Real a, Real b) { return _mm512_fmadd_ps(a, b, c); }
+
   // The table's first 8 octaves live in registers: 32 rows, a permutation of two vectors for each
   // coefficient.  One word in 256 lies in the next 8, one in 65536 beyond.
-  struct NormalTable {
-    __m512i column[kDegree32 + 1][2];
-    NormalTable() {
+  static Word pick(Word first, Word row, Word second) {
+    return _mm512_permutex2var_epi32(first, row, second);
+  }
+  static Real pick(Real first, Word row, Real second) {
+    return _mm512_permutex2var_ps(first, row, second);
+  }
+  static Word load_cells(const uint32_t* cells) { return _mm512_load_si512(cells); }
+  static Real load_cells(const float* cells) { return _mm512_load_ps(cells); }
+
+  template <const auto& kFirst, const auto& kNext, class Vector>
+  struct Table {
+    Vector column[kDegree32 + 1][2];
+    Table() {
       for (int degree = 0; degree <= kDegree32; ++degree)
         for (int part = 0; part < 2; ++part)
-          column[degree][part] = _mm512_load_si512(kCommonColumns.cell[degree] + 16 * part);
+          column[degree][part] = load_cells(kFirst.cell[degree] + 16 * part);
     }
-    Word coefficient(int degree, Word row) const {
-      return _mm512_permutex2var_epi32(column[degree][0], row, column[degree][1]);
+    Vector coefficient(int degree, Word row) const {
+      return pick(column[degree][0], row, column[degree][1]);
+    }
+    static Vector next_coefficient(int degree, Word row) {
+      const auto* cells = kNext.cell[degree];
+      return pick(load_cells(cells), row, load_cells(cells + 16));
     }
     static bool misses(Word octave, uint32_t octaves) {  // some lane beyond the first `octaves`
       return _mm512_cmpge_epu32_mask(octave, word(octaves)) != 0;
     }
-    static Word next_coefficient(int degree, Word row) {
-      const uint32_t* cells = kNextColumns.cell[degree];
-      return _mm512_permutex2var_epi32(_mm512_load_si512(cells), row, _mm512_load_si512(cells + 16));
-    }
   };
+  using NormalTable = Table<kCommonColumns, kNextColumns, Word>;
+  static constexpr NormalColumns<float> kFirstNear{0, 4.0}, kNextNear{8, 4.0};
+  using NearTable = Table<kFirstNear, kNextNear, Real>;
   // The float32 of the tail, rounded down, has the row in its exponent and two highest mantissa
   // bits; a permutation reads the lowest 5 bits of that, and NormalColumns is in their order.
   static void split_tail(Word tail, Word& octave, Word& row, Word& t) {
@@ -136,6 +173,14 @@ struct Target {
     row = shr<23 - kSegmentBits32>(
         bits(_mm512_cvt_roundepu32_ps(tail, _MM_FROUND_TO_ZERO | _MM_FROUND_NO_EXC)));
     t = _mm512_sllv_epi32(tail, add(octave, word(1 + kSegmentBits32)));
+  }
+  // The same with the highest 21 bits of t, as a float32 below 1/4, and half of the next.
+  static void split_tail(Word tail, Word& row, Real& t) {
+    const Word real = bits(_mm512_cvt_roundepu32_ps(tail, _MM_FROUND_TO_ZERO | _MM_FROUND_NO_EXC));
+    row = shr<23 - kSegmentBits32>(real);
+    const Word place = word((1u << (23 - kSegmentBits32)) - 1);
+    t = sub(from_bits(_mm512_ternarylogic_epi32(real, place, bits(Target::real(1.0f)), 0xEA)),
+            Target::real(1.0f - 0x1p-24f));
   }
 };
 

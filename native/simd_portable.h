@@ -8,6 +8,7 @@ namespace glorot::portable {
 
 struct Target {
   static constexpr const char* kName = "portable";
+  static constexpr bool kNear = false;
   static constexpr int kLanes = 4, kBlocks = 4, kGroups = 1;  // more takes compilers minutes
   struct Word { uint32_t lane[4]; };
   struct Real { float lane[4]; };

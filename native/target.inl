@@ -30,6 +30,8 @@ namespace {  // a copy for each target, none of which may stand in for another's
 
 #include "stores.inl"
 
+#include "near.inl"
+
 #include "runs.inl"
 
 #include "single.inl"
@@ -56,8 +58,9 @@ namespace glorot {
 const Kernel GLOROT_KERNEL = {
     GLOROT_TARGET::Target::kName,      GLOROT_TARGET::fill_runs_here,
     GLOROT_TARGET::fill_blocks_here,   GLOROT_TARGET::fill_halves_here,
-    GLOROT_TARGET::apply_here,         GLOROT_TARGET::moments_here,
-    GLOROT_TARGET::mt19937_words_here, GLOROT_TARGET::torch_uniform_here,
-    GLOROT_TARGET::torch_normal_here,  GLOROT_TARGET::torch_pairs_here};
+    GLOROT_TARGET::apply_here,         GLOROT_TARGET::normal_bounds_here,
+    GLOROT_TARGET::moments_here,       GLOROT_TARGET::mt19937_words_here,
+    GLOROT_TARGET::torch_uniform_here, GLOROT_TARGET::torch_normal_here,
+    GLOROT_TARGET::torch_pairs_here};
 
 }  // namespace glorot

@@ -8,6 +8,8 @@ For each word w in the lower half, by arithmetic wide enough that nothing can wr
   - the magnitude is within 2e-7 of the true quantile (scipy's ndtri of the exact probability);
   - the value is the magnitude's float32, negative, and that of ~w its mirror image, as the kernel
     computes them: the one in use, or an instruction set of it, or `reference`, the NumPy code;
+  - the bounds between which the kernel first looks for the values of short dtypes hold the
+    magnitude, with room for every rounding on the way to a value;
   - as the word rises, no value falls more than 2 units of 2**-29 (4e-9 stddevs) below one before
     it: each step of Horner's scheme rounds down, which is coarser than the words near the middle.
 Exits 1 when any of this fails, and prints the largest error with its word.
@@ -30,6 +32,7 @@ from glorot import _kernel, _laws
 
 Array = np.ndarray[Any, Any]
 Values = Callable[[Array], Array]  # uint32 words -> the law's signed integers as float32
+Bounds = Callable[[Array], tuple[Array, Array]]  # the one nearer to zero, the other
 
 HALF = 1 << 31
 OCTAVES = 32
@@ -39,6 +42,8 @@ LARGEST_FALL = 2  # below the largest quantile of the words before, in units
 OVERLAP = 256  # words of the block before that a block repeats, to see falls between them
 BLOCK = 1 << 16  # words at a time, so that temporaries stay in cache
 CHUNK = 1 << 24  # words between two lines of progress
+# Of the magnitude: its own float32, its product, a bound's scale and a bound are rounded once each.
+ROOM = 4 * 2.0**-24
 
 
 @dataclass
@@ -52,6 +57,8 @@ class Result:
     fall: int = 0
     steps: tuple[int, int] = (1 << 62, 0)
     words: int = 0
+    asked: int = 0
+    room: float = 1.0
     faults: list[str] = field(default_factory=list)
 
     def merge(self, other: "Result") -> "Result":
@@ -65,6 +72,8 @@ class Result:
             fall=max(self.fall, other.fall),
             steps=(min(self.steps[0], other.steps[0]), max(self.steps[1], other.steps[1])),
             words=self.words + other.words,
+            asked=self.asked + other.asked,
+            room=min(self.room, other.room),
             faults=(self.faults + other.faults)[:20],
         )
 
@@ -77,18 +86,31 @@ def reference_values(words: Array) -> Array:
 
 def native_values(words: Array) -> Array:
     """The same from the native kernel: at a stddev of 2**29 the values are the integers."""
-    values = np.empty(words.shape, dtype=np.float32)
-    constants = _kernel._encode(_laws.Normal(2.0**29), values.dtype)
-    _kernel._native.apply(constants, words.ctypes.data, words.size, values.ctypes.data)
-    return values
+    return _kernel.apply(_laws.Normal(2.0**29), words)
 
 
-def values_of(target: str) -> Values:
-    """What computes values on a target, set for this process."""
+def native_bounds(words: Array) -> tuple[Array, Array]:
+    """Bounds of those integers, opposite where the kernel computes the value by itself."""
+    inner, outer = (np.empty(words.shape, dtype=np.float32) for _ in range(2))
+    constants = _kernel._encode(_laws.Normal(2.0**29), inner.dtype)
+    found = _kernel._native.normal_bounds(
+        constants, words.ctypes.data, words.size, inner.ctypes.data, outer.ctypes.data
+    )
+    return (inner, outer) if found else reference_bounds(words)
+
+
+def reference_bounds(words: Array) -> tuple[Array, Array]:
+    """Where there are no bounds but the values."""
+    values = reference_values(words)
+    return values, values
+
+
+def on_target(target: str) -> tuple[Values, Bounds]:
+    """What computes values, and bounds of them, on a target, set for this process."""
     if target == "reference":
-        return reference_values
+        return reference_values, reference_bounds
     _kernel._native.set_target(target)
-    return native_values
+    return native_values, native_bounds
 
 
 def wide_magnitudes(words: Array, table: Array) -> tuple[Array, int, int]:
@@ -115,7 +137,12 @@ def wide_magnitudes(words: Array, table: Array) -> tuple[Array, int, int]:
     return step | 1, least, most
 
 
-def check(words: Array, table: Array, values: Values = reference_values) -> Result:
+def check(
+    words: Array,
+    table: Array,
+    values: Values = reference_values,
+    bounds: Bounds = reference_bounds,
+) -> Result:
     """Check increasing uint32 words below 2**31 and their mirror images."""
     magnitude, least, most = wide_magnitudes(words, table)
     result = Result(steps=(least, most), words=2 * len(words))
@@ -136,7 +163,16 @@ def check(words: Array, table: Array, values: Values = reference_values) -> Resu
         result.faults.append(f"the quantile falls by {result.fall} units, {_where(words)}")
 
     below = values(words)
+    inner, outer = (-bound.astype(np.float64) for bound in bounds(words))
+    asked = (inner == -outer) | ((inner == -below) & (outer == -below))
+    result.asked = 2 * int(asked.sum())
+    room = np.minimum(magnitude - inner, outer - magnitude) / magnitude
+    room[asked] = 1.0
+    result.room = float(room.min())
+    mirrored = np.stack(bounds(~words)) == np.stack([inner, outer])
     for what, fails in (
+        ("value is not between its bounds, with room for roundings", room < ROOM),
+        ("bounds are not the mirror image", ~mirrored.all(axis=0)),
         ("value is not the quantile's float32", below != -(magnitude.astype(np.float32))),
         ("value is not the mirror image", values(~words) != -below),
     ):
@@ -151,10 +187,10 @@ def _where(words: Array) -> str:
 
 def check_range(start: int, *, stop: int, table: Array, target: str) -> Result:
     """Check the words from `start`, one chunk."""
-    result, values = Result(), values_of(target)
+    result, functions = Result(), on_target(target)
     for begin in range(start, min(start + CHUNK, stop), BLOCK):
         words = np.arange(max(0, begin - OVERLAP), begin + BLOCK, dtype=np.uint32)
-        result = result.merge(check(words, table, values))
+        result = result.merge(check(words, table, *functions))
     return result
 
 
@@ -185,7 +221,9 @@ def main() -> int:
         f"largest error {result.error:.6g} stddevs at word {result.word:#010x}\n"
         f"steps of Horner's scheme between {result.steps[0]:#x} and {result.steps[1]:#x}\n"
         f"magnitudes between {result.smallest * UNIT:.6g} and {result.largest * UNIT:.9f} stddevs\n"
-        f"largest fall below an earlier word's value: {result.fall} units of 2**-29"
+        f"largest fall below an earlier word's value: {result.fall} units of 2**-29\n"
+        f"least room between a magnitude and its bounds: {result.room * 2**24:.3g} of its 2**-24; "
+        f"words without bounds: {result.asked / result.words:.3g} of all"
     )
     for fault in result.faults:
         print(f"FAULT: {fault}")

@@ -14,7 +14,7 @@ import os
 import struct
 import threading
 from collections.abc import Iterator, Sequence
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 
@@ -259,21 +259,45 @@ def moments(values: "np.ndarray[Any, np.dtype[Any]]") -> tuple[float, float]:
     return total, squares
 
 
+class Measured(NamedTuple):
+    """The sum and the sum of squares of some values in float64, and the CRC-32 of their bytes."""
+
+    total: float
+    squares: float
+    crc: int
+
+
+def fill_measured(out: Array, law: Any, stream: Stream, start: int) -> Measured | None:
+    """Fill a contiguous array with the values from index `start` on, on this thread alone, and
+    measure each piece while it is in the cache; None, and nothing filled, where that cannot be."""
+    native = getattr(_native, "fill_measured", None)
+    if native is None:
+        return None
+    return Measured(
+        *native(
+            out.__array_interface__["data"][0], _DTYPE_CODES[out.dtype], _encode(law, out.dtype),
+            stream.key, stream.counter & 0xFFFFFFFFFFFFFFFF, stream.counter >> 64, start, out.size,
+        )
+    )  # fmt: skip
+
+
 def native_crc32() -> Any:
     """The native crc32(before, address, count), or None where zlib is to do it."""
     return getattr(_native, "crc32", None)
 
 
-def apply(law: Any, words: "np.ndarray[Any, np.dtype[Any]]") -> "np.ndarray[Any, np.dtype[Any]]":
-    """The law's float32 values for uint32 words given directly: for checks over all words."""
+def apply(law: Any, words: "np.ndarray[Any, np.dtype[Any]]", dtype: str = "float32") -> Array:
+    """The law's values for uint32 words given directly, in any dtype but float64: for checks over
+    all words."""
     words = np.ascontiguousarray(words, dtype=np.uint32)
     if _native is None:
         with np.errstate(over="ignore"):
-            result: np.ndarray[Any, Any] = _laws.values(np, law, FLOATS["float32"], words)
+            result: Array = _laws.values(np, law, FLOATS[dtype], words)
         return result
-    out = np.empty(words.shape, dtype=np.float32)
+    out = np.empty(words.shape, dtype=FLOATS[dtype])
     _native.apply(
         _encode(law, out.dtype),
+        _DTYPE_CODES[out.dtype],
         words.__array_interface__["data"][0],
         words.size,
         out.__array_interface__["data"][0],

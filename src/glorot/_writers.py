@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from glorot import _kernel
+from glorot._kernel import Measured
 from glorot._laws import Law
 from glorot._shard import boxes
 from glorot._stream import INDEX_BITS, Name, stream
@@ -52,6 +53,11 @@ class Writer:
             self.part(out[done : done + size].reshape(extent), start, seed, name)
             done += size
 
+    def run_measured(self, out: Array, first: int, seed: int, name: Name) -> Measured | None:
+        """Like `run` for a contiguous array, on this thread alone, and measure what is written;
+        None, and nothing written, where the kernel does not do both in one."""
+        return None
+
 
 class LawWriter(Writer):
     """Each element follows `law` on its own; `order` holds the index strides where they are not
@@ -82,6 +88,12 @@ class LawWriter(Writer):
             _kernel.fill(out, self.law, stream(seed, name), self.first + first)
         else:
             super().run(out, first, seed, name)
+
+    def run_measured(self, out: Array, first: int, seed: int, name: Name) -> Measured | None:
+        """By the kernel, where the index is row-major as stored."""
+        if self.order is not None:
+            return None
+        return _kernel.fill_measured(out, self.law, stream(seed, name), self.first + first)
 
 
 class WholeWriter(Writer):

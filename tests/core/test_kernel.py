@@ -7,6 +7,7 @@ import math
 import os
 import subprocess
 import sys
+import zlib
 
 import numpy as np
 import pytest
@@ -27,10 +28,12 @@ LAWS = {
     "uniform": _laws.Uniform(0.3),
     "uniform with mean": _laws.Uniform(0.2, mean=0.1, bounds=(-0.1, 0.3)),
     "normal": _laws.Normal(0.02),
+    "normal of subnormal halves": _laws.Normal(1e-6),
     "normal with mean": _laws.Normal(1.0, mean=3.0),
     "truncated": _laws.TruncatedNormal(0.5),
     "truncated above 1": _laws.TruncatedNormal(0.5, lower=1.0, upper=math.inf),
     "truncated below -0.5": _laws.TruncatedNormal(0.5, lower=-math.inf, upper=-0.5),
+    "truncated close to zero": _laws.TruncatedNormal(1.0, lower=-0.01, upper=0.02),
     "truncated with mean": _laws.TruncatedNormal(1.0, mean=-1.0, lower=-3.0, upper=0.5),
 }
 CASES = [(name, dtype) for name in LAWS for dtype in FLOATS]
@@ -207,15 +210,16 @@ def test_bytes_do_not_depend_on_threads(target, dtype):
 
 
 @pytest.mark.parametrize("target", [*TARGETS, "reference"])
-def test_given_words(target):
+@pytest.mark.parametrize("dtype", [name for name in FLOATS if name != "float64"])
+def test_given_words(target, dtype):
     """`apply` gives a law's values for words given, in lanes of every target, extremes included."""
     words = np.array([0, 1, 2, 2**31 - 1, 2**31, 2**32 - 2, 2**32 - 1, 5], np.uint32)
     words = np.concatenate([words, np.arange(0, 2**32, 30011 * 31, dtype=np.uint32)])
     for law in LAWS.values():
         with np.errstate(over="ignore"):
-            expected = _laws.values(np, law, FLOATS["float32"], words)
+            expected = _laws.values(np, law, FLOATS[dtype], words)
         with _kernel.forced(target):
-            assert _kernel.apply(law, words).tobytes() == expected.tobytes()
+            assert _kernel.apply(law, words, dtype).tobytes() == expected.tobytes()
 
 
 @pytest.mark.parametrize("target", [*TARGETS, "reference"])
@@ -229,6 +233,27 @@ def test_moments(target, dtype):
         total, squares = _kernel.moments(values)
     assert math.isclose(total, math.fsum(wide), rel_tol=1e-12, abs_tol=1e-12)
     assert math.isclose(squares, math.fsum(wide * wide), rel_tol=1e-12)
+
+
+@pytest.mark.parametrize("target", TARGETS)
+@pytest.mark.parametrize("dtype", FLOATS)
+def test_filled_and_measured_in_one(target, dtype):
+    """The bytes are those of `fill`, the sums those of `moments`, the CRC zlib's: for less than a
+    piece, and for several and a rest."""
+    stream = _stream.stream(3, "w")
+    for count in (0, 1, 1000, (1 << 20) // FLOATS[dtype].itemsize + 77):
+        out, expected = (np.empty(count, FLOATS[dtype]) for _ in range(2))
+        with _kernel.forced(target):
+            _kernel.fill(expected, LAWS["normal"], stream, 11)
+            found = _kernel.fill_measured(out, LAWS["normal"], stream, 11)
+            total, squares = _kernel.moments(expected)
+        if found is None:
+            assert _kernel.native_crc32() is None
+            continue
+        assert out.tobytes() == expected.tobytes()
+        assert found.crc == zlib.crc32(expected.tobytes())
+        assert math.isclose(found.total, total, rel_tol=1e-12, abs_tol=1e-9)
+        assert math.isclose(found.squares, squares, rel_tol=1e-12)
 
 
 def test_refusals():

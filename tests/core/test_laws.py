@@ -122,14 +122,42 @@ def words():
     return sample()
 
 
-@pytest.mark.parametrize("target", sorted({"reference", _kernel.target()}))
+def targets():
+    """What computes laws here."""
+    native = _kernel._native
+    return ["reference", *(native.targets() if native is not None else ())]
+
+
+@pytest.mark.parametrize("target", targets())
 def test_the_normal_is_right_on_a_sample_of_words(words, target):
-    """No step wraps, the error is below 2e-7, values mirror and hardly fall: on 1.1e6 words."""
-    result = CHECK["check"](words, _laws.normal_table(32), CHECK["values_of"](target))
+    """No step wraps, the error is below 2e-7, values mirror, hardly fall, and lie between the
+    bounds that the short dtypes start from: on 1.1e6 words."""
+    with _kernel.forced(target):
+        result = CHECK["check"](words, _laws.normal_table(32), *CHECK["on_target"](target))
 
     assert result.faults == []
     assert 5e-8 < result.error < 1.01e-7
     assert result.words >= 2e6
+
+
+@pytest.mark.parametrize("side", [0, 1])
+def test_bounds_without_room_are_rejected(words, side):
+    """A bound on the wrong side of one value in a thousand, or too near for the roundings."""
+
+    def bounds(words):
+        values = CHECK["reference_values"](words).astype(np.float64)
+        pair = [values * (1 - 1e-6), values * (1 + 1e-6)]
+        pair[side] = np.where(words % 1000 == 7, values * (1 + (-1e-7, 1e-7)[side]), pair[side])
+        return pair
+
+    def good(words):
+        values = CHECK["reference_values"](words).astype(np.float64)
+        return values * (1 - 1e-6), values * (1 + 1e-6)
+
+    table = _laws.normal_table(32)
+    result = CHECK["check"](words, table, CHECK["reference_values"], bounds)
+    assert any("between its bounds" in fault for fault in result.faults)
+    assert CHECK["check"](words, table, CHECK["reference_values"], good).faults == []
 
 
 def broken(how):

@@ -12,9 +12,11 @@ from typing import Any
 
 import numpy as np
 
-from glorot import _kernel
+from glorot import _base, _kernel
 from glorot._dtypes import ALL, FLOATS
+from glorot._kernel import Measured
 from glorot.checkpoint._box import Box
+from glorot.checkpoint._checksum import crc32
 from glorot.checkpoint._header import Entry
 from glorot.recipe import Assignment
 
@@ -71,21 +73,34 @@ def blocks(
         start += count
 
 
-def compute(block: Block, seed: int, out: Array) -> tuple[float, float]:
-    """Write a block's values into `out`; return their sum and sum of squares."""
+def compute(block: Block, seed: int, out: Array, at: int = 0) -> None:
+    """Write a block's values from the one numbered `at` on into `out`."""
     init, name, shape = block.assignment.initializer, block.assignment.name, block.assignment.shape
-    piece = block.count if block.whole else _PIECE_BYTES // out.itemsize
-    sums = []
     with _kernel.alone():  # the other threads are busy with blocks of their own
-        for at in range(0, block.count, piece):
-            part = out[at : at + piece]
-            if block.box is None:
-                init.fill_range(part, shape, block.start + at, seed=seed, name=name)
-            else:
-                block.box.fill(init, shape, part, block.start + at, seed, name)
-            sums.append(moments(part))
-    totals, squares = zip(*sums, strict=True)
-    return math.fsum(totals), math.fsum(squares)
+        if block.box is None:
+            init.fill_range(out, shape, block.start + at, seed=seed, name=name)
+        else:
+            block.box.fill(init, shape, out, block.start + at, seed, name)
+
+
+def measure(block: Block, seed: int, out: Array) -> Measured:
+    """Write a block's values into `out`, and measure each piece while it is in the cache."""
+    assignment = block.assignment
+    if block.box is None:
+        writer = _base._prepared(assignment.initializer, assignment.shape, out.dtype)
+        found = writer.run_measured(out, block.start, seed, assignment.name)
+        if found is not None:
+            return found
+    piece = block.count if block.whole else _PIECE_BYTES // out.itemsize
+    total = squares = 0.0
+    crc = 0
+    for at in range(0, block.count, piece):
+        part = out[at : at + piece]
+        compute(block, seed, part, at)
+        more, more_squares = moments(part)
+        total, squares = total + more, squares + more_squares
+        crc = crc32(part.view(np.uint8), crc)
+    return Measured(total, squares, crc)
 
 
 def moments(values: Array) -> tuple[float, float]:

@@ -15,8 +15,8 @@ import numpy as np
 from glorot import _kernel
 from glorot.checkpoint import _files
 from glorot.checkpoint._arguments import Progress
-from glorot.checkpoint._blocks import Array, Block, Buffers, blocks, compute, on_threads
-from glorot.checkpoint._checksum import Checksum
+from glorot.checkpoint._blocks import Array, Block, Buffers, blocks, measure, on_threads
+from glorot.checkpoint._checksum import Checksum, Piece
 from glorot.checkpoint._files import partial_path
 from glorot.checkpoint._header import Entry
 from glorot.checkpoint._job import Job
@@ -131,8 +131,9 @@ class Work:
     ) -> None:
         data = out.view(np.uint8)
         with self._computing:
-            self.moments.add(block, *compute(block, self.job.seed, out))
-            self.checksums[path.name].add(block.offset, data)
+            found = measure(block, self.job.seed, out)
+        self.moments.add(block, found.total, found.squares)
+        self.checksums[path.name].join(Piece(block.offset, block.offset + block.nbytes, found.crc))
         if there is not None:
             old = there.view(np.uint8)
             if _files.read_at(fd, old, block.offset) == len(old) and np.array_equal(old, data):
