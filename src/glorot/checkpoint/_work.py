@@ -26,7 +26,7 @@ from glorot.checkpoint._places import Places, another
 from glorot.checkpoint._report import TensorReport
 from glorot.checkpoint._share import Share
 
-_WAITING = 4  # threads besides those that may compute
+_WAITING = 8  # threads besides those that may compute
 
 
 class Work:

@@ -44,7 +44,7 @@ def write(
     """Write the initial checkpoint of a model and return what was written.
 
     The bytes depend on `shapes`, `recipe`, `seed`, `dtype`, `max_shard_size` and `format` alone.
-    Memory is bounded by (threads + 4) x `block_size`, twice that with `resume`, however large the
+    Memory is bounded by (threads + 8) x `block_size`, twice that with `resume`, however large the
     model; an initializer that needs the whole matrix (`Orthogonal`) takes that matrix more. Files
     are written beside their final paths and renamed when all of them are complete and on the disk,
     the index and the manifest last.
