@@ -72,10 +72,16 @@ def test_untied_head():
 
 
 def test_torch_empty():
-    """A parameter that nothing wrote: whatever torch.empty holds, no law is that."""
+    """A parameter that nothing wrote. What torch.empty holds is chance, so that memory is played by
+    what is often there: nothing, floats that are none, and small integers of 32 and 64 bits."""
     recipe = Recipe([Rule("*", "kaiming_normal", layout="torch.linear")])
     layer = torch.nn.Linear(64, 32, bias=False)
-    for fill in (torch.zeros(32, 64), torch.full((32, 64), torch.nan), torch.empty(32, 64)):
+    for fill in (
+        torch.zeros(32, 64),
+        torch.full((32, 64), torch.nan),
+        torch.arange(2048, dtype=torch.int32).view(torch.float32).reshape(32, 64),
+        torch.arange(1024, dtype=torch.int64).view(torch.float32).reshape(32, 64),
+    ):
         layer.weight = torch.nn.Parameter(fill)
         (problem,) = glorot.audit(layer, recipe).problems
         assert problem.kind in ("uninitialised", "not finite", "stddev")
