@@ -12,9 +12,9 @@ import numpy as np
 
 from glorot import _check
 from glorot._base import Initializer, LawInitializer, check_stream
-from glorot._kernel import row_major
 from glorot._laws import Law
 from glorot._layouts import BOTH, OUTPUT
+from glorot._memory import row_major
 from glorot._shard import boxes
 from glorot._stream import STREAM_VERSION, Name
 from glorot._writers import Array, LawWriter, Place, WholeWriter, Writer

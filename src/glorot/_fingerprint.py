@@ -22,7 +22,7 @@ import numpy as np
 
 from glorot._check import parse_shape, show
 from glorot._dtypes import FLOATS, dtype_name
-from glorot._kernel import row_major
+from glorot._memory import row_major
 from glorot._shard import Shard, boxes, parse_shard
 from glorot._stream import check_name
 from glorot._writers import Array

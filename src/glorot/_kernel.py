@@ -8,19 +8,18 @@ tensors, shards and permuted orders differ in `start` and `strides` alone.
 import contextlib
 import functools
 import importlib
-import itertools
 import math
 import os
 import struct
 import threading
 from collections.abc import Iterator, Sequence
-from typing import Any, NamedTuple, Protocol
+from typing import Any, NamedTuple
 
 import numpy as np
 
-from glorot import _laws, _stream
+from glorot import _laws, _reference
 from glorot._dtypes import FLOATS, dtype_name
-from glorot._memory import address
+from glorot._memory import address, row_major
 from glorot._stream import INDEX_BITS, Stream
 
 _WORDS = np.dtype(np.uint32)
@@ -31,25 +30,6 @@ _LAW_STRUCT = struct.Struct("<4I6d5Q")
 _NO_BOUNDS = (-math.inf, math.inf)
 
 Array = np.ndarray[Any, np.dtype[Any]]
-
-
-class BlockLaw(Protocol):
-    """A law of another framework's stream: values come in blocks of four, each computed alone.
-
-    Block b holds the elements 4 b .. 4 b + 3, whatever their dtype.
-    """
-
-    code: int  # its Kind in native/laws.h
-
-    def native(self) -> tuple[Sequence[float], Sequence[int]]:
-        """At most 6 real and 5 unsigned 64-bit constants, in the order of native/laws.h's Law."""
-
-    def blocks(self, dtype: np.dtype[Any], stream: Stream, block: Array) -> Array:
-        """The NumPy reference: the values of n listed blocks (uint64), of shape (n, 4)."""
-
-
-def _is_block_law(law: Any) -> bool:
-    return hasattr(law, "blocks")
 
 
 class _Unusable:
@@ -161,7 +141,7 @@ def _encode(law: Any, dtype: np.dtype[Any]) -> bytes:
     """The law's constants as native/laws.h reads them."""
     if law is None:
         return _LAW_STRUCT.pack(0, 0, 0, 0, *[0.0] * 6, *[0] * 5)
-    if _is_block_law(law):
+    if _reference.is_block_law(law):
         reals, integers = law.native()
         return _LAW_STRUCT.pack(
             *(law.code, 0, 0, 0),
@@ -189,12 +169,6 @@ def _encode(law: Any, dtype: np.dtype[Any]) -> bytes:
     )
 
 
-def row_major(shape: Sequence[int]) -> tuple[int, ...]:
-    """The index strides of a whole tensor as stored."""
-    steps = itertools.accumulate(reversed(shape[1:]), lambda a, b: a * b, initial=1)
-    return tuple(steps)[::-1] if shape else ()
-
-
 def fill(
     out: "np.ndarray[Any, np.dtype[Any]]",
     law: Any,
@@ -208,7 +182,7 @@ def fill(
     Args:
         out: the memory: any shape, any strides, any alignment, a float dtype of `_dtypes.FLOATS`
             (uint32 when `law` is None).
-        law: a law of `_laws`, a `BlockLaw`, or None for the raw words.
+        law: a law of `_laws`, a `_reference.BlockLaw`, or None for the raw words.
         stream: of the tensor, from `_stream.stream`.
         start: the index of out[0, 0, ...], 0 <= start < 2**63.
         strides: index step along each axis of `out`, not negative; row-major when None.
@@ -231,7 +205,7 @@ def fill(
         raise ValueError(f"indices {start}..{last} leave the stream's range [0, 2**63).")
     if _native is None:
         with np.errstate(over="ignore"):
-            _fill_reference(out, law, stream, start, steps or row_major(out.shape))
+            _reference.fill(out, law, stream, start, steps or row_major(out.shape))
         return
     begin = address(out)
     code, constants = _DTYPE_CODES[out.dtype], _encode(law, out.dtype)
@@ -303,101 +277,6 @@ def apply(law: Any, words: "np.ndarray[Any, np.dtype[Any]]", dtype: str = "float
         out.__array_interface__["data"][0],
     )
     return out
-
-
-# --- the reference, in NumPy: the same bytes, slower ---------------------------------------------
-
-_CHUNK = 1 << 16  # elements at a time, so that temporaries stay in cache
-
-
-def reference_words(stream: Stream, index: "np.ndarray[Any, Any]") -> "np.ndarray[Any, Any]":
-    """The words at uint64 indices (1-D)."""
-    lo = index.astype(np.uint32)
-    hi = (index >> np.uint64(32)).astype(np.uint32)
-    result: np.ndarray[Any, Any] = _stream.words(np, stream, lo, hi)
-    return result
-
-
-def block_words(stream: Stream, block: Array) -> Array:
-    """The words of n blocks (uint64), of shape (n, 4)."""
-    lo, hi = block.astype(np.uint32), (block >> np.uint64(32)).astype(np.uint32)
-    counter = _stream.add_block(np, _stream.digits(np, stream.counter, 4), lo, hi)
-    outputs = _stream.philox4x32(np, counter, _stream.digits(np, stream.key, 2))
-    return np.stack(outputs, axis=-1)
-
-
-def _run_blocks(start: int, count: int) -> Array:
-    return np.arange(start // 4, (start + count - 1) // 4 + 1, dtype=np.uint64)
-
-
-def _run_words(stream: Stream, start: int, count: int) -> Array:
-    """The words of `count` consecutive indices, a block computed once for its four words."""
-    words = block_words(stream, _run_blocks(start, count)).reshape(-1)
-    return words[start % 4 :][:count]
-
-
-def _lane(stream: Stream, lane: int) -> Stream:
-    return Stream(stream.key, stream.counter | lane << _stream.LANE_SHIFT)
-
-
-def _law_values(law: Any, dtype: np.dtype[Any], stream: Stream, draw: Any) -> Any:
-    """Values from `draw(stream)`, which gives the words of some fixed indices."""
-    if law is None:
-        return draw(stream)
-    return _laws.values(np, law, dtype, *(draw(_lane(stream, lane)) for lane in _laws.lanes(dtype)))
-
-
-def _run_values(law: Any, dtype: np.dtype[Any], stream: Stream, start: int, count: int) -> Any:
-    if _is_block_law(law):
-        values = law.blocks(dtype, stream, _run_blocks(start, count))
-        return values.reshape(-1)[start % 4 :][:count]
-    return _law_values(law, dtype, stream, functools.partial(_run_words, start=start, count=count))
-
-
-def _values_at(law: Any, dtype: np.dtype[Any], stream: Stream, index: Array) -> Any:
-    if _is_block_law(law):
-        block, place = np.unique(index >> np.uint64(2), return_inverse=True)
-        return law.blocks(dtype, stream, block)[place, index & np.uint64(3)]
-    return _law_values(law, dtype, stream, functools.partial(reference_words, index=index))
-
-
-def _fill_reference(
-    out: "np.ndarray[Any, Any]", law: Any, stream: Stream, start: int, steps: Sequence[int]
-) -> None:
-    if out.flags.c_contiguous and tuple(steps) == row_major(out.shape):
-        _fill_row(out.reshape(-1), law, stream, start)
-    elif out.ndim > 0 and steps[-1] == 1 and out.shape[-1] >= 16:
-        for place in np.ndindex(out.shape[:-1]):
-            first = start + sum(i * step for i, step in zip(place, steps[:-1], strict=True))
-            _fill_row(out[place], law, stream, first)
-    else:
-        for view, index in _index_chunks(out, start, steps):
-            values = _values_at(law, out.dtype, stream, index.reshape(-1))
-            view[...] = values.reshape(view.shape)
-
-
-def _fill_row(row: Array, law: Any, stream: Stream, start: int) -> None:
-    for begin in range(0, row.size, _CHUNK):
-        part = row[begin : begin + _CHUNK]
-        part[...] = _run_values(law, row.dtype, stream, start + begin, part.size)
-
-
-def _index_chunks(
-    out: "np.ndarray[Any, Any]", start: int, steps: Sequence[int]
-) -> Iterator[tuple[Any, Any]]:
-    """(view, uint64 indices) pieces of `out` along its first axis, about _CHUNK elements each."""
-    if out.ndim == 0:
-        yield out, np.array([start], dtype=np.uint64)
-        return
-    rows = max(1, _CHUNK // max(1, math.prod(out.shape[1:])))
-    for begin in range(0, out.shape[0], rows):
-        view = out[begin : begin + rows]
-        index = np.full(view.shape, start + begin * steps[0], dtype=np.uint64)
-        for axis, step in enumerate(steps):
-            shape = [1] * out.ndim
-            shape[axis] = -1
-            index += np.arange(view.shape[axis], dtype=np.uint64).reshape(shape) * np.uint64(step)
-        yield view, index
 
 
 @contextlib.contextmanager

@@ -1,8 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
-"""New arrays: NumPy's, and ones that JAX and TensorFlow take over on a CPU without a copy."""
+"""Arrays in memory: new ones, also such as JAX and TensorFlow take over on a CPU without a copy;
+where one begins, and where its elements lie."""
 
 import ctypes
+import itertools
 import math
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -53,6 +56,12 @@ def address(array: Array) -> int:
         return ctypes.addressof(ctypes.c_char.from_buffer(memory))
     begin: int = array.__array_interface__["data"][0]
     return begin
+
+
+def row_major(shape: Sequence[int]) -> tuple[int, ...]:
+    """The index strides of a whole tensor as stored."""
+    steps = itertools.accumulate(reversed(shape[1:]), lambda a, b: a * b, initial=1)
+    return tuple(steps)[::-1] if shape else ()
 
 
 def _too_large(shape: tuple[int, ...], dtype: np.dtype[Any]) -> ValueError:

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from glorot import _kernel
+from glorot import _kernel, _memory
 from glorot._kernel import Measured
 from glorot._laws import Law
 from glorot._shard import boxes
@@ -71,7 +71,7 @@ class LawWriter(Writer):
         super().__init__(shape)
         self.law = law
         self.order = order
-        self.strides = order or _kernel.row_major(shape)
+        self.strides = order or _memory.row_major(shape)
         self.first = first
 
     def part(self, out: Array, start: tuple[int, ...] | None, seed: int, name: Name) -> None:

@@ -13,6 +13,7 @@ import torch
 import glorot
 from glorot import _kernel
 from glorot._base import _prepared
+from glorot._memory import row_major
 from glorot._stream import stream
 from glorot.torch import _memory, _triton
 
@@ -61,7 +62,7 @@ def main():
                 seed = (1, 2**64 - 1)[compared % 2]
                 base = torch.full(shape, 7.0, dtype=dtype)
                 target = base[index] if index else base
-                steps = order or _kernel.row_major(target.shape)
+                steps = order or row_major(target.shape)
                 assert _triton.can_fill(target, law, steps)
                 _triton.fill(target, law, stream(seed, "w"), start, steps)
                 wanted = np.full(shape, 7.0, numpy)

@@ -15,7 +15,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from glorot import _kernel
+from glorot import _kernel, _memory
 from glorot._writers import LawWriter
 from glorot.jax._traced import Array, Halves
 
@@ -50,7 +50,7 @@ def usable() -> bool:
 
 def _straight(extent: Sequence[int], strides: Sequence[int]) -> bool:
     """Whether the block's indices follow one another."""
-    rows = _kernel.row_major(extent)
+    rows = _memory.row_major(extent)
     return all(n == 1 or a == b for n, a, b in zip(extent, strides, rows, strict=True))
 
 

@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from glorot import _kernel
+from glorot import _kernel, _memory
 from glorot._check import parse_shape, show
 from glorot._dtypes import FLOATS, dtype_name
 from glorot._shard import parse_shard
@@ -71,7 +71,7 @@ def _check_then(then: Then, dtype: Dtype, peak: float) -> None:
 
 def _fill(words: Array, law: BitsLaw, shape: Shape, dtype: Dtype, shard: Any) -> Array:
     start, extent = ((0,) * len(shape), shape) if shard is None else parse_shard(shard, shape)
-    steps = _kernel.row_major(shape)
+    steps = _memory.row_major(shape)
     out = np.empty(extent, dtype=dtype)
     if out.size:
         first = sum(i * step for i, step in zip(start, steps, strict=True))

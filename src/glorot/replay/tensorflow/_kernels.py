@@ -15,7 +15,7 @@ from typing import Any
 
 import numpy as np
 
-from glorot import _kernel, _shard
+from glorot import _kernel, _memory, _shard
 from glorot._check import show
 from glorot._dtypes import dtype_name
 from glorot._stream import INDEX_BITS, Stream
@@ -167,7 +167,7 @@ def _part(
     """(index of the first element, index strides, memory) of the whole or of a shard of it."""
     if math.prod(shape) >> bits:
         raise ValueError(f"`shape` {show(shape)} must hold less than 2**{bits} elements.")
-    strides = _kernel.row_major(shape)
+    strides = _memory.row_major(shape)
     if shard is None:
         return 0, strides, np.empty(shape, dtype)
     begin, extent = _shard.parse_shard(shard, shape)

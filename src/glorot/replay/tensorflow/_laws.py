@@ -20,7 +20,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from glorot import _kernel
+from glorot import _reference
 from glorot._dtypes import FLOATS
 from glorot._stream import Stream
 from glorot.replay._libm import log64, logf, sincos64, sincosf
@@ -90,9 +90,9 @@ class UniformLaw(ScaledLaw):
     def unit(self, dtype: np.dtype[Any], stream: Stream, block: Array) -> Array:
         """Four values a block; those of float64 take the words of two Philox blocks."""
         if dtype == _FLOAT64:
-            return _unit64(_kernel.block_words(stream, _pairs(block))).reshape(-1, 4)
+            return _unit64(_reference.block_words(stream, _pairs(block))).reshape(-1, 4)
         unsigned, mask, one = _MANTISSA[dtype]
-        words = _kernel.block_words(stream, block)
+        words = _reference.block_words(stream, block)
         bits = (words & np.uint32(mask)).astype(unsigned) | unsigned(one)
         result: Array = bits.view(dtype) - dtype.type(1.0)
         return result
@@ -122,9 +122,9 @@ class NormalLaw(ScaledLaw):
     def unit(self, dtype: np.dtype[Any], stream: Stream, block: Array) -> Array:
         """Four values a block."""
         if dtype == _FLOAT64:
-            words = _kernel.block_words(stream, _pairs(block))
+            words = _reference.block_words(stream, _pairs(block))
             return _normals64(words, self.arithmetic).reshape(-1, 4)
-        return _normals32(_kernel.block_words(stream, block)).astype(dtype)
+        return _normals32(_reference.block_words(stream, block)).astype(dtype)
 
 
 class TruncatedNormalLaw(NormalLaw):
@@ -141,7 +141,7 @@ class TruncatedNormalLaw(NormalLaw):
             groups = _pairs(block)
             normals = functools.partial(_normals64, arithmetic=self.arithmetic)
         first = groups * np.uint64(RESERVED_BLOCKS * block.size // groups.size if block.size else 1)
-        candidates = normals(_kernel.block_words(stream, first))
+        candidates = normals(_reference.block_words(stream, first))
         size = candidates.shape[1]
         values = np.empty_like(candidates)
         kept = np.zeros(len(first), dtype=np.intp)
@@ -155,7 +155,7 @@ class TruncatedNormalLaw(NormalLaw):
                 kept[left[inside]] += 1
             left = left[kept[left] < size]
             step += 1
-            candidates = normals(_kernel.block_words(stream, first[left] + np.uint64(step)))
+            candidates = normals(_reference.block_words(stream, first[left] + np.uint64(step)))
         return values.reshape(-1, 4).astype(dtype)
 
 

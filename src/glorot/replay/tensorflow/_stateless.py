@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from glorot import _kernel
+from glorot import _reference
 from glorot._check import show
 from glorot._dtypes import dtype_name
 from glorot._stream import Stream
@@ -76,7 +76,7 @@ def stateless_stream(seed: tuple[int, int]) -> Stream:
     """The Philox stream of a pair of seeds."""
     first, second = (part % 2**64 for part in seed)
     scrambled = Stream(_SCRAMBLING_KEY, second << 64 | first)
-    words = [int(word) for word in _kernel.block_words(scrambled, np.zeros(1, np.uint64))[0]]
+    words = [int(word) for word in _reference.block_words(scrambled, np.zeros(1, np.uint64))[0]]
     return Stream(words[1] << 32 | words[0], (words[3] << 32 | words[2]) << 64)
 
 
