@@ -7,7 +7,8 @@ from typing import Any
 from glorot import _check
 from glorot._audit import AuditReport, audit
 from glorot._audit._pairs import difference, pair
-from glorot._audit._sources import Parameter, read_model
+from glorot._audit._parameter import Parameter
+from glorot._audit._sources import read_model
 
 __all__ = ["assert_initialized", "assert_same_init"]
 
@@ -95,7 +96,7 @@ def assert_same_init(
 def _once(model: Any) -> list[Parameter]:
     """The parameters; of names that share memory the first."""
     seen: dict[object, Parameter] = {}
-    for parameter in read_model(model):
+    for parameter in read_model(model).parameters:
         if parameter.broken:
             raise AssertionError(f"{parameter.name}: {parameter.broken}")
         seen.setdefault(parameter.memory or id(parameter), parameter)

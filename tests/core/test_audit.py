@@ -356,6 +356,17 @@ def test_bfloat16_drawn_in_few_bits():
     assert re.search(r"12[89] different values where \d{4} are expected, mean -1", problem.text)
 
 
+def test_memory_of_another_tensor():
+    """Sixteen values far from the mean, as what some other object left: no dtype draws so."""
+    recipe = Recipe([Rule("*", "glorot_uniform")])
+    bound = glorot.GlorotUniform().law((400, 600)).scale
+    rng = np.random.default_rng(0)
+    left = bound * (3.0 + rng.integers(0, 16, (400, 600)) / 16)
+    problem = only(glorot.audit({"w": left.astype(ml_dtypes.bfloat16)}, recipe), "uninitialised")
+    assert re.search(r"16 different values where \d{4} are expected", problem.text)
+    assert "memory that nothing wrote" in problem.text
+
+
 @pytest.mark.parametrize(("count", "shape"), [(4, (800, 1000)), (300, (80, 100))])
 def test_truncated_bits(count, shape):
     """bfloat16 by cutting the low bits of float32 off instead of rounding: in a large tensor it

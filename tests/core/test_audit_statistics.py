@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 import glorot
 from glorot._audit import _measure, _repeats, _spectrum
 from glorot._audit._distribution import Distribution, distribution
-from glorot._audit._sources import Parameter, read_model
+from glorot._audit._parameter import Parameter
+from glorot._audit._sources import read_model
 from glorot._audit._tests import distance, run_tests, scores
 from glorot._dtypes import ALL, FLOATS
 from glorot._laws import Normal, TruncatedNormal, Uniform
@@ -28,7 +29,7 @@ LAWS = [
 
 def parameter(array):
     """The parameter that an array is."""
-    (found,) = read_model({"w": array})
+    (found,) = read_model({"w": array}).parameters
     return found
 
 

@@ -38,8 +38,9 @@ def audit(
     that hold for any number of elements.
 
     Args:
-        model: the path of a checkpoint (a .safetensors file, or a folder with one or an index,
-            read 2**18 elements at a time); a mapping, nested or not, from names to arrays of any
+        model: the path of a checkpoint (a .safetensors file, a folder with one or an index, or a
+            directory of torch.distributed.checkpoint in whatever pieces; read 2**18 elements at a
+            time); a mapping, nested or not, from names to arrays of any
             framework; a torch module; a Keras model; a JAX tree. A DTensor is gathered, so that
             all ranks must call.
         recipe: a `glorot.Recipe`, the name of a built-in one or the path of a file; or None.
@@ -68,7 +69,8 @@ def audit(
     if recipe is None and seed is not None:
         raise TypeError("`seed` says nothing without `recipe`: give the recipe it was used with.")
     known = None if recipe is None else read_recipe(recipe)
-    plan = make_plan(read_model(model), known)
+    found = read_model(model)
+    plan = make_plan(found.parameters, known)
     sizes = [math.prod(p.spec.shape) * ALL[p.spec.dtype or ""].itemsize for p in plan.parameters]
     rows: list[Row] = []
     done = 0
@@ -82,7 +84,7 @@ def audit(
     order = {kind: rank for rank, kind in enumerate(KINDS)}
     return AuditReport(
         problems=tuple(sorted(problems, key=lambda p: (order[p.kind], p.log_p))),
-        notes=tuple(notes),
+        notes=(*found.notes, *notes),
         parameters=tuple(map(report_row, rows)),
         tests=tests,
         false_alarms=FALSE_ALARMS,

@@ -10,8 +10,8 @@ from typing import Any
 import numpy as np
 
 from glorot._audit._measure import Array
+from glorot._audit._parameter import Parameter
 from glorot._audit._promise import tolerance
-from glorot._audit._sources import Parameter
 from glorot._base import Initializer
 from glorot._blocks import Blocks
 from glorot._dtypes import ALL, FLOATS

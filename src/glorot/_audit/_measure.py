@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 
 from glorot import _kernel
-from glorot._audit._sources import Parameter
+from glorot._audit._parameter import Parameter
 from glorot._dtypes import ALL, FLOATS
 
 Array = np.ndarray[Any, np.dtype[Any]]

@@ -5,7 +5,7 @@ import math
 
 from glorot._audit._distribution import Distribution
 from glorot._audit._measure import RUN, Measure
-from glorot._audit._sources import Parameter
+from glorot._audit._parameter import Parameter
 
 _BY_CHANCE = 1e-12  # a row of so few values, in so few bits, that it may as well be drawn
 _NAMES = ("emb", "wte")

@@ -10,7 +10,7 @@ import numpy as np
 
 from glorot import _check
 from glorot._audit._measure import Array
-from glorot._audit._sources import Parameter
+from glorot._audit._parameter import Parameter
 from glorot._dtypes import ALL
 from glorot._fans import Axes, permutation
 from glorot._layouts import BATCH, BOTH, GROUP, INPUT, OUTPUT, SPATIAL

@@ -4,9 +4,9 @@ cover."""
 
 from dataclasses import dataclass, field
 
+from glorot._audit._parameter import Parameter
 from glorot._audit._promise import Promise, promise
 from glorot._audit._report import Problem
-from glorot._audit._sources import Parameter
 from glorot.recipe import Recipe
 from glorot.recipe._resolve import Resolver
 from glorot.recipe._variables import Values

@@ -14,7 +14,7 @@ from typing import NamedTuple
 import numpy as np
 
 from glorot._audit._measure import Measure, runs
-from glorot._audit._sources import Parameter
+from glorot._audit._parameter import Parameter
 from glorot._dtypes import ALL
 
 _PLACES = 256

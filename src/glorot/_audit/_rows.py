@@ -12,9 +12,9 @@ from glorot._audit._bytes import Comparison
 from glorot._audit._distribution import Distribution, distribution
 from glorot._audit._measure import Measure, merged
 from glorot._audit._padding import padding_row
+from glorot._audit._parameter import Parameter
 from glorot._audit._promise import FIXED, MATRIX, SPARSE, Promise, Segment
 from glorot._audit._report import ParameterReport
-from glorot._audit._sources import Parameter
 from glorot._audit._spectrum import HELD, Spectrum, spectrum
 from glorot._audit._tests import Outcome, Scores, run_tests, scores
 from glorot._audit._verdict import without_zeros

@@ -6,51 +6,40 @@ No framework is imported here: a model of one that is not loaded cannot have bee
 
 import os
 import sys
-from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
-from pathlib import Path
-from typing import Any
+from collections.abc import Iterator, Mapping
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from glorot import _check
+from glorot._audit._checkpoint import read_checkpoint
 from glorot._audit._layers import keras_specs, torch_specs
+from glorot._audit._parameter import Parameter
 from glorot._dtypes import ALL
 from glorot._loaded import is_a
-from glorot.checkpoint import _files, _found, _layout
-from glorot.recipe import TensorSpec, parse_shapes
+from glorot.recipe import parse_shapes
 
 Array = np.ndarray[Any, np.dtype[Any]]
 
 
-@dataclass(frozen=True, slots=True)
-class Parameter:
-    """One parameter that can be read a run at a time.
+class Model(NamedTuple):
+    """The parameters of a model, in its own order, and what is to be said of where they were."""
 
-    Attributes:
-        spec: its shape and dtype, and what the layer around it says of its axes.
-        read: (start, stop) -> elements [start, stop) of it, flattened row-major, as a 1-D array.
-        memory: equal for two names of the same memory; None where each has its own.
-        broken: what is wrong with where it is stored; it is not read then.
-    """
-
-    name: str
-    spec: TensorSpec
-    read: Callable[[int, int], Array]
-    memory: object = None
-    broken: str = ""
+    parameters: list[Parameter]
+    notes: tuple[str, ...] = ()
 
 
-def read_model(model: Any) -> list[Parameter]:
-    """Return the parameters of whatever `model` is, in its own order.
+def read_model(model: Any) -> Model:
+    """Return the parameters of whatever `model` is.
 
     Raises:
         TypeError: nothing that holds parameters; an array whose dtype is not supported.
         ValueError: no parameters; parameters without values; a malformed checkpoint.
         OSError: a checkpoint that cannot be read.
     """
+    notes: tuple[str, ...] = ()
     if isinstance(model, (str, os.PathLike)):
-        found = list(_of_checkpoint(_check.path("model", model)))
+        found, notes = read_checkpoint(_check.path("model", model))
     elif is_a(model, "torch", "nn.Module"):
         found = list(_of_torch(model))
     elif hasattr(model, "weights") and hasattr(model, "variables"):
@@ -59,47 +48,7 @@ def read_model(model: Any) -> list[Parameter]:
         found = list(_of_tree(model))
     if not found:
         raise ValueError("`model` holds no parameters: there is nothing to audit.")
-    return found
-
-
-# --- checkpoints ---------------------------------------------------------------------------------
-
-
-def _of_checkpoint(path: Path) -> Iterator[Parameter]:
-    _layout.find(path)  # which says what is wanted where it is another format
-    contents = _found.read(path)
-    said: dict[str, dict[str, Any]] = {}
-    for _, texts in contents.metadata:
-        said |= _layout._said(texts)
-    for name, found in contents.found.items():
-        (piece,) = found.pieces
-        spec = TensorSpec(found.shape, found.dtype, **said.get(name, {}))
-        broken = f"{piece.path.name} lacks its last {piece.lacking} bytes" if piece.lacking else ""
-        reader = _file_reader(piece.path, piece.entry.offset, found.dtype)
-        yield Parameter(name, spec, reader, broken=broken)
-    for check in contents.checks.values():
-        yield Parameter(check.name, TensorSpec((0,)), _nothing, broken=check.note)
-
-
-def _nothing(start: int, stop: int) -> Array:
-    raise AssertionError(f"a parameter that is not there was read, {start} to {stop}")
-
-
-def _file_reader(path: Path, offset: int, name: str) -> Callable[[int, int], Array]:
-    dtype = ALL[name]
-
-    def read(start: int, stop: int) -> Array:
-        values = np.empty(stop - start, dtype)
-        fd = os.open(path, _files.READ)
-        try:
-            data = values.view(np.uint8)
-            if _files.read_at(fd, data, offset + start * dtype.itemsize) < data.size:
-                raise OSError(f"{path} has become shorter while it was read.")
-        finally:
-            os.close(fd)
-        return values
-
-    return read
+    return Model(found, notes)
 
 
 # --- arrays --------------------------------------------------------------------------------------

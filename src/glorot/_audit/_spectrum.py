@@ -13,7 +13,7 @@ from typing import NamedTuple
 import numpy as np
 
 from glorot._audit._measure import Array
-from glorot._audit._sources import Parameter
+from glorot._audit._parameter import Parameter
 from glorot._fans import permutation
 
 GRAM = 256  # the shorter side, up to which the range is exact

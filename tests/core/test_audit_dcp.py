@@ -1,0 +1,94 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Auditing directories of torch.distributed.checkpoint, whose tensors lie in pieces."""
+
+import runpy
+import shutil
+from pathlib import Path
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from typer.testing import CliRunner
+
+import glorot
+from glorot import Recipe, Rule
+from glorot._audit._sources import read_model
+from glorot.cli._app import app
+
+FOLDERS = runpy.run_path(str(Path(__file__).with_name("dcp_folders.py")))
+RECIPE, SHAPES, save = FOLDERS["RECIPE"], FOLDERS["SHAPES"], FOLDERS["save"]
+VALUES = {a.name: a.initializer(a.shape, seed=42, name=a.name) for a in RECIPE.resolve(SHAPES)}
+
+
+@pytest.fixture(scope="module")
+def written(tmp_path_factory):
+    """A directory of 3 files, tensors in up to 8 pieces each; not to be changed."""
+    folder = tmp_path_factory.mktemp("written") / "dcp"
+    save(folder, parts=2)
+    return folder
+
+
+@pytest.mark.parametrize("parts", [1, 2, 3])
+def test_the_same_as_of_arrays(tmp_path, parts):
+    """Every measure and verdict is that of the tensors themselves, from the folder and from its
+    metadata's path; a seed is told from another."""
+    save(tmp_path / "dcp", parts=parts)
+    expected = glorot.audit(VALUES, RECIPE, 42)
+    assert expected.ok
+    for path in (tmp_path / "dcp", tmp_path / "dcp" / ".metadata"):
+        report = glorot.audit(path, RECIPE, 42)
+        assert report.ok, report.problems
+        assert sorted(report.parameters, key=lambda p: p.name) == sorted(
+            expected.parameters, key=lambda p: p.name
+        )
+    kinds = {p.kind for p in glorot.audit(tmp_path / "dcp", RECIPE, 43).problems}
+    assert kinds == {"seed"}
+
+
+@given(st.data())
+@settings(deadline=None, max_examples=60)
+def test_any_run_of_elements(written, data):
+    """Elements [start, stop) of each tensor, whatever pieces they lie in."""
+    found = {p.name: p for p in read_model(written).parameters}
+    name = data.draw(st.sampled_from(list(SHAPES)))
+    values = VALUES[name].reshape(-1)
+    start = data.draw(st.integers(0, values.size))
+    stop = data.draw(st.integers(start, values.size))
+    assert found[name].read(start, stop).tobytes() == values[start:stop].tobytes()
+
+
+def test_a_fault_is_found(tmp_path):
+    """One tensor twice too large is named, and no other."""
+    wrong = Recipe([Rule("c", "he_normal", gain=2.0), *RECIPE.rules])
+    save(tmp_path / "dcp", parts=2, recipe=wrong)
+    (problem,) = glorot.audit(tmp_path / "dcp", RECIPE).problems
+    assert (problem.kind, problem.names) == ("stddev", ("c",))
+    assert "2 times too large" in problem.text
+
+
+@pytest.mark.parametrize(
+    ("lost", "text"), [(3, "__0_0.distcp lacks its last"), (None, "puts it in __0_0.distcp")]
+)
+def test_a_file_cut_off(written, tmp_path, lost, text):
+    """The tensors that lie in it are named, and the others are read."""
+    folder = shutil.copytree(written, tmp_path / "copy")
+    file = folder / "__0_0.distcp"
+    if lost is None:
+        file.unlink()
+    else:
+        file.write_bytes(file.read_bytes()[:-lost])
+    report = glorot.audit(folder, RECIPE)
+    assert {p.kind for p in report.problems} == {"unreadable"}
+    assert all(text in p.text for p in report.problems)
+    named = {name for p in report.problems for name in p.names}
+    assert named < set(SHAPES)
+    assert {p.name for p in report.parameters if p.stddev is not None} >= {"a", "c"} - named
+
+
+def test_the_command(written, tmp_path):
+    """`glorot inspect` reads such a directory as it reads safetensors."""
+    (tmp_path / "recipe.json").write_text(RECIPE.to_json())
+    line = ["inspect", str(written), "--recipe", str(tmp_path / "recipe.json"), "--seed", "42"]
+    result = CliRunner().invoke(app, line)
+    assert result.exit_code == 0, result.output
+    assert CliRunner().invoke(app, [*line[:-1], "43"]).exit_code == 1
