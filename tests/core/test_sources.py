@@ -160,6 +160,8 @@ def test_the_preset_is_chosen_and_said(written, tmp_path):
     assert result.stderr == (
         "glorot: recipe llama, for the model type 'llama', with initializer_range=0.01 of its "
         "config; --recipe overrides it\n"
+        f"glorot: {tmp_path / 'a' / 'config.json'} is written too, of {written / 'config.json'}: "
+        f"from_pretrained({str(tmp_path / 'a')!r}) loads the model\n"
     )
     same = ("--recipe", "llama", "--set", "initializer_range=0.01", "--seed", 3)
     assert invoke("init", written, *same, "--out", tmp_path / "b").exit_code == 0
@@ -174,10 +176,10 @@ def test_the_preset_is_chosen_and_said(written, tmp_path):
 
 
 def test_a_recipe_overrides_the_preset(written, tmp_path):
-    """Nothing is said then, and nothing of the config is taken."""
+    """Nothing is said of it then, and nothing of the config is taken."""
     write_json(written / "config.json", {"model_type": "llama", "initializer_range": 0.01})
     result = invoke("init", written, "--recipe", "llama", "--seed", 1, "--out", tmp_path / "a")
-    assert (result.exit_code, result.stderr) == (0, "")
+    assert (result.exit_code, "glorot: recipe" in result.stderr) == (0, False)
     assert glorot.checkpoint.verify(tmp_path / "a", "llama", 1).equal
 
 
@@ -189,7 +191,7 @@ def test_json_reports_say_the_choice(written, tmp_path):
     assert result.stderr == ""
     assert json.loads(result.stdout)["source"] == {
         "kind": "safetensors", "model": "llama", "preset": "llama", "variables": {},
-        "aliases": {}, "notes": [],
+        "aliases": {}, "notes": [], "config": str(written / "config.json"),
     }  # fmt: skip
     given = invoke("init", written, *out, "--recipe", "llama", "--force")
     assert json.loads(given.stdout)["source"]["preset"] is None
@@ -208,6 +210,46 @@ def test_without_a_recipe_it_is_one_line(written, tmp_path):
     assert invoke("verify", written, "--seed", 1).exit_code == 0  # its manifest has the recipe
     (written / "glorot.json").unlink()
     assert "must be given" in invoke("verify", written, "--seed", 1).stderr
+
+
+# --- the config beside what is written ------------------------------------------------------------
+
+
+def test_the_config_goes_beside_the_weights(written, tmp_path):
+    """With the dtype that was written, and without what is of other weights and other code; what
+    `verify` proves does not depend on it."""
+    others = {"quantization_config": {"bits": 4}, "auto_map": {"AutoModel": "code.Model"}}
+    content = {"model_type": "llama", "initializer_range": 0.01, "dtype": "float32"}
+    write_json(written / "config.json", content | others)
+    out = tmp_path / "out"
+    line = ("init", written, "--seed", 0, "--out", out, "--dtype", "bfloat16")
+    done = invoke(*line)
+    assert done.exit_code == 0, done.stderr
+    assert f"{out / 'config.json'} is written too" in done.stderr
+    assert json.loads((out / "config.json").read_text()) == content | {"dtype": "bfloat16"}
+    assert glorot.checkpoint.verify(out).equal
+    again = invoke(*line, "--force")
+    assert f"{out / 'config.json'} is there already\n" in again.stderr
+    (out / "config.json").write_text('{"model_type": "mine"}')
+    other = invoke(*line, "--force")
+    assert "is not the config that was read, and stays as it is" in other.stderr
+    assert (out / "config.json").read_text() == '{"model_type": "mine"}'
+    quiet = invoke(*line, "--force", "--json")
+    assert (quiet.exit_code, quiet.stderr) == (0, "")
+
+
+def test_no_config_where_none_was_read(written, tmp_path):
+    """Of shapes alone, of a dry run, and beside torch's own files, which transformers does not
+    load."""
+    line = ("init", written, "--recipe", "llama", "--seed", 0, "--out")
+    assert invoke(*line, tmp_path / "a").exit_code == 0
+    assert not (tmp_path / "a" / "config.json").exists()
+    write_json(written / "config.json", {"model_type": "llama"})
+    assert invoke(*line, tmp_path / "b", "--dry-run").exit_code == 0
+    assert not (tmp_path / "b").exists()
+    source = glorot.sources.read(written)
+    assert source.write_config(written).endswith("config.json is there already")
+    assert glorot.sources.read({"w": (2,)}).write_config(tmp_path) == ""
 
 
 # --- DCP metadata --------------------------------------------------------------------------------

@@ -66,9 +66,9 @@ def _of_folder(path: Path) -> Source:
     config = path / _transformers.NAME
     choice = _transformers.choice_of(config) if config.is_file() else Choice("", None, {})
     if _holds_safetensors(path):
-        return _with(choice, Source(_layout.read_shapes(path), "safetensors"))
+        return _with(choice, config, Source(_layout.read_shapes(path), "safetensors"))
     if (path / _dcp.NAME).is_file():
-        return _with(choice, _of_dcp(path / _dcp.NAME))
+        return _with(choice, config, _of_dcp(path / _dcp.NAME))
     if config.is_file():
         return _of_file(config)
     raise FileNotFoundError(
@@ -120,8 +120,8 @@ def _of_dcp(path: Path) -> Source:
     return Source(found.shapes, "DCP metadata", notes=found.notes)
 
 
-def _with(choice: Choice, source: Source) -> Source:
+def _with(choice: Choice, config: Path, source: Source) -> Source:
     return Source(
         source.shapes, source.kind, choice.model, choice.preset, choice.variables,
-        notes=(*source.notes, *choice.notes),
+        notes=(*source.notes, *choice.notes), config=str(config) if choice.model else "",
     )  # fmt: skip

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """What a source says of a model: its parameters, and the recipe for what it is."""
 
+import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -23,6 +24,7 @@ class Source:
         variables: of the preset, as the model's config sets them.
         aliases: the other names of weights, each to the one that it is stored by.
         notes: what a user should hear: entries left out, a choice that was made.
+        config: the path of the model's Hugging Face config; "" where none was read.
     """
 
     shapes: dict[str, TensorSpec]
@@ -32,6 +34,7 @@ class Source:
     variables: Mapping[str, float | str] = field(default_factory=dict)
     aliases: Mapping[str, str] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
+    config: str = ""
 
     def recipe(self) -> Recipe:
         """Return the preset for the model, with the variables that its config sets.
@@ -75,6 +78,24 @@ class Source:
         said = ", ".join(f"{name}={value}" for name, value in self.variables.items())
         return f"{line}, with {said} of its config"
 
+    def write_config(self, folder: str | os.PathLike[str], dtype: Any = None) -> str:
+        """Put the model's Hugging Face config beside its weights, so that `from_pretrained` loads
+        the folder; a config that is there stays.
+
+        Args:
+            folder: where the weights were written.
+            dtype: that they were written in, where it is not what the config says.
+
+        Returns:
+            One line that says what was done; "" where the source has no config.
+
+        Raises:
+            OSError: a file that cannot be read or written.
+        """
+        from glorot.sources import _config
+
+        return _config.beside(self.config, os.fspath(folder), dtype) if self.config else ""
+
     def as_dict(self) -> dict[str, Any]:
         """Return what was found, shapes excepted, as JSON can hold it."""
         return {
@@ -84,4 +105,5 @@ class Source:
             "variables": dict(self.variables),
             "aliases": dict(self.aliases),
             "notes": list(self.notes),
+            "config": self.config,
         }

@@ -5,6 +5,7 @@ The config is data.  Its class and the model's are transformers' own; code that 
 (`auto_map`) is never run, and nothing is downloaded.
 """
 
+import dataclasses
 from pathlib import Path
 from typing import Any
 
@@ -73,7 +74,8 @@ def read(path: Path, content: dict[str, Any]) -> Source:
                 f"{content.get('model_type')!r}."
             )
         module = _build(cls, config)
-        return of_module(module, KIND, notes=(note,) if note else ())
+        found = of_module(module, KIND, notes=(note,) if note else ())
+        return dataclasses.replace(found, config=str(path))
     except ImportError as error:  # classes are imported when they are first asked for
         raise broken("transformers", KIND, error.__cause__ or error) from None
     except (ValueError, TypeError) as error:
