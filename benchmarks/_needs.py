@@ -147,8 +147,9 @@ def _torch(records: Records) -> Iterator[Row]:
     for record in records.where(topic="torch", part="cost", kind="glorot"):
         yield _cost(f"torch: {record['who']}, {record['threads']} thr.", records, record)
     for ours in records.where(topic="torch", part="module", kind="glorot"):
-        same = {key: ours[key] for key in ("topic", "part", "threads", "law")}
-        what = f"torch: a module of 1000 tensors, {ours['law']}, {ours['threads']} thr."
+        same = {key: ours[key] for key in ("topic", "part", "threads", "law", "shape")}
+        tensors, side, _ = ours["shape"]
+        what = f"torch: {tensors} tensors of {side} x {side}, {ours['law']}, {ours['threads']} thr."
         needed = 60 if ours["law"] == "truncated" else 5
         yield _times(what, ours, records.one(kind="peer", **same), needed)
         yield _times(

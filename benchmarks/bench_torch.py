@@ -15,7 +15,8 @@ from benchmarks._harness import Contender, WrongBytesError, alternate, targets
 from benchmarks._peers import STDDEV, installed
 from glorot import _kernel, _stream
 
-TENSORS, SIDE = 1000, 512  # 1 GiB of float32
+TENSORS = 1000
+MODULES = ((TENSORS, 512), (16, 4096))  # (tensors, side): 1 GiB of float32 each
 SMALL = 8
 WORLDS = (2, 4)
 LAWS: dict[str, glorot.Initializer] = {
@@ -63,26 +64,27 @@ def _each(parameters: list[Any], law: str) -> None:
 
 
 def _kernel_alone(law: str, module: Any) -> Callable[[], None]:
-    """The kernel on the same memory, with nothing around it."""
+    """The kernel on the same memory, all of it together, with nothing around it."""
     arrays = [parameter.detach().numpy() for parameter in module.parameters()]
     words = [_stream.stream(42, str(number)) for number in range(len(arrays))]
     found = LAWS[law].law(arrays[0].shape)
 
     def run() -> None:
+        batch = _kernel.Batch()
         for array, stream in zip(arrays, words, strict=True):
-            _kernel.fill(array, found, stream)
+            _kernel.fill(array, found, stream, batch=batch)
+        batch.run()
 
     return run
 
 
-def _modules(quick: bool, target: str) -> Iterator[dict[str, Any]]:
+def _modules(quick: bool, target: str, tensors: int, side: int) -> Iterator[dict[str, Any]]:
     import torch
 
     import glorot.torch
 
     torch.set_num_threads(glorot.config()["threads"])
-    side = 32 if quick else SIDE
-    module = _module(TENSORS, side)
+    module = _module(tensors, side)
     parameters = list(module.parameters())
     for law, init in LAWS.items():
         check = _checker(law, module)
@@ -99,12 +101,12 @@ def _modules(quick: bool, target: str) -> Iterator[dict[str, Any]]:
         ]
         yield from alternate(
             contenders,
-            nbytes=TENSORS * side * side * 4,
+            nbytes=tensors * side * side * 4,
             rounds=2 if quick else 9,
             seconds=0.2 if quick else 4.0,
             law=law,
             dtype="float32",
-            shape=(TENSORS, side, side),
+            shape=(tensors, side, side),
             part="module",
         )
 
@@ -190,7 +192,7 @@ def _rank(sender: Any, store: str, rank: int, world: int, side: int, rounds: int
 
 
 def _shares(quick: bool) -> Iterator[dict[str, Any]]:
-    side, rounds = (256, 2) if quick else (2048, 7)
+    side, rounds = (256, 2) if quick else (4096, 7)
     context = multiprocessing.get_context("spawn")
     prints = set()
     for world in (1, *WORLDS):
@@ -228,5 +230,6 @@ def measure(quick: bool) -> Iterator[dict[str, Any]]:
         return
     target = (targets() or ["reference"])[0]
     yield from _costs(quick, target)
-    yield from _modules(quick, target)
+    for tensors, side in MODULES:
+        yield from _modules(quick, target, tensors, side // 16 if quick else side)
     yield from _shares(quick)

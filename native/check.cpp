@@ -6,6 +6,7 @@
 #include <cmath>
 #include <cstdio>
 #include <cstdlib>
+#include <cstring>
 #include <initializer_list>
 #include <memory>
 #include <vector>
@@ -185,6 +186,24 @@ bool crc32_holds() {
   return false;
 }
 
+// Runs of many lengths, filled together and each alone.
+bool together_holds(const Kernel& kernel) {
+  const auto law = cases(Dtype::kFloat32).front().law;
+  const Stream stream{7, 9, 11};
+  std::vector<Exact> together, alone;
+  std::vector<Task> tasks;
+  for (const uint64_t count : {0, 1, 33, 5000, (1 << 18) + 3, 1 << 19}) {
+    together.emplace_back(4 * count, 0);
+    alone.emplace_back(4 * count, 0);
+    tasks.push_back({together.back().start, Dtype::kFloat32, law, stream, count + 5, count});
+    fill_run(kernel, stream, law, Dtype::kFloat32, count + 5, count, alone.back().start, 1);
+  }
+  fill_together(kernel, tasks, 3);
+  for (size_t i = 0; i < tasks.size(); ++i)
+    if (std::memcmp(together[i].start, alone[i].start, 4 * tasks[i].count) != 0) return false;
+  return true;
+}
+
 }  // namespace
 
 int main() {
@@ -214,6 +233,11 @@ int main() {
         }
       std::printf("torch_%s %s %016llx\n", fused ? "fused" : "plain", names[code],
                   static_cast<unsigned long long>(first));
+    }
+  for (const Kernel* kernel : available_kernels())
+    if (!together_holds(*kernel)) {
+      std::fprintf(stderr, "%s differs: filled together\n", kernel->name);
+      same = false;
     }
   if (has_crc32() && !crc32_holds()) {
     std::fprintf(stderr, "crc32 differs\n");

@@ -44,9 +44,6 @@ struct Cpu {
 
 // Below this, starting a thread costs more than it saves.
 constexpr uint64_t kLeastBytesEach = 256 << 10;
-// Outputs larger than this leave the cache before anyone reads them.  Only the uniform law, on more
-// than one thread, is fast enough to be held up by the memory.
-constexpr uint64_t kBypassBytes = 8 << 20;
 
 }  // namespace
 

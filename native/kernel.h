@@ -79,6 +79,16 @@ void fill_run(const Kernel&, const Stream&, const Law&, Dtype, uint64_t start, u
 void fill_strided(const Kernel&, const Stream&, const Law&, Dtype, uint64_t start, Layout layout,
                   void* out, int threads);
 
+// A run of a law whose elements are all computed alone.
+struct Task {
+  void* out;
+  Dtype dtype;
+  Law law;
+  Stream stream;
+  uint64_t start, count;
+};
+void fill_together(const Kernel&, const std::vector<Task>&, int threads);
+
 struct Measured {
   Moments moments;
   uint32_t crc;  // only where has_crc32()

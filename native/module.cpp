@@ -2,11 +2,13 @@
 // The Python module glorot._native.  _kernel.py checks what it passes here.
 #include <nanobind/nanobind.h>
 #include <nanobind/stl/string.h>
+#include <nanobind/stl/tuple.h>
 #include <nanobind/stl/vector.h>
 
 #include <atomic>
 #include <cstring>
 #include <string>
+#include <tuple>
 
 #include "bind.h"
 #include "crc32.h"
@@ -62,6 +64,19 @@ void py_fill_strided(uintptr_t out, uint32_t dtype, nb::bytes constants, uint64_
     fill_strided(kernel(), stream, law, Dtype(dtype), start, {shape, steps, strides},
                  reinterpret_cast<void*>(out), threads);
   });
+}
+
+// (address, dtype, law, key, counter_lo, counter_hi, start, count) each.
+using PyTask =
+    std::tuple<uintptr_t, uint32_t, nb::bytes, uint64_t, uint64_t, uint64_t, uint64_t, uint64_t>;
+
+void py_fill_together(std::vector<PyTask> given, int threads) {
+  std::vector<Task> tasks;
+  for (const auto& [out, dtype, law, key, counter_lo, counter_hi, start, count] : given)
+    tasks.push_back({reinterpret_cast<void*>(out), Dtype(dtype), law_of(law),
+                     {key, counter_lo, counter_hi}, start, count});
+  nb::gil_scoped_release release;
+  fill_together(kernel(), tasks, threads);
 }
 
 void py_apply(nb::bytes constants, uint32_t dtype, uintptr_t words, uint64_t count, uintptr_t out) {
@@ -123,6 +138,7 @@ NB_MODULE(_native, m) {
   m.def("set_target", &set_target, nb::arg("name"));
   m.def("fill_run", &py_fill_run);
   m.def("fill_strided", &py_fill_strided);
+  m.def("fill_together", &py_fill_together);
   m.def("apply", &py_apply);
   m.def("normal_bounds", &py_normal_bounds);
   m.def("moments", &py_moments);

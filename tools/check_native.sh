@@ -13,7 +13,7 @@ mkdir -p "$out"
 build() {  # compiler, program, flags for all files
   local compiler=$1 program=$2 objects=() file name flags job
   shift 2
-  for file in check dispatch strided legacy normal64 crc32 fill_portable $TARGETS; do
+  for file in check dispatch together strided legacy normal64 crc32 fill_portable $TARGETS; do
     case $file in
       fill_avx2) flags="-mavx2 -mfma -mf16c -mbmi2" ;;
       fill_avx512) flags="-mavx512f -mavx512bw -mavx512dq -mavx512vl -mavx512cd -mfma -mf16c -mbmi2 -Wno-uninitialized -Wno-maybe-uninitialized" ;;

@@ -169,6 +169,28 @@ def _encode(law: Any, dtype: np.dtype[Any]) -> bytes:
     )
 
 
+class Batch:
+    """Fills that wait until `run`, so that threads share all of them whatever their sizes.
+
+    What is not one run of consecutive indices does not wait, nor does anything where there is no
+    compiled kernel.
+    """
+
+    def __init__(self) -> None:
+        self._tasks: list[tuple[Any, ...]] = []
+        self._held: list[Array] = []  # whose memory is written
+
+    def _add(self, out: Array, task: tuple[Any, ...]) -> None:
+        self._tasks.append(task)
+        self._held.append(out)
+
+    def run(self) -> None:
+        """Do what waits."""
+        if self._tasks:
+            _native.fill_together(self._tasks, 1 if _fills.alone else allowed_threads())
+            self._tasks, self._held = [], []
+
+
 def fill(
     out: "np.ndarray[Any, np.dtype[Any]]",
     law: Any,
@@ -176,6 +198,7 @@ def fill(
     start: int = 0,
     strides: Sequence[int] | None = None,
     threads: int | None = None,
+    batch: Batch | None = None,
 ) -> None:
     """Write the law's values into `out`, in place.
 
@@ -187,6 +210,7 @@ def fill(
         start: the index of out[0, 0, ...], 0 <= start < 2**63.
         strides: index step along each axis of `out`, not negative; row-major when None.
         threads: at most so many; `allowed_threads()` when None. The bytes never depend on it.
+        batch: with which it may wait.
     """
     if out.dtype not in _DTYPE_CODES or (law is None) != (out.dtype == _WORDS):
         raise TypeError(f"cannot fill an array of dtype {dtype_name(out.dtype)} with this law.")
@@ -210,6 +234,9 @@ def fill(
     begin = address(out)
     code, constants = _DTYPE_CODES[out.dtype], _encode(law, out.dtype)
     low, high = stream.counter & 0xFFFFFFFFFFFFFFFF, stream.counter >> 64
+    if batch is not None and (straight or _consecutive(out, steps)):
+        batch._add(out, (begin, code, constants, stream.key, low, high, start, out.size))
+        return
     most = threads
     if most is None:
         most = 1 if _fills.alone else allowed_threads()
@@ -220,6 +247,11 @@ def fill(
             begin, code, constants, stream.key, low, high, start,
             out.shape, steps, out.strides, most,
         )  # fmt: skip
+
+
+def _consecutive(out: Array, steps: Sequence[int]) -> bool:
+    rows = zip(out.shape, steps, row_major(out.shape), strict=True)
+    return out.flags.c_contiguous and all(n == 1 or step == row for n, step, row in rows)
 
 
 def moments(values: "np.ndarray[Any, np.dtype[Any]]") -> tuple[float, float]:

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from glorot import _kernel, _memory
-from glorot._kernel import Measured
+from glorot._kernel import Batch, Measured
 from glorot._laws import Law
 from glorot._shard import boxes
 from glorot._stream import INDEX_BITS, Name, stream
@@ -45,6 +45,12 @@ class Writer:
         """Write the rectangle that begins at `start` and has the shape of `out`; None: all."""
         raise NotImplementedError
 
+    def part_of(
+        self, batch: Batch, out: Array, start: tuple[int, ...] | None, seed: int, name: Name
+    ) -> None:
+        """The same, by the time that the batch has run."""
+        self.part(out, start, seed, name)
+
     def run(self, out: Array, first: int, seed: int, name: Name) -> None:
         """Write len(out) elements of the whole flattened row-major, from `first` on."""
         done = 0
@@ -76,11 +82,27 @@ class LawWriter(Writer):
 
     def part(self, out: Array, start: tuple[int, ...] | None, seed: int, name: Name) -> None:
         """Fill by the kernel, strided where it is a shard."""
-        if start is None:
-            _kernel.fill(out, self.law, stream(seed, name), self.first, self.order)
-        else:
-            first = self.first + sum(map(operator.mul, start, self.strides))
-            _kernel.fill(out, self.law, stream(seed, name), first, self.strides)
+        self._fill(out, start, seed, name, None)
+
+    def part_of(
+        self, batch: Batch, out: Array, start: tuple[int, ...] | None, seed: int, name: Name
+    ) -> None:
+        """Let the kernel fill it with others."""
+        self._fill(out, start, seed, name, batch)
+
+    def _fill(
+        self,
+        out: Array,
+        start: tuple[int, ...] | None,
+        seed: int,
+        name: Name,
+        batch: Batch | None,
+    ) -> None:
+        first, strides = self.first, self.order
+        if start is not None:
+            first += sum(map(operator.mul, start, self.strides))
+            strides = self.strides
+        _kernel.fill(out, self.law, stream(seed, name), first, strides, batch=batch)
 
     def run(self, out: Array, first: int, seed: int, name: Name) -> None:
         """Fill by the kernel, in one go where the index is row-major as stored."""

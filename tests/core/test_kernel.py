@@ -256,6 +256,44 @@ def test_filled_and_measured_in_one(target, dtype):
         assert math.isclose(found.squares, squares, rel_tol=1e-12)
 
 
+@pytest.mark.parametrize("target", [*TARGETS, "reference"])
+@pytest.mark.parametrize("threads", ["1", "3"])
+def test_a_batch_writes_what_each_alone_does(target, threads, monkeypatch):
+    """Runs of many lengths, laws and dtypes, rows of a tensor among them, and strided ones, which
+    do not wait; nothing beside them is written, and nothing twice."""
+    monkeypatch.setenv("GLOROT_THREADS", threads)
+    rng = np.random.default_rng(0)
+    batch = _kernel.Batch()
+    rows = []
+    sizes = [0, 1, 7, 100, 70_000, (1 << 18) + 5, (1 << 19) + 1]
+    for number, size in enumerate(sizes if target != "reference" else sizes[:5]):
+        for law in LAWS.values():
+            dtype = FLOATS[list(FLOATS)[len(rows) % len(FLOATS)]]
+            memory = np.full((size + 2) * dtype.itemsize, 0xA5, np.uint8)
+            out = memory[dtype.itemsize : -dtype.itemsize].view(dtype)
+            start = int(rng.integers(1 << 40))
+            rows.append((memory, out, law, _stream.stream(5, str(number)), start, None))
+    whole = np.zeros((40, 30), np.float32)
+    law, stream = LAWS["normal"], _stream.stream(5, "w")
+    rows.append((whole, whole[3:9], law, stream, 90, (30, 1)))  # rows: consecutive
+    rows.append((whole, whole[10:, 2:7], law, stream, 302, (30, 1)))
+    with _kernel.forced(target):
+        for _, out, law, stream, start, steps in rows:
+            _kernel.fill(out, law, stream, start, steps, batch=batch)
+        waiting = len(batch._tasks)
+        batch.run()
+        batch.run()
+    assert waiting == (0 if target == "reference" else len([r for r in rows if r[1].size]) - 1)
+    for memory, out, law, stream, start, steps in rows:
+        expected = np.empty(out.shape, out.dtype)
+        _kernel.fill(expected, law, stream, start, steps)
+        assert out.tobytes() == expected.tobytes()
+        if memory is not whole:
+            guards = memory[: out.itemsize], memory[memory.size - out.itemsize :]
+            assert all((guard == 0xA5).all() for guard in guards)
+    assert np.count_nonzero(whole) == 6 * 30 + 30 * 5
+
+
 def test_refusals():
     """Memory that cannot be written, a dtype without a law, indices out of range: refused."""
     stream = _stream.stream(1, "x")

@@ -9,6 +9,7 @@ import numpy as np
 
 from glorot import _base
 from glorot._dtypes import ALL
+from glorot._kernel import Batch
 from glorot._memory import aligned
 from glorot._shard import Shard, parse_shard
 from glorot.keras import _private
@@ -31,6 +32,7 @@ class Filler:
         }[keras.backend.backend()]
         self._prepare, self._hand_over = prepare, hand_over
         # Many at once are taken in a fraction of the time that each alone costs.
+        self._batch = Batch()
         self._waiting: Waiting = []
         self._bytes = 0
 
@@ -39,7 +41,8 @@ class Filler:
         return self._prepare(variable, assignment)
 
     def finish(self) -> None:
-        """Hand over what still waits."""
+        """Compute and hand over what still waits."""
+        self._batch.run()
         self._hand_over(self._waiting)
         self._waiting, self._bytes = [], 0
 
@@ -55,7 +58,7 @@ class Filler:
 
         def fill(seed: int) -> None:
             array = aligned(assignment.shape, dtype)
-            writer.part(array, None, seed, assignment.name)
+            writer.part_of(self._batch, array, None, seed, assignment.name)
             self._wait(_private.value_of(variable), array, None)
 
         return fill
@@ -67,7 +70,7 @@ class Filler:
         writer = target.writer(assignment.initializer)
 
         def fill(seed: int) -> tuple[Shard, ...]:
-            target.fill(writer, seed, assignment.name)
+            target.fill(writer, seed, assignment.name, self._batch)
             return tuple(target.shards)
 
         return fill
@@ -85,7 +88,7 @@ class Filler:
         def fill(seed: int) -> tuple[Shard, ...] | None:
             if one:
                 array = aligned(assignment.shape, dtype)
-                writer.part(array, None, seed, assignment.name)
+                writer.part_of(self._batch, array, None, seed, assignment.name)
                 self._wait(variable, array, sharding)
                 return None
             parts: dict[Shard, Array] = {}

@@ -7,6 +7,7 @@ from typing import Any
 from glorot import _base
 from glorot._dtypes import ALL, dtype_name, parse_dtype
 from glorot._fingerprint import Fingerprint
+from glorot._kernel import Batch
 from glorot._memory import aligned
 from glorot._renaming import Names
 from glorot._report import InitReport, report_all, report_parameter
@@ -64,7 +65,8 @@ def init(target: Any, recipe: Any, *, seed: int, names: Names = None) -> InitRep
     for assignment in rules._assign(wanted, rules_of, None):
         writer = _base._prepared(assignment.initializer, assignment.shape, ALL[assignment.dtype])
         works.append((weights[chosen[assignment.name]], assignment, writer))
-    assign_all(value for work in works for value in _values(*work, number))
+    batch = Batch()
+    assign_all((value for work in works for value in _values(*work, number, batch)), batch)
     reports = []
     for weight, assignment, _ in works:
         shards = [shard for _, shard in weight.parts if shard is not None]
@@ -74,16 +76,17 @@ def init(target: Any, recipe: Any, *, seed: int, names: Names = None) -> InitRep
 
 
 def _values(
-    weight: Weight, assignment: Assignment, writer: Writer, seed: int
+    weight: Weight, assignment: Assignment, writer: Writer, seed: int, batch: Batch
 ) -> Iterator[tuple[Any, Array]]:
-    """Each variable that is the weight, or a part of it, and its value."""
+    """Each variable that is the weight, or a part of it, and what its value is when the batch has
+    run."""
     dtype = ALL[assignment.dtype]
     for variable, shard in weight.parts:
         if shard is None:
             array, start = aligned(weight.shape, dtype), None
         else:
             array, start = aligned(tuple(variable.shape.as_list()), dtype), shard.start
-        writer.part(array, start, seed, assignment.name)
+        writer.part_of(batch, array, start, seed, assignment.name)
         yield variable, array
 
 

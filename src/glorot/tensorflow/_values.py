@@ -14,6 +14,7 @@ import tensorflow as tf
 from glorot import _base, _shard
 from glorot._base import Initializer
 from glorot._dtypes import dtype_name
+from glorot._kernel import Batch
 from glorot._memory import aligned
 from glorot._stream import check_name
 
@@ -55,8 +56,9 @@ def to_tensor(array: Array) -> Any:
     return tf.constant(array)
 
 
-def assign_all(values: Iterable[tuple[Any, Array]]) -> None:
-    """Give each variable its value, an `aligned` array that may be computed as it is asked for.
+def assign_all(values: Iterable[tuple[Any, Array]], batch: Batch | None = None) -> None:
+    """Give each variable its value, an `aligned` array that may be computed as it is asked for, or
+    by the time that the batch has run.
 
     Many are computed, then many are assigned: a processor that goes to and fro between the two
     takes half as long again, since its caches hold the instructions of one of them.
@@ -67,12 +69,14 @@ def assign_all(values: Iterable[tuple[Any, Array]]) -> None:
         waiting.append((variable, array))
         size += array.nbytes
         if size > _TOGETHER:
-            _assign(waiting)
+            _assign(waiting, batch)
             waiting, size = [], 0
-    _assign(waiting)
+    _assign(waiting, batch)
 
 
-def _assign(values: Iterable[tuple[Any, Array]]) -> None:
+def _assign(values: Iterable[tuple[Any, Array]], batch: Batch | None) -> None:
+    if batch is not None:
+        batch.run()
     for variable, array in values:
         if variable.__class__.__name__ == "ResourceVariable":  # not one that a strategy spreads
             # One operation, a third of what `assign` costs.

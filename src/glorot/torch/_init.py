@@ -6,6 +6,7 @@ from typing import Any, overload
 import torch
 
 from glorot._base import Initializer
+from glorot._kernel import Batch
 from glorot._renaming import Names
 from glorot._report import InitReport, ParameterReport
 from glorot._shard import Shard
@@ -167,8 +168,10 @@ def fill(plan: Plan, contents: Contents, recipe: Recipe, seed: int) -> InitRepor
             plain.append((planned, target, target.writer(planned.assignment.initializer)))
         else:
             computed.append((planned, _parametrized.Computed(planned.group, what)))
+    batch = Batch()
     for planned, target, writer in plain:
-        target.fill(writer, seed, planned.assignment.name)
+        target.fill(writer, seed, planned.assignment.name, batch)
+    batch.run()
     for planned, value in computed:
         value.fill(planned.assignment.initializer, seed, planned.assignment.name)
     held = {id(planned.group): target.shards for planned, target, _ in plain}

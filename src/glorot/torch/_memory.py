@@ -10,6 +10,7 @@ import torch
 
 from glorot._base import _overlaps
 from glorot._dtypes import ALL, FLOATS
+from glorot._kernel import Batch
 from glorot._stream import stream
 from glorot._writers import LawWriter, Writer
 
@@ -153,13 +154,22 @@ class Memory:
         return DTYPES[self.tensor.dtype]
 
     def fill(
-        self, writer: Writer, start: Start | None, place: Place | None, seed: int, name: str
+        self,
+        writer: Writer,
+        start: Start | None,
+        place: Place | None,
+        seed: int,
+        name: str,
+        batch: Batch | None,
     ) -> None:
         """Fill `tensor[place]` (None: all of it) with the part that begins at `start` (None: the
-        whole)."""
+        whole); with a batch, by the time that it has run."""
         if self._array is not None:
             out = self._array if place is None else self._array[place]
-            writer.part(out, start, seed, name)
+            if batch is None:
+                writer.part(out, start, seed, name)
+            else:
+                writer.part_of(batch, out, start, seed, name)
             return
         target = self.tensor.detach()
         if place is not None:

@@ -11,6 +11,7 @@ from glorot import _base, _registry
 from glorot._base import Initializer
 from glorot._check import parse_shape, show
 from glorot._dtypes import dtype_name, parse_dtype
+from glorot._kernel import Batch
 from glorot._shard import Shard, parse_shard
 from glorot._writers import Writer
 from glorot.torch._dtensor import Part, is_dtensor, local_parts
@@ -85,13 +86,14 @@ class Target:
         parse_dtype(self.memory.dtype, floating=initializer.random)
         return _base._prepared(initializer, self.shape, self.memory.dtype)
 
-    def fill(self, writer: Writer, seed: int, name: str) -> None:
-        """Write the values of `name` into the parts that are here."""
+    def fill(self, writer: Writer, seed: int, name: str, batch: Batch | None = None) -> None:
+        """Write the values of `name` into the parts that are here; with a batch, by the time that
+        it has run."""
         if self.parts is None:
-            self.memory.fill(writer, None, None, seed, name)
+            self.memory.fill(writer, None, None, seed, name, batch)
         else:
             for start, _, place in self.parts:
-                self.memory.fill(writer, start, place, seed, name)
+                self.memory.fill(writer, start, place, seed, name, batch)
         torch.autograd.graph.increment_version(self.tensor)  # as an operation in place does
         if self.tensor is not self.memory.tensor:
             torch.autograd.graph.increment_version(self.memory.tensor)

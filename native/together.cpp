@@ -1,0 +1,44 @@
+// SPDX-License-Identifier: Apache-2.0
+// Many runs filled together: threads take pieces of them, whichever is next, so that neither short
+// runs nor slow laws leave a thread idle.
+#include <algorithm>
+#include <atomic>
+
+#include "threads.h"
+
+namespace glorot {
+namespace {
+
+constexpr uint64_t kPieceElements = 1 << 18;  // a multiple of what vectors fill at a time
+
+uint64_t pieces_of(const Task& task) { return (task.count + kPieceElements - 1) / kPieceElements; }
+
+void fill_piece(const Kernel& kernel, const Task& task, uint64_t piece, bool bypass) {
+  const uint64_t first = piece * kPieceElements, rest = task.count - first;
+  const uint64_t here = rest < kPieceElements ? rest : kPieceElements;
+  kernel.fill_runs(task.stream, task.law, task.dtype, {task.start + first, here},
+                   static_cast<char*>(task.out) + first * uint64_t(item_size(task.dtype)),
+                   bypass && task.law.kind == Kind::kUniform);
+}
+
+}  // namespace
+
+void fill_together(const Kernel& kernel, const std::vector<Task>& tasks, int threads) {
+  std::vector<uint64_t> ends;  // of each task's pieces, among those of all
+  uint64_t pieces = 0, bytes = 0;
+  for (const Task& task : tasks) {
+    ends.push_back(pieces += pieces_of(task));
+    bytes += task.count * uint64_t(item_size(task.dtype));
+  }
+  const bool bypass = threads > 1 && bytes >= kBypassBytes;
+  std::atomic<uint64_t> next{0};
+  in_parallel(pieces, bytes, threads, [&](uint64_t, uint64_t) {
+    for (uint64_t piece; (piece = next.fetch_add(1)) < pieces;) {
+      const auto number = size_t(std::upper_bound(ends.begin(), ends.end(), piece) - ends.begin());
+      fill_piece(kernel, tasks[number], piece - (ends[number] - pieces_of(tasks[number])),
+                 bypass);
+    }
+  });
+}
+
+}  // namespace glorot
