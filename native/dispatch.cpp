@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Which targets this machine can run, and the splitting of straight fills over threads.
+#include <algorithm>
+#include <atomic>
 #include <cstdint>
 #include <system_error>
 
@@ -44,6 +46,8 @@ struct Cpu {
 
 // Below this, starting a thread costs more than it saves.
 constexpr uint64_t kLeastBytesEach = 256 << 10;
+// A thread takes a share, then the next: one that started late, or was held up, takes fewer.
+constexpr uint64_t kSharesEach = 16, kLeastBytesShare = 64 << 10;
 
 }  // namespace
 
@@ -70,20 +74,21 @@ const std::vector<const Kernel*>& available_kernels() {
 
 void in_parallel(uint64_t pieces, uint64_t bytes, int threads,
                  const std::function<void(uint64_t, uint64_t)>& work) {
-  uint64_t shares = bytes / kLeastBytesEach;
-  if (shares > uint64_t(threads)) shares = uint64_t(threads);
-  if (shares > pieces) shares = pieces;
-  if (shares <= 1) return work(0, pieces);
+  const uint64_t workers = std::min({bytes / kLeastBytesEach, uint64_t(threads), pieces});
+  if (workers <= 1) return work(0, pieces);
+  const uint64_t shares = std::min(std::max(bytes / kLeastBytesShare, workers),
+                                   std::min(pieces, workers * kSharesEach));
   auto first = [&](uint64_t share) { return pieces / shares * share + pieces % shares * share / shares; };
+  std::atomic<uint64_t> next{0};
+  const std::function<void()> loop = [&] {
+    for (uint64_t share; (share = next.fetch_add(1)) < shares;) work(first(share), first(share + 1));
+  };
   std::vector<std::thread> started;
-  uint64_t share = 1;
   try {
-    for (; share < shares; ++share)
-      started.emplace_back(work, first(share), first(share + 1));
-  } catch (const std::system_error&) {
-    work(first(share), pieces);  // no more threads to be had: do the rest here
+    while (started.size() + 1 < workers) started.emplace_back(loop);
+  } catch (const std::system_error&) {  // no more threads to be had: those that are do the rest
   }
-  work(0, first(1));
+  loop();
   for (auto& thread : started) thread.join();
 }
 

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Splits work into contiguous shares, one a thread.  Threads live for one call: nothing to fork.
+// Splits work into contiguous shares, which threads take one by one.  Threads live for one call:
+// nothing to fork.
 #pragma once
 
 #include <functional>

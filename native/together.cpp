@@ -1,8 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Many runs filled together: threads take pieces of them, whichever is next, so that neither short
-// runs nor slow laws leave a thread idle.
+// Many runs filled together: threads share all of them, so that short ones leave none idle.
 #include <algorithm>
-#include <atomic>
 
 #include "threads.h"
 
@@ -31,12 +29,11 @@ void fill_together(const Kernel& kernel, const std::vector<Task>& tasks, int thr
     bytes += task.count * uint64_t(item_size(task.dtype));
   }
   const bool bypass = threads > 1 && bytes >= kBypassBytes;
-  std::atomic<uint64_t> next{0};
-  in_parallel(pieces, bytes, threads, [&](uint64_t, uint64_t) {
-    for (uint64_t piece; (piece = next.fetch_add(1)) < pieces;) {
-      const auto number = size_t(std::upper_bound(ends.begin(), ends.end(), piece) - ends.begin());
-      fill_piece(kernel, tasks[number], piece - (ends[number] - pieces_of(tasks[number])),
-                 bypass);
+  in_parallel(pieces, bytes, threads, [&](uint64_t piece, uint64_t end) {
+    auto number = size_t(std::upper_bound(ends.begin(), ends.end(), piece) - ends.begin());
+    for (; piece < end; ++piece) {
+      while (ends[number] <= piece) ++number;
+      fill_piece(kernel, tasks[number], piece - (ends[number] - pieces_of(tasks[number])), bypass);
     }
   });
 }
