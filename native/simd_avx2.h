@@ -173,8 +173,9 @@ struct Target {
     return _mm256_castps_si256(pick(reinterpret_cast<const float*>(cells), row));
   }
 
-  template <const auto& kFirst, const auto& kNext, class Vector>
+  template <const auto& kFirst, const auto& kNext>
   struct Table {
+    using Vector = decltype(pick(kFirst.cell[0], Word()));
     static Vector coefficient(int degree, Word row) { return pick(kFirst.cell[degree], row); }
     static Vector next_coefficient(int degree, Word row) { return pick(kNext.cell[degree], row); }
     static bool misses(Word octave, uint32_t octaves) {  // some lane beyond the first `octaves`
@@ -182,9 +183,9 @@ struct Target {
       return !_mm256_testz_si256(beyond, beyond);
     }
   };
-  using NormalTable = Table<kCommonColumns, kNextColumns, Word>;
+  using NormalTable = Table<kCommonColumns, kNextColumns>;
   static constexpr NormalColumns<float> kFirstNear{0, 0x1p-31}, kNextNear{8, 0x1p-31};
-  using NearTable = Table<kFirstNear, kNextNear, Real>;
+  using NearTable = Table<kFirstNear, kNextNear>;
   static void split_tail(Word tail, Word& octave, Word& row, Word& t) {
     // No count of leading zeros: read the exponent of tail / 2, whose top bit is clear, after
     // clearing the bit below its leading one, which otherwise would round up.

@@ -144,8 +144,9 @@ struct Target {
   static Word load_cells(const uint32_t* cells) { return _mm512_load_si512(cells); }
   static Real load_cells(const float* cells) { return _mm512_load_ps(cells); }
 
-  template <const auto& kFirst, const auto& kNext, class Vector>
+  template <const auto& kFirst, const auto& kNext>
   struct Table {
+    using Vector = decltype(load_cells(kFirst.cell[0]));
     Vector column[kDegree32 + 1][2];
     Table() {
       for (int degree = 0; degree <= kDegree32; ++degree)
@@ -163,9 +164,9 @@ struct Target {
       return _mm512_cmpge_epu32_mask(octave, word(octaves)) != 0;
     }
   };
-  using NormalTable = Table<kCommonColumns, kNextColumns, Word>;
+  using NormalTable = Table<kCommonColumns, kNextColumns>;
   static constexpr NormalColumns<float> kFirstNear{0, 4.0}, kNextNear{8, 4.0};
-  using NearTable = Table<kFirstNear, kNextNear, Real>;
+  using NearTable = Table<kFirstNear, kNextNear>;
   // The float32 of the tail, rounded down, has the row in its exponent and two highest mantissa
   // bits; a permutation reads the lowest 5 bits of that, and NormalColumns is in their order.
   static void split_tail(Word tail, Word& octave, Word& row, Word& t) {
