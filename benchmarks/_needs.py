@@ -219,11 +219,13 @@ def _replays(records: Records) -> Iterator[Row]:
 def _jax(records: Records) -> Iterator[Row]:
     for threads in sorted({r["threads"] for r in records.where(topic="jax")}):
         found = Records(records.where(topic="jax", threads=threads))
-        for law, needed in (("uniform", 3), ("normal", 2.5), ("truncated", 2.5)):
-            case = Records(found.where(law=law))
-            for who, least in (("traced", needed), ("native", 5)):
-                what = f"JAX, {law}, {who}, {threads} thr."
-                yield _times(what, case.one(who=f"glorot {who}"), case.one(who="jax"), least)
+        needed = {"uniform": 3, "normal": 2.5, "truncated": 2.5}
+        for theirs in found.where(who="jax"):
+            law, shape = theirs["law"], theirs["shape"]
+            case = Records(found.where(law=law, shape=shape))
+            for who, least in (("traced", needed[law]), ("native", 5)):
+                what = f"JAX, {law}, {who}, {shape[0]} x {shape[1]}, {threads} thr."
+                yield _times(what, case.one(who=f"glorot {who}"), theirs, least)
         for ours in found.where(law="tree", kind="glorot"):
             yield _cost(f"jax: {ours['who']}, {threads} thr.", found, ours)
 

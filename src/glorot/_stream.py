@@ -91,11 +91,11 @@ def multiply_wide(xp: Any, a: Array, b: Array, bits: int = 32) -> tuple[Array, A
     """(high, low) halves of the product of two unsigned `bits`-wide integers, in arithmetic of
     the same width: half-width pieces, no carry lost.  JAX on a TPU has no 64-bit integers.
 
-    A namespace with a `mulhi` of its own, for 32 bits, is asked for the upper half: one
-    instruction, not ten.
+    A namespace with a `multiply_wide` of its own, for 32 bits, is asked: one instruction, not ten.
     """
-    if bits == 32 and hasattr(xp, "mulhi"):
-        return xp.mulhi(a, b), a * b
+    if bits == 32 and hasattr(xp, "multiply_wide"):
+        found: tuple[Array, Array] = xp.multiply_wide(a, b)
+        return found
     word = xp.uint32 if bits == 32 else xp.uint64
     half = word(bits // 2)
     mask = word((1 << bits // 2) - 1)

@@ -157,7 +157,12 @@ def test_each_block_is_computed_once(mesh, spec, blocks, monkeypatch):
     """Replicas share what the process computed, and its memory is the array's own."""
     filled = []
     fill = _kernel.fill
-    monkeypatch.setattr(_kernel, "fill", lambda out, *rest: (filled.append(out), fill(out, *rest)))
+
+    def counted(out, *rest, **more):
+        filled.append(out)
+        fill(out, *rest, **more)
+
+    monkeypatch.setattr(_kernel, "fill", counted)
 
     made = by_init(LAWS["uniform"], NamedSharding(mesh, SPECS[spec]))
 

@@ -9,7 +9,8 @@ from jax.sharding import NamedSharding
 
 import glorot
 import glorot.jax
-from glorot.jax import _programs
+from glorot import _kernel, _stream
+from glorot.jax import _paired, _programs, _traced
 
 pytestmark = pytest.mark.frameworks
 
@@ -152,6 +153,43 @@ def test_normals_take_at_most_one_output_more(law):
     temporary, output = temporaries(LAWS[law], "float32")
 
     assert temporary <= output + 4096
+
+
+@pytest.mark.parametrize("law", ["normal", "truncated"])
+def test_large_normals_take_no_memory_beyond_their_output(law):
+    """Nor do those of short dtypes, of which the words alone would be twice the output."""
+    for dtype, shape in (("float32", (2048, 2050)), ("bfloat16", (512, 1024))):
+        temporary, _ = temporaries(LAWS[law], dtype, shape)
+
+        assert temporary < 4096
+
+
+@pytest.mark.parametrize(
+    ("extent", "strides", "origin"),
+    [((8,), (1,), 0), ((3, 4), (4, 1), 0), ((5, 2, 6), (12, 6, 1), 2), ((1, 4), (3, 1), 2**33 + 6),
+     ((2, 4), (2**40, 1), 2**62), ((4, 8), (2, 1), 0)],
+)  # fmt: skip
+@pytest.mark.parametrize("lane", [0, 2])
+def test_pairs_of_words(extent, strides, origin, lane):
+    """Where elements 2 i and 2 i + 1 are two words of a block, they are those of the stream."""
+    assert _paired.fits(extent, strides, origin)
+    stream = _stream.stream(2**64 - 3, NAME, lane)
+    seed, tag = (_traced.halves(number) for number in (2**64 - 3, _stream.tag(NAME)))
+    found = jax.jit(lambda: _paired.words(extent, strides, origin, seed, tag, lane))()
+    expected = np.empty(extent, np.uint32)
+    _kernel.fill(expected, None, stream, origin, strides)
+
+    assert bits(found) == expected.tobytes()
+
+
+@pytest.mark.parametrize(
+    ("extent", "strides", "origin"),
+    [((), (), 0), ((3,), (1,), 0), ((4,), (2,), 0), ((4,), (1,), 1), ((2, 4), (5, 1), 0),
+     ((4, 2), (1, 4), 0), ((0, 2), (2, 1), 0)],
+)  # fmt: skip
+def test_elements_that_are_no_pairs(extent, strides, origin):
+    """An odd size, step, row or beginning: each word by itself."""
+    assert not _paired.fits(extent, strides, origin)
 
 
 @pytest.mark.parametrize("path", PATHS)

@@ -6,6 +6,7 @@ of its shapes and law, and every block of them.
 """
 
 import functools
+import math
 from collections.abc import Callable
 from typing import Any
 
@@ -15,11 +16,15 @@ import numpy as np
 
 from glorot._blocks import _BlocksWriter
 from glorot._constants import _PlacesWriter, _ValueWriter
+from glorot._laws import lanes
 from glorot._writers import LawWriter, Writer
-from glorot.jax import _native, _traced
+from glorot.jax import _native, _paired, _traced
 from glorot.jax._traced import Array, Halves
 
 Extent = tuple[int, ...]
+# Elements of a normal up to which its words get memory of their own.  Of more, the system's new
+# pages take longer than that saves.
+_APART = 1 << 22
 
 
 @functools.lru_cache(maxsize=4096)
@@ -91,8 +96,21 @@ def _law(
         first = _traced.first_index(begin, writer.strides, writer.first)
         return _native.fill(writer, dtype, extent, seed, tag, first)
 
+    def paired(seed: Halves, tag: Halves) -> Array:
+        def draw(lane: int) -> Array:
+            return _paired.words(extent, writer.strides, writer.first, seed, tag, lane)
+
+        draws = [functools.partial(draw, lane) for lane in lanes(dtype)]
+        small = math.prod(extent) <= _APART and dtype.itemsize == 4  # words are no more than it
+        if writer.law.kind == "uniform" or not small:
+            return _traced.values_of(writer.law, dtype, [one() for one in draws])
+        apart = [_paired.apart(one, seed, tag) for one in draws]
+        return _traced.values_of(writer.law, dtype, apart)
+
     if native is False or not _native.usable():
-        return traced(seed, tag, *start)
+        if start or not _paired.fits(extent, writer.strides, writer.first):
+            return traced(seed, tag, *start)
+        return jax.lax.platform_dependent(seed, tag, cpu=paired, default=traced)
     return jax.lax.platform_dependent(seed, tag, *start, cpu=called, default=traced)
 
 

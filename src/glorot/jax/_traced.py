@@ -23,8 +23,8 @@ Halves = tuple[Array, Array]  # a 64-bit number as (low, high) uint32: JAX may h
 _MASK = 0xFFFFFFFF
 
 
-def _mulhi(a: Array, b: Array) -> Array:
-    """The upper half of the product of two uint32: compilers make one instruction of these lines.
+def _multiply_wide(a: Array, b: Array) -> Halves:
+    """(high, low) halves of the product of two uint32: compilers make an instruction of each.
 
     The wide type is there inside of them alone, whatever `jax_enable_x64` says.  `jax.lax.mulhi`
     would do the same, but XLA 0.10.2 cannot split it over devices ("mhlo.unknown").
@@ -32,7 +32,7 @@ def _mulhi(a: Array, b: Array) -> Array:
     with jax.enable_x64(True):
         wide = [jax.lax.convert_element_type(x, jnp.uint64) for x in (a, b)]
         upper = jax.lax.shift_right_logical(wide[0] * wide[1], jnp.uint64(32))
-        return jax.lax.convert_element_type(upper, jnp.uint32)
+        return jax.lax.convert_element_type(upper, jnp.uint32), a * b
 
 
 # What the reference asks of its namespace.
@@ -41,7 +41,7 @@ _xp = SimpleNamespace(
     **{name: getattr(jnp, name) for name in ("uint64", "int64", "float64")},
     **{name: getattr(jnp, name) for name in ("asarray", "zeros_like")},
     **{name: getattr(jnp, name) for name in ("where", "minimum", "maximum")},
-    mulhi=_mulhi,
+    multiply_wide=_multiply_wide,
 )
 
 
@@ -105,4 +105,9 @@ def values(
     for lane in _laws.lanes(dtype):
         counter = (*halves(lane << _stream.LANE_SHIFT), *tag)
         draws.append(_stream.words_at(_xp, counter, seed, *index_of))
+    return values_of(law, dtype, draws)
+
+
+def values_of(law: _laws.Law, dtype: np.dtype[Any], draws: Sequence[Array]) -> Array:
+    """The law's values in `dtype` for its words, one array for each of `_laws.lanes`."""
     return _laws.values(_xp, law, dtype, *draws)
