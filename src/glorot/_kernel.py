@@ -173,22 +173,27 @@ class Batch:
     """Fills that wait until `run`, so that threads share all of them whatever their sizes.
 
     What is not one run of consecutive indices does not wait, nor does anything where there is no
-    compiled kernel.
+    compiled kernel.  No more waits than `most` bytes, so that Ctrl-C is heard in between.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, most: int = 1 << 30) -> None:
+        self._most = most
+        self._bytes = 0
         self._tasks: list[tuple[Any, ...]] = []
         self._held: list[Array] = []  # whose memory is written
 
     def _add(self, out: Array, task: tuple[Any, ...]) -> None:
         self._tasks.append(task)
         self._held.append(out)
+        self._bytes += out.nbytes
+        if self._bytes > self._most:
+            self.run()
 
     def run(self) -> None:
         """Do what waits."""
         if self._tasks:
             _native.fill_together(self._tasks, 1 if _fills.alone else allowed_threads())
-            self._tasks, self._held = [], []
+            self._tasks, self._held, self._bytes = [], [], 0
 
 
 def fill(

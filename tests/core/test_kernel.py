@@ -294,6 +294,18 @@ def test_a_batch_writes_what_each_alone_does(target, threads, monkeypatch):
     assert np.count_nonzero(whole) == 6 * 30 + 30 * 5
 
 
+@pytest.mark.parametrize("target", TARGETS)
+def test_a_batch_holds_no_more_than_it_may(target):
+    """What is more than that is done at once, and what waits with it."""
+    outs = [np.zeros(1000, np.float32) for _ in range(3)]
+    batch = _kernel.Batch(most=9000)
+    with _kernel.forced(target):
+        for number, out in enumerate(outs):
+            _kernel.fill(out, LAWS["uniform"], _stream.stream(1, str(number)), batch=batch)
+            assert len(batch._tasks) == (number + 1) % 3
+    assert all(np.count_nonzero(out) == 1000 for out in outs)
+
+
 def test_refusals():
     """Memory that cannot be written, a dtype without a law, indices out of range: refused."""
     stream = _stream.stream(1, "x")
