@@ -1,10 +1,12 @@
 # SPDX-License-Identifier: Apache-2.0
 """Auditing directories of torch.distributed.checkpoint, whose tensors lie in pieces."""
 
+import math
 import runpy
 import shutil
 from pathlib import Path
 
+import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -12,7 +14,12 @@ from typer.testing import CliRunner
 
 import glorot
 from glorot import Recipe, Rule
+from glorot._audit import _checkpoint
 from glorot._audit._sources import read_model
+from glorot._dtypes import ALL
+from glorot.checkpoint._box import Box
+from glorot.checkpoint._found import Found, Piece
+from glorot.checkpoint._header import Entry
 from glorot.cli._app import app
 
 FOLDERS = runpy.run_path(str(Path(__file__).with_name("dcp_folders.py")))
@@ -55,6 +62,37 @@ def test_any_run_of_elements(written, data):
     start = data.draw(st.integers(0, values.size))
     stop = data.draw(st.integers(start, values.size))
     assert found[name].read(start, stop).tobytes() == values[start:stop].tobytes()
+
+
+@pytest.mark.parametrize("axes", [(1, 0), (2, 0, 1), (3, 1, 0, 2), (0, 2, 1)])
+@pytest.mark.parametrize("dtype", ["float32", "float8_e5m2", "int64"])
+def test_any_order_of_axes(tmp_path, monkeypatch, axes, dtype):
+    """Pieces whose axes are stored in any order: rows close together, which are read with what lies
+    between them, and rows far apart."""
+    shape = (17, 9, 7, 12)[: len(axes)]
+    values = np.arange(math.prod(shape)).astype(ALL[dtype]).reshape(shape)
+    stored = values.transpose(axes)
+    (tmp_path / "file").write_bytes(b"12345" + stored.tobytes())
+    entry = Entry(stored.shape, dtype, 5)
+    piece = Piece(tmp_path / "file", entry, Box((0,) * len(shape), shape, axes))
+    read = _checkpoint._reader(Found(shape, dtype, (piece,)))
+    for page, span in ((1 << 12, 1 << 20), (64, 200), (0, 0)):
+        monkeypatch.setattr(_checkpoint, "_PAGE", page)
+        monkeypatch.setattr(_checkpoint, "_SPAN", span)
+        for start, stop in ((0, values.size), (3, 5), (11, 150), (40, values.size - 1)):
+            assert read(start, stop).tobytes() == values.reshape(-1)[start:stop].tobytes()
+
+
+@pytest.mark.parametrize("left", [0, 1000, None])
+def test_a_file_that_shrinks_while_it_is_read(tmp_path, left):
+    """Whatever its pieces are, one error that names it: nothing is mapped into memory, of which a
+    part that is no longer there would end the process."""
+    save(tmp_path / "dcp", parts=2)
+    found = {p.name: p for p in read_model(tmp_path / "dcp").parameters}
+    for file in (tmp_path / "dcp").glob("*.distcp"):
+        file.unlink() if left is None else file.write_bytes(file.read_bytes()[:left])
+    with pytest.raises(OSError, match="distcp.* shorter while" if left is not None else "No such"):
+        found["c"].read(0, 21000)
 
 
 def test_a_fault_is_found(tmp_path):

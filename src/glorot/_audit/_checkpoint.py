@@ -1,8 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
 """Parameters of a checkpoint, read from its files a run at a time, in whatever pieces."""
 
+import contextlib
+import operator
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +12,7 @@ import numpy as np
 
 from glorot._audit._parameter import Parameter
 from glorot._dtypes import ALL
+from glorot._memory import row_major
 from glorot._shard import boxes
 from glorot.checkpoint import _files, _found, _layout
 from glorot.checkpoint._dcp import METADATA
@@ -17,6 +20,8 @@ from glorot.checkpoint._found import Piece
 from glorot.recipe import TensorSpec
 
 Array = np.ndarray[Any, np.dtype[Any]]
+_Read = Callable[[Array, int], None]  # fills an array with the bytes at an offset
+_PAGE, _SPAN = 1 << 12, 1 << 20  # bytes: rows not further apart are read at once, so many
 
 
 def read_checkpoint(path: Path) -> tuple[list[Parameter], tuple[str, ...]]:
@@ -73,13 +78,8 @@ def _reader(found: _found.Found) -> Callable[[int, int], Array]:
 def _run(path: Path, offset: int, dtype: np.dtype[Any], start: int, stop: int) -> Array:
     """Elements [start, stop) of those that begin at an offset of a file."""
     values = np.empty(stop - start, dtype)
-    fd = os.open(path, _files.READ)
-    try:
-        data = values.view(np.uint8)
-        if _files.read_at(fd, data, offset + start * dtype.itemsize) < data.size:
-            raise OSError(f"{path} has become shorter while it was read.")
-    finally:
-        os.close(fd)
+    with _opened(path) as read:
+        read(values, offset + start * dtype.itemsize)
     return values
 
 
@@ -91,10 +91,51 @@ def _copy(piece: Piece, dtype: np.dtype[Any], at: tuple[int, ...], room: Array) 
     high = [min(i + n, j + m) for i, n, j, m in ends]
     if any(i >= j for i, j in zip(low, high, strict=True)):
         return
-    # Mapped for this call alone, so that no more of the file counts as this process's memory.
-    stored = np.memmap(piece.path, dtype, "r", piece.entry.offset, piece.entry.shape)
-    values = stored.transpose(np.argsort(box.axes))
-    room[_slices(low, high, at)] = values[_slices(low, high, box.begin)]
+    values = np.empty([high[axis] - low[axis] for axis in box.axes], dtype)
+    steps = [step * dtype.itemsize for step in row_major(piece.entry.shape)]
+    inside = [low[axis] - box.begin[axis] for axis in box.axes]
+    offset = piece.entry.offset + sum(map(operator.mul, inside, steps))
+    with _opened(piece.path) as read:
+        _rectangle(read, values, steps, offset)
+    room[_slices(low, high, at)] = values.transpose(np.argsort(box.axes))
+
+
+def _rectangle(read: _Read, values: Array, steps: list[int], offset: int) -> None:
+    """Read a rectangle of what is stored, whose first element is at an offset of the file and whose
+    next along each axis is so many bytes further."""
+    ends = ((n - 1) * step for n, step in zip(values.shape, steps, strict=True))
+    span = sum(ends) + values.itemsize
+    if span == values.nbytes:
+        read(values, offset)
+    elif span <= _SPAN and steps[0] <= _PAGE:  # what lies between is read too
+        data = np.empty(span, np.uint8)
+        read(data, offset)
+        values[...] = np.ndarray(values.shape, values.dtype, data, 0, steps)
+    elif steps[0] <= _PAGE:
+        rows = _SPAN // steps[0]
+        for i in range(0, len(values), rows):
+            _rectangle(read, values[i : i + rows], steps, offset + i * steps[0])
+    else:
+        for i, row in enumerate(values):
+            _rectangle(read, row, steps[1:], offset + i * steps[0])
+
+
+@contextlib.contextmanager
+def _opened(path: Path) -> Iterator[_Read]:
+    """What fills an array with the bytes at an offset of a file.
+
+    Nothing is mapped: of a mapped file that becomes shorter, the system kills who reads on.
+    """
+
+    def read(values: Array, offset: int) -> None:
+        if _files.read_at(fd, values.reshape(-1).view(np.uint8), offset) < values.nbytes:
+            raise OSError(f"{path} has become shorter while it was read.")
+
+    fd = os.open(path, _files.READ)
+    try:
+        yield read
+    finally:
+        os.close(fd)
 
 
 def _slices(low: list[int], high: list[int], begin: tuple[int, ...]) -> tuple[slice, ...]:
