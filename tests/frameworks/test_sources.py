@@ -307,6 +307,23 @@ def test_the_folder_loads(tmp_path, case):
         assert state[name].float().numpy().tobytes() == values.astype(np.float32).tobytes()
 
 
+def test_a_folder_of_float8_loads(tmp_path):
+    """transformers has no model of float8: the config keeps the model's dtype, which holds every
+    value."""
+    import safetensors.torch
+    import torch
+    import transformers
+
+    out = tmp_path / "out"
+    path = config_of(tmp_path, CONFIGS["llama"])
+    line = ("init", path, "--seed", 0, "--out", out, "--dtype", "float8_e4m3fn")
+    assert invoke(*line).exit_code == 0
+    model = transformers.LlamaForCausalLM.from_pretrained(out)
+    for name, values in safetensors.torch.load_file(out / "model.safetensors").items():
+        assert values.dtype == torch.float8_e4m3fn
+        assert torch.equal(model.state_dict()[name].double(), values.double())
+
+
 @pytest.mark.usefixtures("no_network")
 @pytest.mark.parametrize("case", REFUSED)
 def test_configs_that_are_refused(tmp_path, case):

@@ -167,14 +167,13 @@ def init(
                 max_shard_size=max_shard_size, format=format, force=force, resume=resume,
                 rank=rank, world_size=world_size, progress=progress,
             )  # fmt: skip
-        beside = ""
-        if report.complete and format == "safetensors":
-            beside = found.source.write_config(out, dtype)
         if as_json:
             typer.echo(json.dumps({**report.as_dict(), "source": found.as_dict()}))
         else:
             _show.written(report, full=full)
-            if beside:
+        if report.complete and format == "safetensors":
+            beside = found.source.write_config(out, dtype)
+            if beside and not as_json:
                 typer.echo(f"glorot: {_show.plain(beside)}", err=True)
 
 

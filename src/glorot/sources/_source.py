@@ -80,16 +80,18 @@ class Source:
 
     def write_config(self, folder: str | os.PathLike[str], dtype: Any = None) -> str:
         """Put the model's Hugging Face config beside its weights, so that `from_pretrained` loads
-        the folder; a config that is there stays.
+        the folder; whatever has its name there stays.
 
         Args:
             folder: where the weights were written.
-            dtype: that they were written in, where it is not what the config says.
+            dtype: that they were written in, where it is not what the config says. Of float8 the
+                config keeps its own, or says float32: transformers loads them to that.
 
         Returns:
             One line that says what was done; "" where the source has no config.
 
         Raises:
+            ValueError: a config that has changed since it was read, and is none any more.
             OSError: a file that cannot be read or written.
         """
         from glorot.sources import _config
