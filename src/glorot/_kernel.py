@@ -5,6 +5,7 @@ Element (i, j, ...) of the array gets the value of index  start + i * strides[0]
 tensors, shards and permuted orders differ in `start` and `strides` alone.
 """
 
+import bisect
 import contextlib
 import functools
 import importlib
@@ -19,7 +20,7 @@ import numpy as np
 
 from glorot import _laws, _reference
 from glorot._dtypes import FLOATS, dtype_name
-from glorot._memory import address, row_major
+from glorot._memory import address, row_major, span
 from glorot._stream import INDEX_BITS, Stream
 
 _WORDS = np.dtype(np.uint32)
@@ -173,27 +174,51 @@ class Batch:
     """Fills that wait until `run`, so that threads share all of them whatever their sizes.
 
     What is not one run of consecutive indices does not wait, nor does anything where there is no
-    compiled kernel.  No more waits than `most` bytes, so that Ctrl-C is heard in between.
+    compiled kernel.  No more waits than `most` bytes, so that Ctrl-C is heard in between.  Of fills
+    of the same memory, as of two views of a tensor, the last one stands: what waits for it is done
+    before it is written again.
     """
 
     def __init__(self, most: int = 1 << 30) -> None:
         self._most = most
+        self._forget()
+
+    def _forget(self) -> None:
         self._bytes = 0
         self._tasks: list[tuple[Any, ...]] = []
         self._held: list[Array] = []  # whose memory is written
+        # Where the memory of each begins and ends, rising: no two overlap.
+        self._begins: list[int] = []
+        self._ends: list[int] = []
 
-    def _add(self, out: Array, task: tuple[Any, ...]) -> None:
-        self._tasks.append(task)
+    def _add(self, out: Array, begin: int, task: tuple[Any, ...]) -> None:
+        at = self._clear(begin, begin + out.nbytes)
+        self._begins.insert(at, begin)
+        self._ends.insert(at, begin + out.nbytes)
+        self._tasks.append((begin, *task))
         self._held.append(out)
         self._bytes += out.nbytes
         if self._bytes > self._most:
             self.run()
 
+    def _clear(self, begin: int, end: int) -> int:
+        """Have nothing wait for this memory, and return its place among what does."""
+        at = bisect.bisect_left(self._begins, end)
+        if at and self._ends[at - 1] > begin:
+            self.run()
+            return 0
+        return at
+
+    def before(self, out: Array) -> None:
+        """Do what waits for memory that is now written otherwise."""
+        if self._tasks and out.size:
+            self._clear(*span(out))
+
     def run(self) -> None:
         """Do what waits."""
         if self._tasks:
             _native.fill_together(self._tasks, 1 if _fills.alone else allowed_threads())
-            self._tasks, self._held, self._bytes = [], [], 0
+            self._forget()
 
 
 def fill(
@@ -240,8 +265,10 @@ def fill(
     code, constants = _DTYPE_CODES[out.dtype], _encode(law, out.dtype)
     low, high = stream.counter & 0xFFFFFFFFFFFFFFFF, stream.counter >> 64
     if batch is not None and (straight or _consecutive(out, steps)):
-        batch._add(out, (begin, code, constants, stream.key, low, high, start, out.size))
+        batch._add(out, begin, (code, constants, stream.key, low, high, start, out.size))
         return
+    if batch is not None:
+        batch.before(out)
     most = threads
     if most is None:
         most = 1 if _fills.alone else allowed_threads()

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """Arrays in memory: new ones, also such as JAX and TensorFlow take over on a CPU without a copy;
-where one begins, and where its elements lie."""
+where one begins and ends, and where its elements lie."""
 
 import ctypes
 import itertools
@@ -56,6 +56,24 @@ def address(array: Array) -> int:
         return ctypes.addressof(ctypes.c_char.from_buffer(memory))
     begin: int = array.__array_interface__["data"][0]
     return begin
+
+
+def span(array: Array) -> tuple[int, int]:
+    """The addresses between which the elements of an array lie; it has some.
+
+    Examples:
+        >>> array = np.zeros((4, 5), np.float32)
+        >>> begin, end = span(array[3:0:-1, 1:3])
+        >>> begin - address(array), end - address(array)
+        (24, 72)
+    """
+    begin = end = address(array)
+    for size, stride in zip(array.shape, array.strides, strict=True):
+        if stride < 0:
+            begin += (size - 1) * stride
+        else:
+            end += (size - 1) * stride
+    return begin, end + array.itemsize
 
 
 def row_major(shape: Sequence[int]) -> tuple[int, ...]:

@@ -49,6 +49,7 @@ class Writer:
         self, batch: Batch, out: Array, start: tuple[int, ...] | None, seed: int, name: Name
     ) -> None:
         """The same, by the time that the batch has run."""
+        batch.before(out)
         self.part(out, start, seed, name)
 
     def run(self, out: Array, first: int, seed: int, name: Name) -> None:

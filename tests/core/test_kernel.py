@@ -306,6 +306,42 @@ def test_a_batch_holds_no_more_than_it_may(target):
     assert all(np.count_nonzero(out) == 1000 for out in outs)
 
 
+@settings(deadline=None, max_examples=60)
+@given(st.lists(st.tuples(st.integers(0, 70), st.integers(0, 70), st.integers(0, 3)), min_size=2))
+def test_of_fills_of_the_same_memory_the_last_stands(rows):
+    """A batch leaves what fills one after another leave, whatever overlaps, and runs no more often
+    than something does."""
+    stream, law = _stream.stream(3, "x"), LAWS["uniform"]
+    expected = np.zeros(70, np.float32)
+    found = np.zeros(70, np.float32)
+    batch = _kernel.Batch()
+    for number, (one, other, way) in enumerate(rows):
+        part = slice(min(one, other), max(one, other), 2 if way == 1 else 1)
+        views = [memory[part] for memory in (expected, found)]
+        if way == 2:
+            views = [view[::-1] for view in views]
+        _kernel.fill(views[0], law, stream, 1000 * number)
+        if way == 3:  # by a writer that lets nothing wait
+            batch.before(views[1])
+            views[1][...] = views[0]
+        else:
+            _kernel.fill(views[1], law, stream, 1000 * number, batch=batch)
+    batch.run()
+    assert found.tobytes() == expected.tobytes()
+
+
+def test_what_does_not_overlap_waits_together():
+    """Neighbours are not the same memory."""
+    memory = np.zeros(1000, np.float32)
+    batch = _kernel.Batch()
+    for number in np.random.default_rng(0).permutation(100):
+        part = memory[number * 10 : (number + 1) * 10]
+        _kernel.fill(part, LAWS["uniform"], _stream.stream(1, "x"), batch=batch)
+    assert len(batch._tasks) == (0 if _kernel.target() == "reference" else 100)
+    batch.run()
+    assert memory.all()
+
+
 def test_refusals():
     """Memory that cannot be written, a dtype without a law, indices out of range: refused."""
     stream = _stream.stream(1, "x")

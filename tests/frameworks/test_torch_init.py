@@ -570,6 +570,26 @@ def test_a_tied_parameter_needs_one_rule():
         init_(module, glorot.Recipe([glorot.Rule("layers.*", "zeros")]), seed=42)
 
 
+@pytest.mark.parametrize("view", ["flat", "transposed", "half", "orthogonal"])
+def test_of_two_views_of_one_memory_the_last_stands(view):
+    """Parameters of other shapes that share memory are filled one after another: the same bits
+    whatever threads do, in the module's order."""
+    memory = torch.zeros(2048, 1024)
+    other = {"flat": memory.view(-1), "transposed": memory.t(), "half": memory[1024:],
+             "orthogonal": memory[:64, :32]}[view]  # fmt: skip
+    module = torch.nn.ParameterDict({"a": memory, "b": other})
+    rules = [glorot.Rule("b", "orthogonal")] if view == "orthogonal" else []
+    recipe = glorot.Recipe([*rules, glorot.Rule("*", "he_normal")])
+    glorot.torch.init_(module, recipe, seed=3)
+    wanted = memory.clone()
+    found = {a.name: a for a in recipe.resolve({"a": memory.shape, "b": tuple(other.shape)})}
+    for name, part in (("a", wanted), ("b", wanted.as_strided(other.size(), other.stride(),
+                                                             other.storage_offset()))):  # fmt: skip
+        values = found[name].initializer(tuple(part.shape), seed=3, name=name)
+        part.copy_(torch.from_numpy(values))
+    assert torch.equal(memory, wanted)
+
+
 def test_parameters_that_share_their_memory_are_tied():
     """Two parameters over one memory are filled once; two views of one buffer that do not share
     elements are two parameters."""
