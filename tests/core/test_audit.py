@@ -13,6 +13,7 @@ import safetensors.numpy
 import glorot
 from glorot import Recipe, Rule
 from glorot._audit._report import KINDS
+from glorot._dtypes import ALL
 
 LAYERS, WIDTH = 3, 64
 GPT2 = {
@@ -365,6 +366,34 @@ def test_memory_of_another_tensor():
     problem = only(glorot.audit({"w": left.astype(ml_dtypes.bfloat16)}, recipe), "uninitialised")
     assert re.search(r"16 different values where \d{4} are expected", problem.text)
     assert "memory that nothing wrote" in problem.text
+
+
+@pytest.mark.parametrize("bits", [2, 3, 4])
+@pytest.mark.parametrize("gain", [1.0, 3.0, 0.2])
+def test_quantised_weights_are_not_blamed_on_memory(bits, gain):
+    """Few values about the mean: a stddev that is off is said as such, else that they are few."""
+    values = np.random.default_rng(0).normal(0.0, 0.02, (300, 300))
+    step = 0.02 * {2: 1.0, 3: 1.0, 4: 0.5}[bits]
+    most = 2 ** (bits - 1) - 1
+    left = gain * step * np.clip(np.round(values / step), -most, most)
+    recipe = Recipe([Rule("*", "random_normal", stddev=0.02)])
+    report = glorot.audit({"w": left.astype(ml_dtypes.bfloat16)}, recipe)
+    problem = only(report, "precision" if gain == 1.0 and bits > 2 else "stddev")
+    assert "memory" not in problem.text
+    assert ("or quantised?" in problem.text) == (problem.kind == "precision")
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float16", "bfloat16", "float8_e4m3fn"])
+@pytest.mark.parametrize(
+    ("count", "factor"),
+    [(60, 0.4), (60, 2.0), (60, 5.0), *((200_000, f) for f in (0.4, 1.5, 2.0, 4.0, 50.0))],
+)
+def test_the_stddev_is_what_is_wrong(dtype, factor, count):
+    """However far it is off, in every dtype and of few values too; no other fault is said."""
+    values = glorot.RandomNormal(stddev=0.05 * factor)((count,), seed=1, name="w")
+    recipe = Recipe([Rule("*", "random_normal", stddev=0.05)])
+    problem = only(glorot.audit({"w": values.astype(ALL[dtype])}, recipe), "stddev")
+    assert f"times too {'small' if factor < 1 else 'large'}" in problem.text
 
 
 @pytest.mark.parametrize(("count", "shape"), [(4, (800, 1000)), (300, (80, 100))])

@@ -184,6 +184,26 @@ def test_the_rate_is_cramers(ratio, law):
         assert share <= math.exp(-n * rate) + 0.01
 
 
+@pytest.mark.parametrize("dtype", FLOATS)
+@pytest.mark.parametrize("law", LAWS)
+def test_the_rate_is_the_largest_of_all_exponents(dtype, law):
+    """However far the ratio is: no exponent of a grid gives a better bound.  Of a normal it is
+    about (r - 1 - log r) / 2, whose tails the dtype cuts off."""
+    found = Distribution(law, ALL[dtype])
+    y, weights = found._squares
+    for ratio in (1e-3, 0.05, 0.5, 0.98, 1.03, 1.5, 2.1, 2.5, 4.0, 9.0, 30.0, 1e4):
+        rate = found.square_rate(ratio)
+        for t in (
+            () if found._normal else (*-np.geomspace(1e-3, 390, 40), *np.geomspace(1e-3, 49, 60))
+        ):
+            top = float((t * y).max())
+            bound = t * ratio - top - math.log(float((weights * np.exp(t * y - top)).sum()))
+            assert rate >= bound - 1e-9 * max(1.0, abs(bound)), (ratio, t)
+        if law.kind == "normal" and 0.4 < ratio < 10:
+            exact = (ratio - 1 - math.log(ratio)) / 2
+            assert rate == pytest.approx(exact, rel=0.1 if "float8" in dtype else 0.01, abs=2e-5)
+
+
 def test_distance_is_kolmogorovs_and_smirnovs():
     """In bfloat16 it is that of the rounded law, found by sorting."""
     law = Normal(1.0)

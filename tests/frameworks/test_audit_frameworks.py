@@ -268,7 +268,7 @@ def test_bfloat16_drawn_by_jax():
     recipe = Recipe([Rule("w", "glorot_uniform")])
     problem = only(glorot.audit({"w": value}, recipe), "precision")
     assert "128 different values" in problem.text
-    assert "drawn in bfloat16 and not rounded to it?" in problem.text
+    assert "drawn in bfloat16 and not rounded to it, or quantised?" in problem.text
     wide = jax.nn.initializers.glorot_uniform()(jax.random.key(0), (500, 500), jnp.float32)
     assert glorot.audit({"w": wide.astype(jnp.bfloat16)}, recipe).ok
 

@@ -99,11 +99,13 @@ class Distribution:
         return (ratio - 1.0 - math.log(ratio)) / 2.0 if self._normal else self._rate(ratio)
 
     def _rate(self, ratio: float) -> float:
-        """sup over t of t * ratio - log E exp(t * y), by Newton's method.
+        """sup over t of t * ratio - log E exp(t * y), by Newton's method between bounds: where a
+        normal's tails are cut off by the dtype, its steps alone lead away.
 
         Every t gives a bound; those are taken for which the nodes are close enough."""
         y, weights = self._squares
         t = best = 0.0
+        low, high = _LEAST_T, _MOST_T
         for _ in range(60):
             power = t * y
             shift = float(power.max())
@@ -112,8 +114,10 @@ class Distribution:
             mean = float((mass * y).sum()) / total
             best = max(best, t * ratio - shift - math.log(total))
             spread = float((mass * y * y).sum()) / total - mean * mean
-            step = (ratio - mean) / max(spread, 1e-12)
-            moved = max(_LEAST_T, min(_MOST_T, t + max(-4.0, min(4.0, step))))
+            low, high = (t, high) if mean < ratio else (low, t)
+            moved = t + (ratio - mean) / max(spread, 1e-12)
+            if not low < moved < high:
+                moved = (low + high) / 2
             if abs(moved - t) < 1e-9 * (1 + abs(t)):
                 break
             t = moved

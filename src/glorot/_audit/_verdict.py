@@ -251,11 +251,12 @@ def _few_values(facts: Facts, failed: dict[str, Outcome]) -> Finding | None:
         f"{100 * off:+.2f} % of a stddev"
     )
     if abs(off) < _NEAR_MEAN and abs(math.log(spread)) < _NEAR_SPREAD:
-        hint = f"drawn in {facts.dtype.name} and not rounded to it?"
+        hint = f"drawn in {facts.dtype.name} and not rounded to it, or quantised?"
         return Finding("precision", (), f"{few_words}: {hint}", few.log_p)
-    if few.seen > _HARDLY_ANY * few.expected:
+    if abs(off) < _NEAR_MEAN or few.seen > _HARDLY_ANY * few.expected:
         return None  # the law is another, which its stddev or mean says
-    return Finding("uninitialised", ("few",), f"{few_words}: {MEMORY}", few.log_p)
+    hint = f"a constant or two, or {MEMORY}"
+    return Finding("uninitialised", ("few",), f"{few_words}: {hint}", few.log_p)
 
 
 def _one_far_out(facts: Facts, failed: dict[str, Outcome]) -> Finding | None:
