@@ -446,6 +446,8 @@ def test_dcp_names(metadata):
     own = {"model.a.w": ("model.a.w",), "model.b": ("model.b",)}  # the module has a `model`
     assert list(glorot.sources.read(metadata(entries, own)).shapes) == list(entries)
     assert list(glorot.sources.read(metadata(entries)).shapes) == list(entries)
+    odd = {"model.a.w": (["model"], "a.w"), "model.b": (["model"], "b")}  # no keys at all
+    assert list(glorot.sources.read(metadata(entries, odd)).shapes) == list(entries)
     two = {**entries, "ema.b": ((3,), "float32")}
     assert list(glorot.sources.read(metadata(two, {**inner, "ema.b": ("ema", "b")})).shapes) == [
         *two

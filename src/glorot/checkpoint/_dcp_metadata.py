@@ -193,10 +193,10 @@ def _inner_names(
     """The names without the key that all tensors stand under, and that key ("" for none)."""
     same = {name: name for name in kept}
     found = [paths.get(name) for name in kept]
-    heads = {path[0] for path in found if isinstance(path, tuple) and len(path) > 1}
-    if len(heads) != 1 or not all(isinstance(p, tuple) and len(p) > 1 for p in found):
+    inner = [path for path in found if isinstance(path, tuple) and len(path) > 1]
+    head = inner[0][0] if inner else None
+    if len(inner) < len(found) or any(path[0] != head for path in inner):
         return same, ""
-    head = heads.pop()
     if not isinstance(head, str) or not all(name.startswith(f"{head}.") for name in kept):
         return same, ""
     return {name: name.removeprefix(f"{head}.") for name in kept}, head
