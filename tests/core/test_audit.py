@@ -12,6 +12,7 @@ import safetensors.numpy
 
 import glorot
 from glorot import Recipe, Rule
+from glorot._audit import _spectrum
 from glorot._audit._report import KINDS
 from glorot._dtypes import ALL
 
@@ -366,6 +367,46 @@ def test_memory_of_another_tensor():
     problem = only(glorot.audit({"w": left.astype(ml_dtypes.bfloat16)}, recipe), "uninitialised")
     assert re.search(r"16 different values where \d{4} are expected", problem.text)
     assert "memory that nothing wrote" in problem.text
+
+
+WILD = {
+    "none": None,
+    "normal": "random_normal",
+    "uniform": "glorot_uniform",
+    "truncated": "truncated_normal",
+    "orthogonal": "orthogonal",
+    "zeros": "zeros",
+    "sparse": glorot.Sparse(sparsity=0.1),
+    "blocks": glorot.Blocks(["he_normal", "zeros", "he_normal"], sizes=[4, 4, 4], axis=0),
+}
+
+
+@pytest.mark.parametrize("name", WILD)
+@pytest.mark.parametrize(
+    ("dtype", "size"),
+    [("float64", 1.0), ("float64", 0.5), ("float64", 1e-100), ("float32", 1.0), ("bfloat16", 1.0)],
+)
+@pytest.mark.parametrize("share", [0.02, 1.0])
+@pytest.mark.parametrize("bound", [1, 4096])
+def test_memory_of_any_bits(name, dtype, share, size, bound, monkeypatch):
+    """Numbers as large as the dtype has, as memory that nothing wrote holds them, beside NaN or
+    not: a report, whose JSON is JSON, and no arithmetic that fails or warns."""
+    monkeypatch.setattr(_spectrum, "HELD", bound)
+    rng = np.random.default_rng(int(share * 100))
+    top = float(ml_dtypes.finfo(ALL[dtype]).max) * size
+    values = np.where(rng.random((12, 13)) < share, top, rng.normal(size=(12, 13)))
+    values *= rng.choice([-1.0, 1.0], values.shape)
+    for left in (
+        values.astype(ALL[dtype]),
+        np.where(values > 2, np.nan, values).astype(ALL[dtype]),
+    ):
+        seeds = (None,) if WILD[name] is None else (None, 3)
+        for seed in seeds:
+            recipe = None if WILD[name] is None else Recipe([Rule("*", WILD[name])])
+            report = glorot.audit({"w": left}, recipe, seed, singular_values=True)
+            assert report.ok == (recipe is None and bool(np.isfinite(left.astype(float)).all()))
+            text = json.dumps(report.as_dict(), allow_nan=False)
+            assert json.loads(text)["parameters"][0]["dtype"] == dtype
 
 
 @pytest.mark.parametrize("bits", [2, 3, 4])

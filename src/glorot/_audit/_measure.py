@@ -22,7 +22,7 @@ Array = np.ndarray[Any, np.dtype[Any]]
 
 RUN = 1 << 18  # elements read at a time: what bounds the memory, whatever the tensor
 TINY = 1e-30  # below which no law goes, and raw memory does
-# The patterns of float32 that are no finite numbers; of a float64 beyond float32 too.
+# The patterns of float32 that are no finite numbers.
 _NOT_FINITE = np.concatenate((np.arange(0x7F80, 0x8000), np.arange(0xFF80, 0x10000)))
 
 
@@ -60,7 +60,8 @@ class Measure:
 
     def square(self, centre: float) -> float:
         """The mean square around `centre`."""
-        return self.stddev**2 + (self.mean - centre) ** 2
+        away = self.mean - centre
+        return self.stddev * self.stddev + away * away  # which, unlike **, may be infinite
 
 
 def bin_dtype(dtype: np.dtype[Any]) -> np.dtype[Any]:
@@ -172,8 +173,7 @@ class Tally:
 def _count(run: Array, size: int) -> Array:
     """How often each pattern comes."""
     if run.dtype.itemsize > 4:
-        with np.errstate(over="ignore", invalid="ignore"):
-            run = run.astype(np.float32)
+        run = _narrowed(run)
     if run.dtype.itemsize == 4:
         keys: Array = run.view(np.uint32) >> np.uint32(16)
     else:
@@ -182,14 +182,32 @@ def _count(run: Array, size: int) -> Array:
     return found
 
 
+def _narrowed(run: Array) -> Array:
+    """Float64 as float32, in which what is too large for it is its largest number."""
+    with np.errstate(over="ignore", invalid="ignore"):
+        found: Array = run.astype(np.float32)
+    beyond = np.isinf(found)
+    if beyond.any():
+        beyond &= np.isfinite(run)
+        found[beyond] = np.copysign(np.finfo(np.float32).max, run[beyond])
+    return found
+
+
+def _sum(terms: Iterator[float]) -> float:
+    try:
+        return math.fsum(terms)
+    except (OverflowError, ValueError):  # of numbers near the end of float64
+        return math.nan
+
+
 def merged(measures: list[Measure]) -> Measure:
     """The measure of several segments together."""
     if len(measures) == 1:
         return measures[0]
     parts = [m for m in measures if m.finite]
     finite = sum(m.finite for m in parts)
-    mean = math.fsum(m.mean * m.finite for m in parts) / finite if finite else math.nan
-    square = math.fsum(m.square(mean) * m.finite for m in parts) / finite if finite else math.nan
+    mean = _sum(m.mean * m.finite for m in parts) / finite if finite else math.nan
+    square = _sum(m.square(mean) * m.finite for m in parts) / finite if finite else math.nan
     patterns = functools.reduce(np.union1d, (m.patterns for m in measures))
     counts = np.zeros(patterns.size, np.int64)
     for m in measures:

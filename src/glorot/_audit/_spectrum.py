@@ -20,6 +20,7 @@ GRAM = 256  # the shorter side, up to which the range is exact
 HELD = 1 << 22  # elements of a stack that is held in float64; larger ones are read in rows
 _STEPS = 20
 _MATRICES = 8  # of a stack, by Lanczos' method
+_MOST = 1e70  # beyond which squares of squares overflow, and nothing was initialised
 
 
 class Spectrum(NamedTuple):
@@ -31,7 +32,8 @@ class Spectrum(NamedTuple):
 
 
 def spectrum(parameter: Parameter, roles: str) -> Spectrum | None:
-    """Return the range, or None for what is no matrix; `roles` are those of the axes, or "".
+    """Return the range, or None for what is no matrix, or holds what is no number or has no square;
+    `roles` are those of the axes, or "".
 
     Of a stack that is not exact the first 8 matrices count; a tensor too large to be held is the
     matrix of its first or last axis, whichever is the output, against the others.
@@ -45,11 +47,12 @@ def spectrum(parameter: Parameter, roles: str) -> Spectrum | None:
         return None
     if count > HELD:
         first = shape[0] if axes[-1] == 0 else math.prod(shape[:-1])
-        return _of_rows(parameter, first, count // first)
+        with np.errstate(over="ignore", invalid="ignore"):
+            return _of_rows(parameter, first, count // first)
     with np.errstate(invalid="ignore"):
         whole = parameter.read(0, count).astype(np.float64).reshape(shape)
     stack = whole.transpose(axes).reshape(number, rows, columns)
-    if not np.isfinite(stack).all():
+    if not max(stack.max(), -stack.min()) < _MOST:
         return None
     if min(rows, columns) <= GRAM:
         turned = stack.transpose(0, 2, 1)
@@ -130,6 +133,8 @@ def _lanczos(product: Callable[[Array], Array], size: int) -> tuple[float, float
             for vector in basis:
                 image = image - (image @ vector) * vector
         length = float(np.linalg.norm(image))
+        if not math.isfinite(length):
+            return math.nan, math.nan
         if length <= 1e-12 * max(abs(d) for d in diagonal):
             break
         beside.append(length)

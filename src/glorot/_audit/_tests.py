@@ -74,7 +74,7 @@ def run_tests(found: Measure, law: Distribution, bits: int) -> list[Outcome]:
     ratio = found.square(law.mean) / law.variance
     gap = distance(found, law)
     outcomes = [
-        Outcome("mean", found.mean, law.mean, _cap(math.log(2) - mean_z**2 / 2)),
+        Outcome("mean", found.mean, law.mean, _cap(math.log(2) - mean_z * mean_z / 2)),
         Outcome("stddev", math.sqrt(ratio * law.variance), math.sqrt(law.variance),
                 _cap(-n * law.square_rate(ratio))),
         # Massart, "The tight constant in the Dvoretzky-Kiefer-Wolfowitz inequality", 1990.
