@@ -123,6 +123,17 @@ def test_a_file_cut_off(written, tmp_path, lost, text):
     assert {p.name for p in report.parameters if p.stddev is not None} >= {"a", "c"} - named
 
 
+def test_a_save_that_did_not_end(written, tmp_path):
+    """Torch writes the metadata last: without it that is said."""
+    folder = shutil.copytree(written, tmp_path / "copy")
+    (folder / ".metadata").unlink()
+    with pytest.raises(FileNotFoundError, match=r"and no .metadata, which torch writes last: was"):
+        glorot.audit(folder)
+    (tmp_path / "empty").mkdir()
+    with pytest.raises(FileNotFoundError, match=r"nor model.safetensors.index.json\.$"):
+        glorot.audit(tmp_path / "empty")
+
+
 def test_the_command(written, tmp_path):
     """`glorot inspect` reads such a directory as it reads safetensors."""
     (tmp_path / "recipe.json").write_text(RECIPE.to_json())

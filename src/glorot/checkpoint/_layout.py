@@ -251,7 +251,13 @@ def find(path: Path) -> Source:
                 f"{path} is a directory of torch.distributed.checkpoint, and safetensors are "
                 "wanted. `glorot verify` compares such a directory with a recipe and a seed."
             )
-        raise FileNotFoundError(f"{path} holds neither {SINGLE} nor {INDEX}.")
+        cut_off = ""
+        if any(file.suffix == ".distcp" for file in path.iterdir()):
+            cut_off = (
+                f" It holds files of torch.distributed.checkpoint and no {METADATA}, which torch "
+                "writes last: was the save cut off?"
+            )
+        raise FileNotFoundError(f"{path} holds neither {SINGLE} nor {INDEX}.{cut_off}")
     if not path.is_file():
         raise FileNotFoundError(f"{path} does not exist.")
     return Source([path], None)
