@@ -237,6 +237,18 @@ def test_uninitialised(gpt2, values):
     assert re.search(r"nothing initialised it|nothing wrote", str(report))
 
 
+@pytest.mark.parametrize("rule", ["glorot_uniform", "he_normal", "normal"])
+@pytest.mark.parametrize("count", [2, 3, 5, 6])
+def test_a_few_zeros(rule, count):
+    """Zeros too few to be unlikely by the bound for any law are refused by another, and are called
+    what they are: no stddev is infinitely many times too small."""
+    report = glorot.audit({"w": np.zeros(count, np.float32)}, Recipe([Rule("*", rule)]))
+    assert [problem.kind for problem in report.problems] == ["uninitialised"]
+    assert report.problems[0].text.startswith("all 0 where ")
+    one = glorot.audit({"w": np.zeros(1, np.float32)}, Recipe([Rule("*", "glorot_uniform")]))
+    assert [problem.kind for problem in one.problems] == ["uninitialised"]
+
+
 def test_uninitialised_constants(gpt2):
     """A bias of random memory, and a norm that is all zeros."""
     report = glorot.audit(

@@ -127,15 +127,18 @@ def _unlikely_equal(facts: Facts, limit: float) -> bool:
     return most < 1.0 and (facts.found.count - 1) * math.log(most) < limit
 
 
+def _all_one(facts: Facts, log_p: float) -> Finding:
+    value, law = facts.found.smallest, _law(facts.segment)
+    text = f"all {value:.6g} where {law} is promised: nothing initialised it?"
+    return Finding("uninitialised", ("one value",), text, log_p)
+
+
 def _untouched(facts: Facts, limit: float) -> Finding | None:
     found, segment = facts.found, facts.segment
     if not segment.stddev or found.count < 2:
         return None
     if found.smallest == found.largest and _unlikely_equal(facts, limit):
-        text = (
-            f"all {found.smallest:.6g} where {_law(segment)} is promised: nothing initialised it?"
-        )
-        return Finding("uninitialised", ("one value",), text, -math.inf)
+        return _all_one(facts, -math.inf)
     reach = max(abs(found.smallest), abs(found.largest))
     tiny = found.tiny / found.count if segment.stddev > 1e-20 else 0.0
     if reach > _WILD * (segment.stddev + abs(segment.mean)) or tiny > _TINY_SHARE:
@@ -216,9 +219,17 @@ def _tests(facts: Facts, limit: float) -> Finding | None:
     failed = {o.kind: o for o in facts.outcomes if o.log_p < limit}
     if facts.law is None:
         return None
-    checks: list[Callable[[Facts, dict[str, Outcome]], Finding | None]] = [_outside]
+    checks: list[Callable[[Facts, dict[str, Outcome]], Finding | None]] = [_one_value, _outside]
     checks += [_few_values, _one_far_out, _failed_stddev, _failed_mean, _failed_shape]
     return next((f for f in (check(facts, failed) for check in checks) if f is not None), None)
+
+
+def _one_value(facts: Facts, failed: dict[str, Outcome]) -> Finding | None:
+    """A few equal values, too few for `_untouched`, that some test refuses."""
+    found = facts.found
+    if not failed or found.smallest != found.largest or (found.count < 2 and found.largest):
+        return None
+    return _all_one(facts, min(outcome.log_p for outcome in failed.values()))
 
 
 def _outside(facts: Facts, failed: dict[str, Outcome]) -> Finding | None:
