@@ -6,15 +6,21 @@ import subprocess
 import sys
 
 import flax.linen
+import flax.nnx
 import jax
 import jax.numpy as jnp
 import keras
 import numpy as np
 import pytest
+import tensorflow as tf
 import torch
 import transformers
 
 import glorot
+import glorot.jax
+import glorot.keras
+import glorot.tensorflow
+import glorot.torch
 from glorot import Recipe, Rule
 from glorot.testing import assert_initialized, assert_same_init
 
@@ -184,6 +190,104 @@ def test_meta_and_bad_models():
         glorot.audit(torch.nn.ReLU())
 
 
+# --- what the adapters fill, the audit finds right -----------------------------------------------
+
+
+def test_torch_layers_as_init_fills_them():
+    """Every layer whose axes or type glorot.torch knows: what init_ gives by a preset is
+    right, byte by byte, wrapped and parametrized too."""
+    norm = torch.nn.utils.parametrizations.spectral_norm(torch.nn.Linear(40, 30))
+    model = torch.nn.ModuleDict(
+        {
+            "lstm": torch.nn.LSTM(32, 24),
+            "gru": torch.nn.GRUCell(32, 24),
+            "attention": torch.nn.MultiheadAttention(32, 4),
+            "grouped": torch.nn.Conv1d(24, 48, 5, groups=4),
+            "transposed": torch.nn.ConvTranspose2d(8, 16, 3),
+            "norm": torch.nn.BatchNorm1d(20),
+            "compiled": torch.compile(torch.nn.Linear(20, 30), backend="eager"),
+        }
+    )
+    glorot.torch.init_(model, "torch", seed=3)
+    report = assert_initialized(model, "torch", seed=3)
+    assert "compiled.weight" in {row.name for row in report.parameters}
+    recipe = Recipe([Rule("*bias", "zeros"), Rule("*", "lecun_normal")])
+    glorot.torch.init_(norm, recipe, seed=3)
+    before = {name: value.clone() for name, value in norm.state_dict().items()}
+    assert {row.name for row in glorot.audit(norm, recipe).parameters} == {"weight", "bias"}
+    assert all(torch.equal(value, before[name]) for name, value in norm.state_dict().items())
+    dense = transformers.pytorch_utils.Conv1D(60, 30)  # stored (in, out)
+    glorot.torch.init_(dense, recipe, seed=3)
+    assert assert_initialized(dense, recipe, seed=3).parameters[0].fans == (30.0, 60.0)
+
+
+def test_keras_layers_as_init_fills_them():
+    """Gates, heads, einsums, separable kernels, a shared layer: names, axes and blocks are those
+    of glorot.keras.init, in a process that made such layers before."""
+    layers = keras.layers
+    keras.utils.set_random_seed(0)
+    layers.Dense(3), layers.LSTM(3)
+    inputs = keras.Input((16, 8))
+    x = layers.LSTM(12, return_sequences=True)(inputs)
+    x = layers.MultiHeadAttention(2, 8)(x, x)
+    x = layers.SeparableConv1D(8, 3)(x)
+    x = layers.BatchNormalization()(x)
+    shared = layers.EinsumDense("abc,cd->abd", output_shape=(None, 8))
+    model = keras.Model(inputs, layers.Dense(3)(shared(shared(x))))
+    assert_initialized(model, "keras")  # Keras' own values
+    recipe = Recipe(
+        [Rule("*bias", "zeros"), Rule("*beta", "zeros"), Rule("*gamma", "ones"),
+         Rule("*recurrent_kernel", "orthogonal"), Rule("*", "glorot_uniform")]
+    )  # fmt: skip
+    for known in (recipe, "keras"):
+        glorot.keras.init(model, known, seed=3)
+        report = assert_initialized(model, known, seed=3)
+        assert "lstm.lstm_cell.kernel" in {row.name for row in report.parameters}
+    with pytest.raises(AssertionError, match=r"lstm_cell.recurrent_kernel\[input\]: .*too small"):
+        assert_initialized(model, recipe)  # one orthogonal matrix is not one of each gate
+
+
+def test_nnx_modules_as_init_fills_them():
+    """The parameters of an nnx module, whose layers say what they are; its keys and averages are no
+    parameters. Of a whole state, the keys are a note."""
+
+    class Net(flax.nnx.Module):
+        def __init__(self, rngs):
+            self.up = flax.nnx.LinearGeneral(30, (4, 10), rngs=rngs)
+            self.drop = flax.nnx.Dropout(0.1, rngs=rngs)
+            self.norm = flax.nnx.BatchNorm(40, rngs=rngs)
+
+    net = Net(flax.nnx.Rngs(0))
+    assert assert_initialized(net, "flax").parameters[3].fans == (30.0, 40.0)
+    kernel = Rule("*", "he_normal", layout="IOO")  # a state says nothing of its layers
+    recipe = Recipe([Rule("*bias", "zeros"), Rule("*scale", "ones"), kernel])
+    state = flax.nnx.state(net, flax.nnx.Param)
+    flax.nnx.update(net, glorot.jax.init(state, recipe, seed=3))
+    names = {row.name for row in assert_initialized(net, recipe, seed=3).parameters}
+    assert names == {"norm.bias", "norm.scale", "up.bias", "up.kernel"}
+    report = glorot.audit(flax.nnx.state(net))
+    assert report.ok
+    assert [note for note in report.notes if "drop" in note] == [
+        "no weights, but JAX keys: drop.rngs.key"
+    ]
+
+
+def test_tensorflow_modules_as_init_fills_them():
+    """A tf.Module, by the ways to its variables."""
+
+    class Net(tf.Module):
+        def __init__(self):
+            super().__init__()
+            self.kernel = tf.Variable(tf.zeros((30, 20)), name="w")
+            self.steps = tf.Variable(0, trainable=False)
+
+    net = Net()
+    recipe = Recipe([Rule("*", "he_normal")])
+    glorot.tensorflow.init(net, recipe, seed=3)
+    report = assert_initialized(net, recipe, seed=3)
+    assert [row.name for row in report.parameters] == ["kernel"]
+
+
 # --- Keras ---------------------------------------------------------------------------------------
 
 
@@ -200,7 +304,7 @@ def test_depthwise_kernel():
     )
     recipe = Recipe([Rule("*kernel", "he_normal"), Rule("*bias", "zeros")])
     problem = only(glorot.audit(keras_model(layer), recipe), "stddev")
-    assert problem.names == ("deep/kernel",)
+    assert problem.names == ("deep.kernel",)
     assert re.search(r"(3\.[89]|4|4\.[012])\d* times too small", problem.text)
     assert "a depthwise or grouped kernel's channels" in problem.text
 
@@ -216,14 +320,14 @@ def test_a_seeded_initializer_used_twice():
     recipe = Recipe([Rule("*kernel", "glorot_uniform"), Rule("*bias", "zeros")])
     for known in (recipe, None):
         problem = only(glorot.audit(same, known), "repeated")
-        assert problem.names == ("a/kernel", "b/kernel")
+        assert problem.names == ("a.kernel", "b.kernel")
         assert "hold equal values: one seeded initializer" in problem.text
     other = keras_model(
         keras.layers.Dense(16, kernel_initializer=shared, name="a"),
         keras.layers.Dense(40, kernel_initializer=shared, name="b"),
     )
     problem = only(glorot.audit(other, recipe), "repeated")
-    assert problem.names == ("a/kernel", "b/kernel")
+    assert problem.names == ("a.kernel", "b.kernel")
     assert "begin with the same draws, in another scale or shape" in problem.text
 
 
@@ -237,7 +341,7 @@ def test_keras_models_are_right():
     )
     recipe = Recipe([Rule("*bias", "zeros"), Rule("*", "glorot_uniform")])
     report = assert_initialized(model, recipe)
-    assert {row.name for row in report.parameters} >= {"conv/kernel", "up/kernel", "dense/bias"}
+    assert {row.name for row in report.parameters} >= {"conv.kernel", "up.kernel", "dense.bias"}
 
 
 # --- JAX and flax --------------------------------------------------------------------------------

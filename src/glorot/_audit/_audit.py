@@ -41,8 +41,8 @@ def audit(
         model: the path of a checkpoint (a .safetensors file, a folder with one or an index, or a
             directory of torch.distributed.checkpoint in whatever pieces; read 2**18 elements at a
             time); a mapping, nested or not, from names to arrays of any
-            framework; a torch module; a Keras model; a JAX tree. A DTensor is gathered, so that
-            all ranks must call.
+            framework; a torch, flax.nnx or TensorFlow module; a Keras model; a JAX tree. A DTensor
+            is gathered, so that all ranks must call.
         recipe: a `glorot.Recipe`, the name of a built-in one or the path of a file; or None.
         seed: that the recipe was used with: 0 <= seed < 2**64; or None, for statistics alone.
         singular_values: of all matrices, of none, or (None) of those up to 2**22 elements.

@@ -1,9 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Where parameters come from: a checkpoint's path, a tree of arrays, a torch module, a Keras model.
+"""Where parameters come from: a checkpoint's path, a tree of arrays, a model of a framework.
 
 No framework is imported here: a model of one that is not loaded cannot have been passed.
 """
 
+import dataclasses
 import os
 import sys
 from collections.abc import Iterator, Mapping
@@ -13,7 +14,7 @@ import numpy as np
 
 from glorot import _check
 from glorot._audit._checkpoint import read_checkpoint
-from glorot._audit._layers import keras_specs, torch_specs
+from glorot._audit._models import Weight, weights
 from glorot._audit._parameter import Parameter
 from glorot._dtypes import ALL
 from glorot._loaded import is_a
@@ -40,12 +41,10 @@ def read_model(model: Any) -> Model:
     notes: tuple[str, ...] = ()
     if isinstance(model, (str, os.PathLike)):
         found, notes = read_checkpoint(_check.path("model", model))
-    elif is_a(model, "torch", "nn.Module"):
-        found = list(_of_torch(model))
-    elif hasattr(model, "weights") and hasattr(model, "variables"):
-        found = list(_of_keras(model))
+    elif (held := weights(model)) is not None:
+        found = [parameter for weight in held for parameter in _of_weight(weight)]
     else:
-        found = list(_of_tree(model))
+        found, notes = _of_tree(model)
     if not found:
         raise ValueError("`model` holds no parameters: there is nothing to audit.")
     return Model(found, notes)
@@ -112,9 +111,19 @@ def _torch_parameter(name: str, tensor: Any, extras: dict[str, Any]) -> Paramete
     return Parameter(name, spec, lambda i, j: flat[i:j].view(dtype), memory)
 
 
-def _of_tree(tree: Any) -> Iterator[Parameter]:
-    for name, value in _leaves(tree):
-        yield parameter(name, value)
+def _of_weight(weight: Weight) -> Iterator[Parameter]:
+    """A parameter for each name of a weight; several have the same memory."""
+    first = parameter(weight.names[0], weight.value, **weight.said)
+    memory = first.memory if len(weight.names) == 1 else (id(weight.value), "shared")
+    for name in weight.names:
+        yield dataclasses.replace(first, name=name, memory=memory, blocks=weight.blocks)
+
+
+def _of_tree(tree: Any) -> tuple[list[Parameter], tuple[str, ...]]:
+    leaves = list(_leaves(tree))
+    keys = [name for name, value in leaves if str(value.dtype).startswith("key<")]
+    found = [parameter(name, value) for name, value in leaves if name not in keys]
+    return found, ((f"no weights, but JAX keys: {', '.join(keys)}",) if keys else ())
 
 
 def _leaves(tree: Any) -> Iterator[tuple[str, Any]]:
@@ -128,9 +137,9 @@ def _leaves(tree: Any) -> Iterator[tuple[str, Any]]:
         pairs = []
     if not pairs:
         raise TypeError(
-            "`model` must be the path of a checkpoint, a mapping of names to arrays, a torch "
-            f"module, a Keras model or a JAX tree; got {_check.show(tree)} of "
-            f"{type(tree).__name__}."
+            "`model` must be the path of a checkpoint, a mapping of names to arrays, a torch, "
+            "flax.nnx or TensorFlow module, a Keras model or a JAX tree; got "
+            f"{_check.show(tree)} of {type(tree).__name__}."
         )
     for path, value in pairs:
         if hasattr(value, "shape") and hasattr(value, "dtype"):
@@ -144,20 +153,3 @@ def _nested(tree: Mapping[Any, Any], prefix: str) -> Iterator[tuple[str, Any]]:
             yield from _nested(value, f"{name}.")
         elif hasattr(value, "shape") and hasattr(value, "dtype"):
             yield name, value
-
-
-# --- models --------------------------------------------------------------------------------------
-
-
-def _of_torch(module: Any) -> Iterator[Parameter]:
-    specs = torch_specs(module)
-    for name, value in module.named_parameters(remove_duplicate=False):
-        yield parameter(name, value, **specs.get(name, {}))
-
-
-def _of_keras(model: Any) -> Iterator[Parameter]:
-    specs = keras_specs(model)
-    own = f"{model.name}/"  # such as "sequential_3/": it counts the models made before
-    for variable in model.weights:
-        name = getattr(variable, "path", variable.name).removeprefix(own)
-        yield parameter(name, variable, **specs.get(id(variable), {}))

@@ -1,7 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """`init`: gives all weights of a built Keras model their first values, by their names."""
 
-import copy
 from typing import Any, NamedTuple
 
 from glorot._dtypes import dtype_name, parse_dtype
@@ -14,8 +13,7 @@ from glorot.keras._names import Contents, Found, collect
 from glorot.keras._tensors import check_backend_dtype
 from glorot.recipe import Assignment, Recipe, Rule, TensorSpec
 from glorot.recipe._argument import read_recipe
-from glorot.recipe._split import parse_split
-from glorot.recipe._template import Template, takes
+from glorot.recipe._gates import with_blocks
 from glorot.recipe._tied import choose
 
 
@@ -101,7 +99,7 @@ def specs(model: Any, *, names: Names = None) -> dict[str, TensorSpec]:
         >>> glorot.keras.specs(layer)["kernel"]
         TensorSpec(shape=(3, 3, 4, 8), dtype='float32', type='Conv2D', layout='keras.conv')
     """
-    return {place.names[0]: _spec(place)[0] for place in collect(model, names).parameters}
+    return {place.names[0]: spec_of(place)[0] for place in collect(model, names).parameters}
 
 
 class Plan(NamedTuple):
@@ -136,11 +134,11 @@ def make_plan(contents: Contents, rules: Recipe) -> Plan:
             )
     for place in (*places, *contents.state):
         _check_not_quantized(place)
-    known = {name: _spec(place) for place in places for name in place.names}
+    known = {name: spec_of(place) for place in places for name in place.names}
     every = {name: spec for name, (spec, _) in known.items()}
     chosen, left_out, rules_of = choose(rules, [place.names for place in places], every)
     split: dict[tuple[Rule, str], Rule] = {}
-    own = {name: _with_blocks(rule, known[name][1], split) for name, rule in rules_of.items()}
+    own = {name: with_blocks(rule, known[name][1], split) for name, rule in rules_of.items()}
     wanted = {name: every[name] for name in chosen}
     assigned = rules._assign(wanted, own, None)
     return Plan(
@@ -159,7 +157,7 @@ def _check_not_quantized(place: Found) -> None:
         )
 
 
-def _spec(place: Found) -> tuple[TensorSpec, str | None]:
+def spec_of(place: Found) -> tuple[TensorSpec, str | None]:
     """What is known of a weight, and the name of its blocks."""
     variable, layer = place.variable, place.layer
     shape, kind = _private.spec_of(variable)
@@ -174,18 +172,3 @@ def _spec(place: Found) -> tuple[TensorSpec, str | None]:
         shape, dtype_name(dtype), type(layer).__name__, tags, found.layout, found.groups
     )
     return spec, found.blocks
-
-
-def _with_blocks(rule: Rule, blocks: str | None, made: dict[tuple[Rule, str], Rule]) -> Rule:
-    """The rule, or where it draws fused gates and does not say how they are cut, one that does."""
-    init = rule.initializer
-    if blocks is None or init is None or rule.blocks is not None or rule.fans_of:
-        return rule
-    random = isinstance(init, Template) or init.random
-    if not random or not takes(init, "layout"):
-        return rule
-    if (rule, blocks) not in made:
-        copied = copy.copy(rule)
-        object.__setattr__(copied, "blocks", parse_split({"parts": blocks, "axis": -1}))
-        made[rule, blocks] = copied
-    return made[rule, blocks]

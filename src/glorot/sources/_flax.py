@@ -103,20 +103,29 @@ def _of_linen(module: Any, inputs: tuple[Any, ...]) -> dict[str, TensorSpec]:
 
 
 def _of_nnx(module: Any) -> tuple[dict[str, TensorSpec], tuple[str, ...]]:
+    found, others = variables(module, "Param", "BatchStat")
+    count = len(others)
+    said_of = f"left out: {count} variables that are neither Param nor BatchStat"
+    return {name: spec for name, _, spec in found}, ((said_of,) if count else ())
+
+
+def variables(
+    module: Any, *kinds: str
+) -> tuple[list[tuple[str, Any, TensorSpec]], list[tuple[str, ...]]]:
+    """Return (name, array, what its module says) of the variables of these kinds of an nnx module,
+    and the paths of all others."""
     from flax import nnx
 
     from glorot.jax._names import leaves
 
-    kept, others = nnx.state(module, (nnx.Param, nnx.BatchStat), ...)
+    kept, others = nnx.state(module, tuple(getattr(nnx, kind) for kind in kinds), ...)
     by_name = {".".join(map(str, path)): part for path, part in nnx.iter_modules(module)}
-    found = {}
+    found = []
     for leaf in leaves(kept):
         if leaf.name is not None:
             head, _, last = leaf.name.rpartition(".")
-            found[leaf.name] = _spec(by_name.get(head), last, leaf.value)
-    count = len(nnx.to_flat_state(others))
-    said_of = f"left out: {count} variables that are neither Param nor BatchStat"
-    return found, ((said_of,) if count else ())
+            found.append((leaf.name, leaf.value, _spec(by_name.get(head), last, leaf.value)))
+    return found, [tuple(map(str, path)) for path, _ in nnx.to_flat_state(others)]
 
 
 # By class and attribute; the axes of the general ones follow from the layer. Source: flax 0.12.8,
