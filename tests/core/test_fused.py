@@ -264,3 +264,30 @@ def test_checkpoints_do_not_depend_on_blocks_of_bytes(tmp_path_factory, block_si
     tensors = safetensors.numpy.load_file(folder / "model.safetensors")
     for name, init in rules.items():
         assert (tensors[name] == init(shapes[name], seed=5, name=name)).all()
+
+
+def test_gates_that_the_shapes_say(tmp_path):
+    """A rule that does not say how gates are cut has it from the shapes, in the checkpoint too; one
+    that says blocks = 1, a constant, and a rule of a sibling's fans do not."""
+    fused = {"shape": (8, 32), "layout": "keras.dense", "blocks": "keras.lstm"}
+    shapes = {"kernel": fused, "recurrent": fused, "whole": fused, "bias": fused | {"shape": (32,)}}
+    cut = {"layout": "keras.dense", "blocks": {"parts": "keras.lstm", "axis": -1}}
+    recipe = glorot.Recipe(
+        [glorot.Rule("kernel", "glorot_uniform"), glorot.Rule("recurrent", "orthogonal"),
+         glorot.Rule("whole", "orthogonal", blocks=1), glorot.Rule("bias", "zeros")]
+    )  # fmt: skip
+    found = {a.name: a.initializer for a in recipe.resolve(shapes)}
+    said = glorot.Recipe(
+        [
+            glorot.Rule("kernel", "glorot_uniform", **cut),
+            glorot.Rule("recurrent", "orthogonal", **cut),
+        ]
+    )
+    wanted = {a.name: a.initializer for a in said.resolve({n: (8, 32) for n in found if n in
+                                                           ("kernel", "recurrent")})}  # fmt: skip
+    assert {name: found[name] for name in wanted} == wanted
+    assert len(found["whole"].initializers) == 1
+    assert found["bias"] == glorot.Zeros()
+    glorot.checkpoint.write(shapes, recipe, tmp_path / "out", seed=5)
+    assert glorot.checkpoint.verify(tmp_path / "out").equal
+    assert glorot.checkpoint.verify(tmp_path / "out" / "model.safetensors", recipe, 5).equal

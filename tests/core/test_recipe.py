@@ -183,6 +183,11 @@ def test_refusals(make, error, text):
         ({"w": {"shape": [2], "tags": 3}}, TypeError, r"'w' in `shapes`: `tags` must be strings"),
         ({"w": {"shape": [2], "layout": "XY"}}, ValueError, r"'w' in `shapes`: `layout` must be o"),
         ({"w": {"shape": [2], "groups": 0}}, ValueError, r"'w' in `shapes`: `groups` must be at "),
+        (
+            {"w": {"shape": [2], "blocks": "lstm"}},
+            ValueError,
+            r"'w' in `shapes`: `blocks` must be o",
+        ),
         ({"w": {"shape": [2], "dtype": "float12"}}, TypeError, r"'w' in `shapes`: `dtype` must be"),
     ],
 )

@@ -715,6 +715,23 @@ def test_keras(here):
 # --- torch.distributed.checkpoint ----------------------------------------------------------------
 
 
+def test_gates_of_keras_are_those_of_init():
+    """What a source says of an LSTM and a GRU gives the values of glorot.keras.init: the kernels'
+    gates are blocks unless the rule says otherwise."""
+    import keras
+
+    layers = keras.layers
+    model = keras.Sequential(
+        [keras.Input((5, 8)), layers.LSTM(6, return_sequences=True), layers.GRU(6)]
+    )
+    rules = [glorot.Rule("*bias", "zeros"), glorot.Rule("*recurrent*", "orthogonal")]
+    recipe = glorot.Recipe([*rules, glorot.Rule("*", "he_uniform")])
+    report = glorot.keras.init(model, recipe, seed=4)
+    found = {a.name: a.initializer for a in recipe.resolve(glorot.sources.read(model).shapes)}
+    assert found == {p.name: p.initializer for p in report.parameters}
+    assert {len(found[name].initializers) for name in found if name.endswith("kernel")} == {3, 4}
+
+
 def test_dcp(tmp_path):
     """What torch's own reader says; after a training step, of the model alone."""
     import torch

@@ -14,12 +14,11 @@ from glorot._loaded import is_a
 
 
 class Weight(NamedTuple):
-    """A weight: its names, value, what its layer says, and what the layer calls its gates."""
+    """A weight: its names, its value, and what its layer says."""
 
     names: list[str]
     value: Any
     said: dict[str, Any]
-    blocks: str | None = None
 
 
 def weights(model: Any) -> Iterator[Weight] | None:
@@ -62,8 +61,7 @@ def _of_keras(model: Any) -> Iterator[Weight]:
     from glorot.keras._names import collect
 
     for place in collect(model).parameters:
-        spec, blocks = spec_of(place)
-        yield Weight(place.names, place.variable, spec.extras(), blocks)
+        yield Weight(place.names, place.variable, spec_of(place).extras())
 
 
 def _of_tensorflow(module: Any) -> Iterator[Weight]:

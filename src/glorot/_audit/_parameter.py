@@ -21,7 +21,6 @@ class Parameter:
         read: (start, stop) -> elements [start, stop) of it, flattened row-major, as a 1-D array.
         memory: equal for two names of the same memory; None where each has its own.
         broken: what is wrong with where it is stored; it is not read then.
-        blocks: what its layer calls the gates in it, such as "keras.lstm".
     """
 
     name: str
@@ -29,4 +28,3 @@ class Parameter:
     read: Callable[[int, int], Array]
     memory: object = None
     broken: str = ""
-    blocks: str | None = None

@@ -7,8 +7,7 @@ from dataclasses import dataclass, field
 from glorot._audit._parameter import Parameter
 from glorot._audit._promise import Promise, promise
 from glorot._audit._report import Problem
-from glorot.recipe import Recipe, Rule
-from glorot.recipe._gates import with_blocks
+from glorot.recipe import Recipe
 from glorot.recipe._resolve import Resolver
 from glorot.recipe._variables import Values
 
@@ -52,10 +51,7 @@ def _assign(
 ) -> None:
     specs = {p.name: p.spec for p in found}  # lost ones count as layers all the same
     matches = recipe._match(specs)
-    gates = {p.name: p.blocks for p in found if p.blocks is not None}
-    cut: dict[tuple[Rule, str], Rule] = {}
-    rules = {n: with_blocks(rule, gates.get(n), cut) for n, rule in matches.rules.items()}
-    resolver = Resolver(Values(recipe.variables, dict(specs)), rules, specs)
+    resolver = Resolver(Values(recipe.variables, dict(specs)), matches.rules, specs)
     for number, group in enumerate(groups):
         ruled = [p for p in group if p.name in matches.rules]
         given = [p for p in ruled if matches.rules[p.name].initializer is not None]

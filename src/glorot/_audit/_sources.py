@@ -116,7 +116,7 @@ def _of_weight(weight: Weight) -> Iterator[Parameter]:
     first = parameter(weight.names[0], weight.value, **weight.said)
     memory = first.memory if len(weight.names) == 1 else (id(weight.value), "shared")
     for name in weight.names:
-        yield dataclasses.replace(first, name=name, memory=memory, blocks=weight.blocks)
+        yield dataclasses.replace(first, name=name, memory=memory)
 
 
 def _of_tree(tree: Any) -> tuple[list[Parameter], tuple[str, ...]]:

@@ -11,9 +11,8 @@ from glorot.keras import _axes, _fill, _private
 from glorot.keras._base import Initializer
 from glorot.keras._names import Contents, Found, collect
 from glorot.keras._tensors import check_backend_dtype
-from glorot.recipe import Assignment, Recipe, Rule, TensorSpec
+from glorot.recipe import Assignment, Recipe, TensorSpec
 from glorot.recipe._argument import read_recipe
-from glorot.recipe._gates import with_blocks
 from glorot.recipe._tied import choose
 
 
@@ -99,7 +98,7 @@ def specs(model: Any, *, names: Names = None) -> dict[str, TensorSpec]:
         >>> glorot.keras.specs(layer)["kernel"]
         TensorSpec(shape=(3, 3, 4, 8), dtype='float32', type='Conv2D', layout='keras.conv')
     """
-    return {place.names[0]: spec_of(place)[0] for place in collect(model, names).parameters}
+    return {place.names[0]: spec_of(place) for place in collect(model, names).parameters}
 
 
 class Plan(NamedTuple):
@@ -134,13 +133,10 @@ def make_plan(contents: Contents, rules: Recipe) -> Plan:
             )
     for place in (*places, *contents.state):
         _check_not_quantized(place)
-    known = {name: spec_of(place) for place in places for name in place.names}
-    every = {name: spec for name, (spec, _) in known.items()}
+    every = {name: spec_of(place) for place in places for name in place.names}
     chosen, left_out, rules_of = choose(rules, [place.names for place in places], every)
-    split: dict[tuple[Rule, str], Rule] = {}
-    own = {name: with_blocks(rule, known[name][1], split) for name, rule in rules_of.items()}
     wanted = {name: every[name] for name in chosen}
-    assigned = rules._assign(wanted, own, None)
+    assigned = rules._assign(wanted, rules_of, None)
     return Plan(
         [(places[chosen[a.name]], a) for a in assigned],
         [places[number].names[0] for number in left_out],
@@ -157,8 +153,8 @@ def _check_not_quantized(place: Found) -> None:
         )
 
 
-def spec_of(place: Found) -> tuple[TensorSpec, str | None]:
-    """What is known of a weight, and the name of its blocks."""
+def spec_of(place: Found) -> TensorSpec:
+    """What is known of a weight."""
     variable, layer = place.variable, place.layer
     shape, kind = _private.spec_of(variable)
     try:
@@ -168,7 +164,7 @@ def spec_of(place: Found) -> tuple[TensorSpec, str | None]:
     check_backend_dtype(dtype)
     found = _axes.axes_of(layer, variable.name, shape)
     tags = tuple(type(outer).__name__ for outer in place.around)
-    spec = TensorSpec(
-        shape, dtype_name(dtype), type(layer).__name__, tags, found.layout, found.groups
+    kind = type(layer).__name__
+    return TensorSpec(
+        shape, dtype_name(dtype), kind, tags, found.layout, found.groups, found.blocks
     )
-    return spec, found.blocks

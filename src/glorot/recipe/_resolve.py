@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """From a rule and one parameter to an initializer, each step noted in words."""
 
+import copy
 import dataclasses
 import math
 import operator
@@ -18,6 +19,7 @@ from glorot.recipe._gains import activation
 from glorot.recipe._law import describe_law
 from glorot.recipe._rule import Rule
 from glorot.recipe._shapes import TensorSpec
+from glorot.recipe._split import parse_split
 from glorot.recipe._template import Template, build, make, says_axes, takes
 from glorot.recipe._variables import FANS, Values
 
@@ -100,6 +102,7 @@ class Resolver:
         self.specs = specs
         self.layers: dict[Rule, int | None] = {}
         self.assigned: dict[Any, Assignment] = {}
+        self.cut: dict[tuple[Rule, str], Rule] = {}
 
     def assign(self, name: str, spec: TensorSpec, dtype: str | None) -> Assignment | None:
         """Return what a parameter gets, or None where its rule leaves it out.
@@ -107,7 +110,7 @@ class Resolver:
         Raises:
             ValueError, TypeError: what the initializer refuses, with the parameter and the rule.
         """
-        rule = self.rules[name]
+        rule = self._rule(name, spec)
         if rule.initializer is None:
             return None
         try:
@@ -123,6 +126,23 @@ class Resolver:
                 f"{name!r} of shape {spec.shape} cannot be initialised by the rule for {rule}: "
                 f"{error}"
             ) from None
+
+    def _rule(self, name: str, spec: TensorSpec) -> Rule:
+        """The rule, or where it draws the gates that a layer has fused and does not say how they
+        are cut, one that does."""
+        rule = self.rules[name]
+        init = rule.initializer
+        if spec.blocks is None or init is None or rule.blocks is not None or rule.fans_of:
+            return rule
+        random = isinstance(init, Template) or init.random
+        if not random or not takes(init, "layout"):
+            return rule
+        if (rule, spec.blocks) not in self.cut:
+            copied = copy.copy(rule)
+            split = parse_split({"parts": spec.blocks, "axis": -1})
+            object.__setattr__(copied, "blocks", split)
+            self.cut[rule, spec.blocks] = copied
+        return self.cut[rule, spec.blocks]
 
     def _assign(
         self,
@@ -177,6 +197,7 @@ class Resolver:
         if rule.initializer is None or rule.fans_of:
             what = "takes its own from another" if rule.fans_of else "is left out by its rule"
             raise ValueError(f"`fans_of` asks for the fans of {sibling!r}, which {what}.")
+        rule = self._rule(sibling, spec)
         extras, _ = self._extras(sibling, spec, rule)
         return self._build(rule, spec.shape, extras, ()).initializer.fans(spec.shape)
 

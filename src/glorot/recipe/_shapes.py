@@ -11,9 +11,10 @@ from glorot._check import parse_shape
 from glorot._dtypes import dtype_name, parse_dtype
 from glorot._layouts import parse_layout
 from glorot._stream import check_name
+from glorot.recipe._split import PARTS
 
 METADATA_KEY = "__metadata__"  # what a safetensors header keeps for itself
-_FIELDS = {"shape", "dtype", "type", "tags", "layout", "groups"}
+_FIELDS = {"shape", "dtype", "type", "tags", "layout", "groups", "blocks"}
 
 
 @dataclasses.dataclass(frozen=True, slots=True, repr=False)
@@ -27,6 +28,8 @@ class TensorSpec:
             it, and for `tags`, any words.
         tags: any words.
         layout, groups: what the axes are, for initializers whose rule does not say it.
+        blocks: what the layer calls the gates along the last axis, such as "keras.lstm", for rules
+            that do not say it.
 
     Examples:
         >>> TensorSpec((768, 2304), "bfloat16")
@@ -41,6 +44,7 @@ class TensorSpec:
     tags: tuple[str, ...] = ()
     layout: str | None = None
     groups: int = 1
+    blocks: str | None = None
 
     def __repr__(self) -> str:
         said = (f", {key}={value!r}" for key, value in self.extras().items())
@@ -48,7 +52,7 @@ class TensorSpec:
 
     def extras(self) -> dict[str, Any]:
         """What is said besides shape and dtype."""
-        names = ("type", "tags", "layout", "groups")
+        names = ("type", "tags", "layout", "groups", "blocks")
         found = {name: getattr(self, name) for name in names}
         return {name: value for name, value in found.items() if value not in ("", (), None, 1)}
 
@@ -98,7 +102,7 @@ def _parse_spec(name: str, spec: Any) -> TensorSpec:
         if unknown or "shape" not in spec:
             raise ValueError(
                 f"{name!r} in `shapes` must have 'shape' and may have 'dtype', 'type', 'tags', "
-                "'layout' and 'groups'; "
+                "'layout', 'groups' and 'blocks'; "
                 + (f"got also {', '.join(unknown)}." if unknown else "'shape' is missing.")
             )
         shape, dtype = spec["shape"], spec.get("dtype")
@@ -115,7 +119,7 @@ def _parse_spec(name: str, spec: Any) -> TensorSpec:
 
 
 def _parse_extras(
-    type: Any = "", tags: Any = (), layout: Any = None, groups: Any = 1
+    type: Any = "", tags: Any = (), layout: Any = None, groups: Any = 1, blocks: Any = None
 ) -> dict[str, Any]:
     if not isinstance(type, str):
         raise TypeError(f"`type` must be a string, got {_check.show(type)}.")
@@ -125,13 +129,17 @@ def _parse_extras(
     if layout is not None:
         parse_layout(layout)
     groups = _check.count("groups", groups)
-    return {"type": type, "tags": tuple(words), "layout": layout, "groups": groups}
+    if blocks is not None:
+        _check.choice("blocks", blocks, tuple(PARTS))
+    return {
+        "type": type, "tags": tuple(words), "layout": layout, "groups": groups, "blocks": blocks
+    }  # fmt: skip
 
 
 def shapes_from_json(text: str | bytes) -> dict[str, TensorSpec]:
     """Return the parameters that a shapes file holds: {name: {"shape": [...], "dtype": "..."}}.
 
-    Each may also have "type", "tags", "layout" and "groups", the fields of `TensorSpec`.
+    Each may also have "type", "tags", "layout", "groups" and "blocks", the fields of `TensorSpec`.
 
     Raises:
         ValueError: not JSON, not that form, or a name written twice.
