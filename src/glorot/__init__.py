@@ -2,6 +2,7 @@
 """The first value of every weight of every model, a pure function of (seed, name, index)."""
 
 import importlib
+import sys
 from typing import TYPE_CHECKING, Any
 
 from glorot._base import Initializer
@@ -113,7 +114,10 @@ def __getattr__(name: str) -> Any:
             return metadata.version("glorot")
         except metadata.PackageNotFoundError:
             return "0+source"  # run from a source tree that is not installed
-    raise AttributeError(f"module 'glorot' has no attribute {name!r}")
+    # With both, Python says which name is near.
+    raise AttributeError(
+        f"module 'glorot' has no attribute {name!r}", name=name, obj=sys.modules[__name__]
+    )
 
 
 def __dir__() -> list[str]:

@@ -36,3 +36,13 @@ def test_import_and_first_array_load_nothing_heavy():
     slow = {"typer", "rich", "importlib.metadata", "typing_extensions", "difflib"}
     assert "glorot._kernel" in modules
     assert not modules & (frameworks | lazy | slow)
+
+
+def test_a_name_that_is_not_there_brings_the_near_one():
+    """Python itself says what was meant, names that are loaded late among them."""
+    for wrong, right in (("GlorotUnifrom", "GlorotUniform"), ("recpie", "recipe")):
+        code = f"import glorot; glorot.{wrong}"
+        run = subprocess.run(
+            [sys.executable, "-c", code], capture_output=True, text=True, check=False
+        )
+        assert f"has no attribute {wrong!r}. Did you mean: {right!r}?" in run.stderr
