@@ -500,6 +500,12 @@ def test_coverage(gpt2):
     assert only(report, "coverage").text == "no rule of the recipe matches it"
     report = glorot.audit({k: v for k, v in gpt2.items() if k != "wpe.weight"}, "gpt2")
     assert only(report, "coverage").names == ("*wpe.weight",)
+    lost, idle = glorot.audit(gpt2, "llama").problems
+    assert len(lost.names) == len(gpt2)
+    assert str(lost).endswith(
+        " more: no rule of the recipe matches them: a recipe for another model?"
+    )
+    assert str(idle).endswith("6 more: the rules of these find no parameter")
     recipe = Recipe([Rule("*", "he_normal", layout="torch.linear")])
     assert "names 2 axes" in only(glorot.audit({"w": np.ones(3)}, recipe), "coverage").text
 

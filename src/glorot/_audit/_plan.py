@@ -52,19 +52,26 @@ def _assign(
     specs = {p.name: p.spec for p in found}  # lost ones count as layers all the same
     matches = recipe._match(specs)
     resolver = Resolver(Values(recipe.variables, dict(specs)), matches.rules, specs)
+    lost: list[str] = []
     for number, group in enumerate(groups):
         ruled = [p for p in group if p.name in matches.rules]
         given = [p for p in ruled if matches.rules[p.name].initializer is not None]
         first = (given or group)[0]
         plan.parameters[number] = first
         if not ruled:
-            _uncovered(plan, first.name, "no rule of the recipe matches it")
+            lost.append(first.name)
         elif not given:
             plan.left_out.add(first.name)
         else:
             _promise(plan, resolver, first)
-    for rule in matches.idle:
-        _uncovered(plan, rule.pattern, "the rule of this pattern finds no parameter")
+    if lost:
+        wrong = ": a recipe for another model?" if len(lost) == len(groups) else ""
+        text = f"no rule of the recipe matches {'it' if len(lost) == 1 else 'them'}{wrong}"
+        plan.problems.append(Problem("coverage", tuple(lost), text))
+    if matches.idle:
+        one = len(matches.idle) == 1
+        text = f"the {'rule of this pattern finds' if one else 'rules of these find'} no parameter"
+        plan.problems.append(Problem("coverage", tuple(r.pattern for r in matches.idle), text))
 
 
 def _promise(plan: Plan, resolver: Resolver, parameter: Parameter) -> None:

@@ -29,8 +29,13 @@ def show(report: AuditReport, *, full: bool) -> None:
         name = row.pattern or _NUMBER.sub("*", row.name)
         key = (name, row.block, row.shape, row.dtype, row.law)
         groups.setdefault(number if full else key, []).append(row)
+    lost = {
+        name for problem in report.problems if problem.kind == "coverage" for name in problem.names
+    }
     for rows in groups.values():
         cells = _cells(rows)
+        if not cells["law"]:
+            cells["law"] = "no rule" if rows[0].name in lost else "left out"
         table.add_row(*(cells[column] for column in columns))
     out.print(table)
     for problem in report.problems:
@@ -69,7 +74,7 @@ def _cells(rows: Sequence[ParameterReport]) -> dict[str, str]:
         "parameters": plain(title),
         "shape": " x ".join(map(str, row.shape)) or "scalar",
         "dtype": row.dtype,
-        "law": plain(row.law) or "left out",
+        "law": plain(row.law),
         "mean": _number(row.mean, ".3g"),
         "stddev": _number(row.stddev, ".4g"),
         "expected": _number(row.expected_stddev, ".4g"),
