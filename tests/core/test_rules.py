@@ -267,7 +267,7 @@ def test_set_knows_its_variables():
     recipe = Recipe([Rule("*", "ones")], variables={"n_layer": 2})
     with pytest.raises(ValueError, match=r"has no variable 'n_layers'. Near: n_layer"):
         recipe.set(n_layers=3)
-    with pytest.raises(ValueError, match=r"has no variable 'x'\.$"):
+    with pytest.raises(ValueError, match=r"has no variable 'x'\. It has none\.$"):
         Recipe([Rule("*", "ones")]).set(x=3)
     with pytest.raises(TypeError, match=r"variable 'n_layer': `value` must be a number, got None"):
         recipe.set(n_layer=None)

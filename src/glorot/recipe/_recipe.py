@@ -119,8 +119,10 @@ class Recipe:
         """
         for name in values:
             if name not in self.variables:
-                there = _check.near(name, tuple(self.variables)) if self.variables else ""
-                raise ValueError(f"the recipe has no variable {name!r}. {there}".rstrip())
+                there = (
+                    _check.near(name, tuple(self.variables)) if self.variables else "It has none."
+                )
+                raise ValueError(f"the recipe has no variable {name!r}. {there}")
         changed = {}
         for name, value in values.items():
             try:
