@@ -168,7 +168,9 @@ def test_verify_needs_nothing_else(written):
     result = CliRunner().invoke(app, ["verify", str(written)])
     assert result.exit_code == 0
     assert "equal: all 14 tensors" in result.stdout
-    assert f"the checksums of {len(report.files)} files are those of the man" in result.stdout
+    count = len(report.files)
+    said = f"checksums of {count} files are those" if count > 1 else "checksum of the file is that"
+    assert f"the {said} of the manifest" in result.stdout
     assert json.loads(CliRunner().invoke(app, ["verify", str(written), "--json"]).stdout)["files"]
 
 

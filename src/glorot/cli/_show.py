@@ -191,7 +191,9 @@ def verified(report: VerifyReport, *, full: bool) -> None:
             f"this recipe and seed {report.seed} give ({report.seconds:.2f} s)"
         )
         if report.files:
-            out.print(f"the checksums of {len(report.files)} files are those of the manifest")
+            count = len(report.files)
+            whose = f"checksums of {count} files are" if count > 1 else "checksum of the file is"
+            out.print(f"the {whose} {'those' if count > 1 else 'that'} of the manifest")
         if report.note:
             out.print(report.note)
     else:
