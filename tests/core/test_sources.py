@@ -756,7 +756,7 @@ def test_what_is_read_apart_is_the_same():
         ("user_models:fails", "user_models:fails raised RuntimeError: no batch"),
         ("user_models:leaves", "user_models:leaves raised SystemExit: 3"),
         ("user_models:needs", "raised TypeError: needs() missing 1 required"),
-        ("user_models:number", "returned what is no model: a torch.nn.Module, a Keras 3 model"),
+        ("user_models:number", "returned what is no model: a torch.nn.Module, a config of transf"),
         ("user_models:nothing", "must name at least one parameter"),
         ("user_broken:build", "cannot be imported (ModuleNotFoundError: No module named 'nowhere"),
         ("user_raises:build", "cannot be imported (ZeroDivisionError: division by zero)"),

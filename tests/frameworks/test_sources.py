@@ -173,6 +173,24 @@ def test_the_config_sets_the_recipes_variables(tmp_path):
     assert "with initializer_range=0.003 of its config; --recipe overrides it" in result.stderr
 
 
+def test_a_config_made_in_code(tmp_path):
+    """The object says what its file says, but where the file is."""
+    import transformers
+
+    made = transformers.GPT2Config(
+        n_embd=48, n_layer=2, n_head=4, vocab_size=50, initializer_range=0.01, bos_token_id=1,
+        eos_token_id=2,
+    )  # fmt: skip
+    made.save_pretrained(tmp_path)
+    source, filed = glorot.sources.read(made), glorot.sources.read(tmp_path)
+    assert source == dataclasses.replace(filed, config="")
+    assert source.choice() == "recipe gpt2, for the model type 'gpt2'"
+    assert any("initializer_range=0.01" in note for note in source.notes)
+    made.architectures = ["GPT5"]
+    with pytest.raises(ValueError, match="GPT2Config: `architectures` names 'GPT5'"):
+        glorot.sources.read(made)
+
+
 def test_layers_say_types_and_axes(tmp_path):
     """Conditions and fans of rules see the layers: GPT-2's Conv1D is stored (in, out)."""
     shapes = glorot.sources.read(config_of(tmp_path, CONFIGS["gpt2"])).shapes

@@ -12,8 +12,8 @@ from glorot.sources import _flax
 from glorot.sources._source import Source
 
 NEEDED = (
-    "a torch.nn.Module, a Keras 3 model, a flax.nnx module, (a flax.linen module, its example "
-    "inputs), or a mapping from names to shapes"
+    "a torch.nn.Module, a config of transformers, a Keras 3 model, a flax.nnx module, "
+    "(a flax.linen module, its example inputs), or a mapping from names to shapes"
 )
 
 
@@ -42,6 +42,10 @@ def of_model(value: Any) -> Source:
         from glorot.sources._torch import of_module
 
         return of_module(value)
+    if is_a(value, "transformers", "PreTrainedConfig"):
+        from glorot.sources._transformers import of_config
+
+        return of_config(value)
     if is_a(value, "keras", "Layer"):
         from glorot.sources._keras import of_model as of_keras
 

@@ -30,8 +30,8 @@ def read(source: Any) -> Source:
             - a Hugging Face `config.json`, or a folder that has one and no weights;
             - "timm:resnet50", a model of timm;
             - "package.module:callable": a callable without arguments that returns a model;
-            - a torch module, a Keras model, a flax nnx module, (a linen module, its inputs), or a
-              mapping from names to shapes.
+            - a torch module, a config of transformers, a Keras model, a flax nnx module, (a linen
+              module, its inputs), or a mapping from names to shapes.
 
     Raises:
         TypeError: none of these.

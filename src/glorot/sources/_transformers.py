@@ -61,6 +61,19 @@ def read(path: Path, content: dict[str, Any]) -> Source:
         ImportError: transformers or torch is not installed.
         ValueError: a type or class that transformers does not have; a config that it refuses.
     """
+    return dataclasses.replace(_of_content(content, str(path)), config=str(path))
+
+
+def of_config(config: Any) -> Source:
+    """Return the parameters of the model that a config of transformers, the object, describes.
+
+    Raises:
+        ImportError, ValueError: as `read`.
+    """
+    return _of_content(config.to_dict(), type(config).__name__)
+
+
+def _of_content(content: dict[str, Any], called: str) -> Source:
     require("torch", KIND, "transformers")
     transformers = require("transformers", KIND)
     try:
@@ -74,12 +87,11 @@ def read(path: Path, content: dict[str, Any]) -> Source:
                 f"{content.get('model_type')!r}."
             )
         module = _build(cls, config)
-        found = of_module(module, KIND, notes=(note,) if note else ())
-        return dataclasses.replace(found, config=str(path))
+        return of_module(module, KIND, notes=(note,) if note else ())
     except ImportError as error:  # classes are imported when they are first asked for
         raise broken("transformers", KIND, error.__cause__ or error) from None
     except (ValueError, TypeError) as error:
-        raise type(error)(f"{path}: {error}") from None
+        raise type(error)(f"{called}: {error}") from None
 
 
 def _architectures(content: dict[str, Any]) -> list[str]:
