@@ -24,6 +24,15 @@ _INTEGERS = {
     for name in ("bool", "int8", "int16", "int32", "int64", "uint8", "uint16", "uint32", "uint64")
 }
 ALL = FLOATS | _INTEGERS
+# What others call them, for errors: one name a dtype keeps files and fingerprints alike.
+_SHORT = {
+    **dict.fromkeys(("bf16",), "bfloat16"),
+    **dict.fromkeys(("fp16", "f16", "half"), "float16"),
+    **dict.fromkeys(("fp32", "f32", "float", "single"), "float32"),
+    **dict.fromkeys(("fp64", "f64", "double"), "float64"),
+    **dict.fromkeys(("fp8", "e4m3", "float8_e4m3"), "float8_e4m3fn"),
+    "e5m2": "float8_e5m2",
+}
 # NumPy's classes of types, which are no types: `np.dtype(np.floating)` would guess, and warn.
 _ABSTRACT = {
     *(np.generic, np.number, np.integer, np.signedinteger, np.unsignedinteger),
@@ -52,6 +61,7 @@ def parse_dtype(dtype: Any, *, floating: bool = True) -> np.dtype[Any]:
         raise TypeError(
             f"`dtype` must be one of {', '.join(choices)}; got {show(dtype)}."
             + (" Only floating point types are supported." if floating else "")
+            + (f" Write {_SHORT[dtype]!r}." if isinstance(dtype, str) and dtype in _SHORT else "")
         )
     return found
 

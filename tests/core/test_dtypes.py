@@ -98,8 +98,17 @@ def test_what_is_no_supported_float_is_refused(dtype):
 
 def test_what_is_no_dtype_at_all_is_refused():
     """Without `floating` the choices include the integers, and nothing is said of floats."""
-    with pytest.raises(TypeError, match=r"float8_e5m2, bool, int8.*uint64; got 'half'\.$"):
-        parse_dtype("half", floating=False)
+    with pytest.raises(TypeError, match=r"float8_e5m2, bool, int8.*uint64; got 'quarter'\.$"):
+        parse_dtype("quarter", floating=False)
+
+
+@pytest.mark.parametrize(
+    ("said", "name"), [("bf16", "bfloat16"), ("half", "float16"), ("e5m2", "float8_e5m2")]
+)
+def test_other_names_are_refused_with_ours(said, name):
+    """One dtype has one name in files and fingerprints; the error says it for what others say."""
+    with pytest.raises(TypeError, match=rf"got '{said}'\. Only .* supported\. Write '{name}'\."):
+        parse_dtype(said)
 
 
 def test_names_are_unique():
