@@ -46,9 +46,14 @@ def read_axes(
     choices = allowed.__annotations__
     unknown = [option for option in options if option not in choices]
     if unknown:
+        import inspect  # only errors need it
+
+        own = [
+            p.name for p in inspect.signature(owner).parameters.values() if p.kind != p.VAR_KEYWORD
+        ]
         raise TypeError(
-            f"{owner.__name__} has no option {unknown[0]!r}. Its axes options are "
-            f"{', '.join(choice for choice in choices if choice != 'stream')}."
+            f"{owner.__name__} has no option {unknown[0]!r}. Its options are {', '.join(own)}; its "
+            f"axes options {', '.join(choice for choice in choices if choice != 'stream')}."
         )
     axes = Axes(**{k: v for k, v in options.items() if k != "stream"})
     check_stream(options.get("stream", STREAM_VERSION))

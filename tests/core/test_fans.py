@@ -175,7 +175,11 @@ def test_contradictions_are_refused_at_construction(options, message):
         ({"batch_axes": True}, "`batch_axes` must be an axis or a tuple of axes, got True"),
         ({"layout": 3}, "`layout` must be a string, got 3 of int"),
         ({"equation": 3}, "`equation` must be a string, got 3"),
-        ({"fans": 3}, "GlorotUniform has no option 'fans'. Its axes options are layout, "),
+        (
+            {"fans": 3},
+            "GlorotUniform has no option 'fans'. Its options are seed, dtype, gain; its axes "
+            "options layout, ",
+        ),
         ({"scale": 3}, "GlorotUniform has no option 'scale'"),
     ],
 )
