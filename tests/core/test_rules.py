@@ -109,6 +109,8 @@ def test_coverage_names_conditions():
     text = str(caught.value)
     assert "The rule for '*' where type='Linear' matches the name 'w', but it has shape=" in text
     assert "no type is said" in text
+    assert "Say the types of layers with the shapes" in text
+    assert "patterns" not in text  # the name fits one
     assert "matches names, 'w' among them, but its conditions hold for none" in text
     with pytest.raises(ValueError, match=r"`names` must be a dict of names to shapes"):
         recipe.match(["w"])

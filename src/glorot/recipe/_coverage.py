@@ -61,15 +61,30 @@ def _unmatched(
     first = found.unmatched[0]
     shown = ", ".join(map(repr, found.unmatched[:5]))
     more = len(found.unmatched) - 5
-    near = _check.near(first, [rule.pattern for rule in rules], "patterns")
     named = next((rule for rule in rules if matcher(rule.pattern)(first)), None)
+    patterns = list(dict.fromkeys(rule.pattern for rule in rules))
+    near = f" {_check.near(first, patterns, 'patterns')}"
     but = ""
     if named is not None:
+        near = near if near.startswith(" Near") else ""  # its conditions are the matter
         but = f" The rule for {named} matches the name {first!r}, but {_state(specs.get(first))}."
+    if named is not None and _asks_for_types(named) and not _said(specs.get(first)):
+        but += (
+            " Say the types of layers with the shapes, {'shape': ..., 'type': 'Linear', 'layout': "
+            "...}, or pass the model itself, whose layers say them."
+        )
     return [
         f"no rule matches {shown}{f' and {more} more' if more > 0 else ''}.{but} Add a rule, or "
-        f"Rule({first!r}, None) to leave it out. {near}"
+        f"Rule({first!r}, None) to leave it out.{near}"
     ]
+
+
+def _asks_for_types(rule: Rule) -> bool:
+    return rule.where is not None and bool(rule.where.type)
+
+
+def _said(spec: TensorSpec | None) -> bool:
+    return spec is not None and bool(spec.type)
 
 
 def _state(spec: TensorSpec | None) -> str:
