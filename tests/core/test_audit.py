@@ -591,6 +591,8 @@ def test_arguments():
         glorot.audit({"w": np.ones(3, complex)}, recipe)
     with pytest.raises(TypeError, match=r"`recipe` must be a glorot\.Recipe"):
         glorot.audit({"w": np.ones(3)}, 7)
+    weight = glorot.HeNormal()((9, 5), seed=2, name="w")
+    assert glorot.audit({"w": weight}, "he_normal", 2).ok  # one initializer, as init takes it
     with pytest.raises(TypeError, match="`progress` must be None or a function"):
         glorot.audit({"w": np.ones(3)}, recipe, progress=3)
 

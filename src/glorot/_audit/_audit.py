@@ -16,7 +16,8 @@ from glorot._audit._twice import Doubles
 from glorot._audit._verdict import Facts, Finding, judge, judge_alone
 from glorot._dtypes import ALL
 from glorot._stream import check_seed
-from glorot.checkpoint._arguments import Progress, check_progress, read_recipe
+from glorot.checkpoint._arguments import Progress, check_progress
+from glorot.recipe._argument import read_recipe
 
 FALSE_ALARMS = 1e-6
 
@@ -43,7 +44,8 @@ def audit(
             time); a mapping, nested or not, from names to arrays of any
             framework; a torch, flax.nnx or TensorFlow module; a Keras model; a JAX tree. A DTensor
             is gathered, so that all ranks must call.
-        recipe: a `glorot.Recipe`, the name of a built-in one or the path of a file; or None.
+        recipe: a `glorot.Recipe`, the name of a built-in one, the path of a file, or one
+            initializer for all parameters, as for `init` of the adapters; or None.
         seed: that the recipe was used with: 0 <= seed < 2**64; or None, for statistics alone.
         singular_values: of all matrices, of none, or (None) of those up to 2**22 elements.
         progress: called with (bytes done, bytes in all).
