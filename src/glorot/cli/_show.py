@@ -15,7 +15,7 @@ from rich.table import Table
 from glorot.checkpoint import PlanReport, TensorCheck, TensorReport, VerifyReport, WriteReport
 
 _SECONDS_BETWEEN_LINES = 10.0
-_WIDTH_PIPED = 160  # where there is no terminal to fit
+_WIDTH_PIPED = 1000  # where there is no terminal to fit: no column is cut
 _MOST_SHOWN = 10
 
 
