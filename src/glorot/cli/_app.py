@@ -95,7 +95,10 @@ def init(
     out: Annotated[str, typer.Option(help="The folder to write.")],
     recipe: OptionalRecipe = None,
     max_shard_size: Annotated[
-        str | None, typer.Option(help="At most so much in a file: 500MB, 2GiB, or bytes.")
+        str | None,
+        typer.Option(
+            help="At most so much in a file: 500MB, 2GiB, or bytes; a larger tensor has its own."
+        ),
     ] = None,
     format: Annotated[
         str, typer.Option(help="safetensors, or dcp: a directory of torch.distributed.checkpoint.")
