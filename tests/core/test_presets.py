@@ -220,7 +220,7 @@ def test_refusals():
 def test_page():
     """docs/presets.md: its examples run, and its table has every stored model, none refused."""
     result = doctest.testfile(str(PAGE), module_relative=False)
-    assert (result.attempted, result.failed) == (6, 0)
+    assert (result.attempted, result.failed) == (8, 0)
     table = PAGE.read_text(encoding="utf-8").split("|---|---|---|---|---|\n")[1]
     rows = [line.strip("|").split("|") for line in table.splitlines() if line.startswith("|")]
     assert sorted(row[0].strip() for row in rows) == sorted(name for name, _ in PRESETS.values())
