@@ -99,6 +99,14 @@ class Ones(_Constant):
 class Constant(_Constant):
     """Every element is `value`; any dtype that holds it, integers and bool included.
 
+    Args:
+        value: one finite number.
+        dtype: the default dtype of calls.
+
+    Raises:
+        ValueError: a value that is not finite; when it is called, one that the dtype cannot hold.
+        TypeError: no number; an array, which needs no initializer.
+
     Source: Keras 3, `Constant`.
 
     Examples:
@@ -122,6 +130,13 @@ class Constant(_Constant):
 
 class Identity(Initializer):
     """A matrix with `gain` on its diagonal and 0 elsewhere; square or not.
+
+    Args:
+        gain: any finite number.
+        dtype: the default dtype of calls.
+
+    Raises:
+        ValueError: when it is called, a shape that has not two axes.
 
     Source: Keras 3, `Identity`.
 

@@ -151,6 +151,9 @@ def fingerprint(arrays: Mapping[str, Any]) -> str:
     Args:
         arrays: from names to arrays, or to what `numpy.asarray` makes one of.
 
+    Raises:
+        TypeError: no mapping; a name that is no text; values that are no numbers.
+
     Examples:
         >>> import glorot
         >>> init = glorot.GlorotUniform(seed=42)

@@ -22,7 +22,16 @@ TRUNCATED_STDDEV = 0.87962566103423978
 class RandomUniform(LawInitializer):
     """U(minval, maxval); no value leaves [minval, maxval].
 
-    The axes options of `VarianceScaling` change `fans` and, with `order`, the index; not the law.
+    Args:
+        minval, maxval: the ends, finite; `minval` is below `maxval`.
+        seed: the default seed of calls, 0 <= seed < 2**64.
+        dtype: the default dtype of calls, a float type.
+        options: the axes options of `VarianceScaling`, which change `fans` and, with `order`, the
+            index; not the law.
+
+    Raises:
+        ValueError: ends in the wrong order or not finite; a half width below 2**-96.
+        TypeError: an option that it does not have, or of the wrong type.
 
     Source: Keras 3, `RandomUniform`.
 
@@ -69,7 +78,17 @@ class RandomUniform(LawInitializer):
 class RandomNormal(LawInitializer):
     """N(mean, stddev**2), untruncated; values reach 6.3 stddevs.
 
-    The axes options of `VarianceScaling` change `fans` and, with `order`, the index; not the law.
+    Args:
+        mean: finite.
+        stddev: 0, or at least 2**-96.
+        seed: the default seed of calls, 0 <= seed < 2**64.
+        dtype: the default dtype of calls, a float type.
+        options: the axes options of `VarianceScaling`, which change `fans` and, with `order`, the
+            index; not the law.
+
+    Raises:
+        ValueError: a negative stddev, or one that is too small; a number that is not finite.
+        TypeError: an option that it does not have, or of the wrong type.
 
     Source: Keras 3, `RandomNormal`.
 
@@ -113,7 +132,18 @@ class TruncatedNormal(LawInitializer):
     own is `expected_stddev`, 0.88 of it for the default cut.  A side is left open by an infinite
     cut-off, which configs write as "-inf" or "inf".
 
-    The axes options of `VarianceScaling` change `fans` and, with `order`, the index; not the law.
+    Args:
+        mean: finite.
+        stddev: 0, or at least 2**-96.
+        lower, upper: the cut-offs in stddevs, `lower` below `upper`; infinite: that side is open.
+        seed: the default seed of calls, 0 <= seed < 2**64.
+        dtype: the default dtype of calls, a float type.
+        options: the axes options of `VarianceScaling`, which change `fans` and, with `order`, the
+            index; not the law.
+
+    Raises:
+        ValueError: a negative stddev, or one that is too small; cut-offs in the wrong order.
+        TypeError: an option that it does not have, or of the wrong type.
 
     Source: Keras 3, `TruncatedNormal`; `lower` and `upper` are in stddevs, as JAX's are.
 
@@ -184,6 +214,12 @@ class VarianceScaling(LawInitializer):
             `glorot.gain` says. The config holds the number.
         options: the axes options `layout`, `groups`, `input_axes`, `output_axes`, `batch_axes`,
             `equation`, `fan_in`, `fan_out`, `order` (docs/initializers.md), and `stream`.
+
+    Raises:
+        ValueError: a scale or gain that is not above 0; another mode, distribution, layout or
+            activation; axes options that contradict each other; and, when it is called, axes that
+            the shape does not have.
+        TypeError: an option that it does not have, or of the wrong type.
 
     Source: Keras 3, `VarianceScaling`; "fan_geo_avg" is JAX's.
 
@@ -280,6 +316,8 @@ class _Scheme(VarianceScaling):
 class GlorotUniform(_Scheme):
     """U(-bound, bound) with bound = gain * sqrt(6 / (fan_in + fan_out)): Xavier's uniform.
 
+    Options and errors are those of `VarianceScaling`: `seed`, `dtype`, `gain`, and of the axes.
+
     Source: Glorot, Bengio, "Understanding the difficulty of training deep feedforward neural
     networks", AISTATS 2010, equation 16; signature of TensorFlow 2.4.4,
     `tf.compat.v1.keras.initializers.glorot_uniform`.
@@ -304,6 +342,8 @@ class GlorotNormal(_Scheme):
 
     torch's `xavier_normal_` does not truncate: that is `glorot.get("xavier_normal")`.
 
+    Options and errors are those of `VarianceScaling`: `seed`, `dtype`, `gain`, and of the axes.
+
     Source: Glorot, Bengio, AISTATS 2010, equation 12; truncated as in Keras 3, `GlorotNormal`.
 
     Examples:
@@ -319,6 +359,8 @@ class GlorotNormal(_Scheme):
 
 class HeUniform(_Scheme):
     """U(-bound, bound) with bound = gain * sqrt(6 / fan_in), for layers before a ReLU.
+
+    Options and errors are those of `VarianceScaling`: `seed`, `dtype`, `gain`, and of the axes.
 
     Source: He, Zhang, Ren, Sun, "Delving deep into rectifiers", ICCV 2015, equation 10; uniform
     as in Keras 3, `HeUniform`.
@@ -339,6 +381,8 @@ class HeNormal(_Scheme):
 
     torch's `kaiming_normal_` does not truncate: that is `glorot.get("kaiming_normal")`.
 
+    Options and errors are those of `VarianceScaling`: `seed`, `dtype`, `gain`, and of the axes.
+
     Source: He, Zhang, Ren, Sun, ICCV 2015, equation 10; truncated as in Keras 3, `HeNormal`.
 
     Examples:
@@ -354,6 +398,8 @@ class HeNormal(_Scheme):
 
 class LecunUniform(_Scheme):
     """U(-bound, bound) with bound = gain * sqrt(3 / fan_in).
+
+    Options and errors are those of `VarianceScaling`: `seed`, `dtype`, `gain`, and of the axes.
 
     Source: LeCun, Bottou, Orr, Mueller, "Efficient BackProp", 1998, section 4.6; Keras 3,
     `LecunUniform`.
@@ -371,6 +417,8 @@ class LecunUniform(_Scheme):
 
 class LecunNormal(_Scheme):
     """A normal cut at 2 stddevs whose values have stddev gain * sqrt(1 / fan_in).
+
+    Options and errors are those of `VarianceScaling`: `seed`, `dtype`, `gain`, and of the axes.
 
     Source: LeCun, Bottou, Orr, Mueller, "Efficient BackProp", 1998, equation 16; truncated as in
     Keras 3, `LecunNormal`.

@@ -129,6 +129,9 @@ def option_names(cls: type[Initializer]) -> tuple[str, ...]:
 def serialize(initializer: Initializer) -> dict[str, Any]:
     """Return {"class_name": ..., "config": ...}, which JSON can hold and `deserialize` reads.
 
+    Raises:
+        TypeError: what is none of glorot's initializers.
+
     Examples:
         >>> import glorot
         >>> glorot.serialize(glorot.HeNormal(seed=1))
@@ -143,6 +146,10 @@ def deserialize(config: Mapping[str, Any]) -> Initializer:
     """Return the initializer that `serialize` described.
 
     Keras' own dicts are read too; they say the layer's law, not Keras' numbers.
+
+    Raises:
+        ValueError: no initializer of that name; options out of their range.
+        TypeError: no such dict; options that the initializer does not have.
 
     Examples:
         >>> import glorot
