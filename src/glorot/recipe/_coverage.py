@@ -71,7 +71,7 @@ def _unmatched(
     if named is not None and _asks_for_types(named) and not _said(specs.get(first)):
         but += (
             " Say the types of layers with the shapes, {'shape': ..., 'type': 'Linear', 'layout': "
-            "...}, or pass the model itself, whose layers say them."
+            "...}, as glorot.sources.read(model) does."
         )
     return [
         f"no rule matches {shown}{f' and {more} more' if more > 0 else ''}.{but} Add a rule, or "
