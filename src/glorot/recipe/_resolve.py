@@ -211,7 +211,7 @@ class Resolver:
         init = rule.initializer
         assert init is not None
         notes = list(why)
-        if rule.blocks is None:
+        if rule.blocks is None or rule.blocks.whole:
             made = build(init, self._lookup, shape, extras)
             factor = self._factor(rule, made, shape, notes)
             return _Found(_scaled(made, factor), factor or 1.0, (), tuple(notes))

@@ -63,6 +63,11 @@ class Split:
     axis: int | None = field(compare=False, default=None)
     repeat: int | Expression = field(compare=False, default=1)
 
+    @property
+    def whole(self) -> bool:
+        """Whether it is `blocks = 1`: the weight is not cut, whatever its layer says."""
+        return self.text == "1"
+
     def config(self) -> Any:
         """Return what the rule says, as JSON can hold it."""
         return json.loads(self.text)
