@@ -42,6 +42,8 @@ class Stream(NamedTuple):
 
 def check_seed(seed: object) -> int:
     """Return `seed` as a Python int in [0, 2**64), or say what is wrong with it."""
+    if seed is None:
+        raise TypeError("`seed` must be an integer, and is missing: give one, such as seed=42.")
     try:
         if isinstance(seed, bool) or type(seed).__name__ == "bool":  # Python's; NumPy's
             raise TypeError

@@ -133,7 +133,7 @@ def test_reprs():
     ("make", "error", "message"),
     [
         (lambda: glorot.Scope(-1), ValueError, "`seed` must lie in"),
-        (lambda: glorot.Scope(None), TypeError, "`seed` must be an integer"),
+        (lambda: glorot.Scope(None), TypeError, "`seed` must be an integer, and is missing"),
         (lambda: glorot.Scope(1, 2), TypeError, "`name` must be a string, got 2"),
         (lambda: glorot.Scope(1) / "", ValueError, "`name` must not be empty"),
         (
