@@ -119,6 +119,17 @@ def test_bad_input(places, arguments, text):
     assert result.stdout == ""
 
 
+def test_files_without_values(tmp_path):
+    """A shapes file, and an index given in place of its folder: what to give is said."""
+    for name in ("shapes.json", "model.safetensors.index.json"):
+        file = tmp_path / name
+        file.write_text("{}")
+        result = invoke(file)
+        assert (result.exit_code, result.stdout) == (1, "")
+        (line,) = result.stderr.splitlines()
+        assert f"{file} is JSON and holds no values. Give the checkpoint's folder" in line
+
+
 def test_without_matplotlib(places, monkeypatch, tmp_path):
     """The extra is named before anything is read."""
     monkeypatch.setitem(sys.modules, "matplotlib", None)

@@ -238,7 +238,7 @@ def find(path: Path) -> Source:
 
     Raises:
         FileNotFoundError: nothing there, or a folder without a checkpoint.
-        ValueError: an index that is none.
+        ValueError: an index that is none; a file of shapes, or other JSON.
     """
     if path.is_dir():
         if (path / INDEX).is_file():
@@ -260,6 +260,11 @@ def find(path: Path) -> Source:
         raise FileNotFoundError(f"{path} holds neither {SINGLE} nor {INDEX}.{cut_off}")
     if not path.is_file():
         raise FileNotFoundError(f"{path} does not exist.")
+    if path.suffix == ".json":
+        raise ValueError(
+            f"{path} is JSON and holds no values. Give the checkpoint's folder or a .safetensors "
+            "file; `glorot explain` takes a file of shapes."
+        )
     return Source([path], None)
 
 
