@@ -63,9 +63,9 @@ class ParameterReport:
         }
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, repr=False)
 class InitReport:
-    """What `init` did to a model.
+    """What `init` did to a model.  Printed, it is a table of the parameters.
 
     Attributes:
         recipe: the fingerprint of the recipe.
@@ -81,6 +81,27 @@ class InitReport:
     parameters: tuple[ParameterReport, ...]
     left_out: tuple[str, ...]
     buffers: tuple[str, ...]
+
+    def __repr__(self) -> str:
+        elements = sum(parameter.count for parameter in self.parameters)
+        return (
+            f"<InitReport: {len(self.parameters)} parameters, {elements:,} elements here, seed "
+            f"{self.seed}, recipe {self.recipe[:8]}, stream {self.stream}>"
+        )
+
+    def __str__(self) -> str:
+        rows = [("name", "shape", "dtype", "law", "rule")]
+        for p in self.parameters:
+            shape = " x ".join(map(str, p.shape)) or "()"
+            rows.append((", ".join(p.names), shape, p.dtype, p.law, p.pattern))
+        widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+        lines = [
+            "  ".join(cell.ljust(n) for cell, n in zip(row, widths, strict=True)).rstrip()
+            for row in rows
+        ]
+        for what, names in (("left out", self.left_out), ("no parameters", self.buffers)):
+            lines += [f"{what}: {', '.join(names)}"] if names else []
+        return "\n".join([*lines, repr(self)])
 
     def as_dict(self) -> dict[str, Any]:
         """Return the report as what JSON can hold."""
