@@ -15,6 +15,7 @@ from flax import nnx
 
 import glorot
 import glorot.jax
+from glorot.jax import _names
 
 pytestmark = pytest.mark.frameworks
 
@@ -115,6 +116,48 @@ class Transformer(nnx.Module):
         for block in self.blocks:
             x = block(x)
         return self.embed.attend(self.norm(x))
+
+
+def test_specs_say_what_the_layers_are():
+    """The flax preset, which asks for types, and attention's axes; names may change beside it; the
+    audit of the filled module finds what it promises."""
+    model = nnx.eval_shape(lambda: Transformer(nnx.Rngs(0)))
+    state, specs = nnx.state(model, nnx.Param), glorot.sources.read(model).shapes
+    filled = glorot.jax.init(state, "flax", seed=SEED, specs=specs)
+    expected = {
+        a.name: a.initializer(a.shape, seed=SEED, name=a.name)
+        for a in glorot.recipe.load("flax").resolve(specs)
+    }
+    found = {leaf.name: leaf.value for leaf in _names.leaves(filled)}
+    assert {n: np.asarray(v).tobytes() for n, v in found.items()} == {
+        name: values.tobytes() for name, values in expected.items()
+    }
+    query = "blocks.0.attn.query.kernel"
+    by_shape = glorot.jax.explain(state, "lecun_normal")
+    by_layer = glorot.jax.explain(state, "lecun_normal", specs=specs)
+    fans = [next(a.fans for a in got if a.name == query) for got in (by_shape, by_layer)]
+    assert (
+        fans[0] != fans[1] == (float(state["blocks"][0]["attn"]["query"]["kernel"].shape[0]),) * 2
+    )
+
+    concrete = Transformer(nnx.Rngs(0))
+    nnx.update(concrete, filled)
+    assert glorot.audit(concrete, "flax", SEED).ok
+    renamed = glorot.jax.explain(state, "flax", specs=specs, names={query: "q.kernel"})
+    assert next(a.fans for a in renamed if a.name == "q.kernel") == fans[1]
+
+
+def test_specs_of_another_model():
+    """Another shape is refused; leaves that it does not know are by their shape."""
+    tree = {
+        "a": jax.ShapeDtypeStruct((4, 6), "float32"),
+        "b": jax.ShapeDtypeStruct((3,), "float32"),
+    }
+    with pytest.raises(ValueError, match=r"`specs` says that 'a' has the shape \(6, 4\)"):
+        glorot.jax.init(tree, "he_normal", seed=0, specs={"a": (6, 4)})
+    spec = glorot.recipe.TensorSpec((4, 6), layout="torch.linear")
+    (one, two) = glorot.jax.explain(tree, "he_normal", specs={"a": spec, "c": (9,)})
+    assert (one.fans, two.fans) == ((6.0, 4.0), (3.0, 3.0))
 
 
 def test_flax_nnx_transformer():

@@ -7,12 +7,12 @@ from typing import Any, NamedTuple
 import jax
 
 from glorot import _base, _check, _stream
-from glorot._dtypes import ALL
+from glorot._dtypes import ALL, dtype_name
 from glorot.jax import _names, _place
 from glorot.jax._names import Leaf
 from glorot.jax._traced import Array
 from glorot.jax._values import parse_jax_dtype
-from glorot.recipe import Assignment, Recipe
+from glorot.recipe import Assignment, Recipe, TensorSpec, parse_shapes
 from glorot.recipe._argument import read_recipe
 
 
@@ -24,6 +24,7 @@ def init(
     shardings: Any = None,
     names: Mapping[str, str] | None = None,
     aliases: Mapping[str, str] | None = None,
+    specs: Mapping[str, Any] | None = None,
 ) -> Any:
     """Return `tree` with every array replaced by the initial value that the recipe gives it.
 
@@ -43,10 +44,12 @@ def init(
             them, a prefix of `tree`; None: as each leaf says itself, else the default device.
         names: other names for some leaves, under which the recipe and the stream know them.
         aliases: leaves that are another's array: {"head.kernel": "embed.embedding"}.
+        specs: what the layers say of their leaves, types and axes, which a tree does not:
+            `glorot.sources.read(module).shapes` of a flax module. Presets ask for types.
 
     Raises:
         ValueError: a leaf that no rule matches, a rule that matches nothing; a shape, dtype or
-            sharding that cannot be had; unknown names.
+            sharding that cannot be had; unknown names; a spec of another shape.
         TypeError: a dtype that the rule's initializer does not have (integers, keys).
 
     Examples:
@@ -62,7 +65,7 @@ def init(
         True
     """
     number = _stream.check_seed(seed)
-    plan = _plan(tree, recipe, names, aliases)
+    plan = _plan(tree, recipe, names, aliases, specs)
     works = _works(plan, tree, shardings)
     arrays: dict[str, Array] = dict(zip(works, _place.compute(works.values(), number), strict=True))
     made = [_made(leaf, plan.aliases, arrays) for leaf in plan.leaves]
@@ -75,6 +78,7 @@ def explain(
     *,
     names: Mapping[str, str] | None = None,
     aliases: Mapping[str, str] | None = None,
+    specs: Mapping[str, Any] | None = None,
 ) -> list[Assignment]:
     """Return what `init` would do with each array: its rule, initializer, fans and law.
 
@@ -86,7 +90,7 @@ def explain(
         >>> [(a.name, a.rule.pattern, a.law) for a in glorot.jax.explain(tree, "glorot_uniform")]
         [('kernel', '*', 'U(-0.1, 0.1)')]
     """
-    return list(_plan(tree, recipe, names, aliases).assignments.values())
+    return list(_plan(tree, recipe, names, aliases, specs).assignments.values())
 
 
 _DTYPES = frozenset(ALL.values())
@@ -98,7 +102,7 @@ class _Plan(NamedTuple):
     assignments: dict[str, Assignment]
 
 
-def _plan(tree: Any, recipe: Any, names: Any, aliases: Any) -> _Plan:
+def _plan(tree: Any, recipe: Any, names: Any, aliases: Any, specs: Any) -> _Plan:
     found = _names.leaves(tree)
     others = _check_aliases(aliases or {}, found)
     known = found
@@ -107,10 +111,30 @@ def _plan(tree: Any, recipe: Any, names: Any, aliases: Any) -> _Plan:
         new = {a.name: b.name for a, b in zip(found, known, strict=True) if a.name is not None}
         others = {str(new[a]): str(new[b]) for a, b in others.items()}
     own = {leaf.name: leaf.value for leaf in known if leaf.name and leaf.name not in others}
-    return _Plan(known, others, _assign(read_recipe(recipe), own))
+    said = {} if specs is None else _said(specs, found, known)
+    return _Plan(known, others, _assign(read_recipe(recipe), own, said))
 
 
-def _assign(rules: Recipe, own: Mapping[str, Any]) -> dict[str, Assignment]:
+def _said(specs: Any, found: list[Leaf], known: list[Leaf]) -> dict[str, TensorSpec]:
+    """What `specs` says of the leaves, under the names that the recipe knows; it may know more."""
+    every = parse_shapes(specs)
+    said = {}
+    for leaf, renamed in zip(found, known, strict=True):
+        spec = every.get(leaf.name or "")
+        if spec is not None and renamed.name is not None:
+            shape, dtype = tuple(leaf.value.shape), dtype_name(leaf.value.dtype)
+            if spec.shape != shape:
+                raise ValueError(
+                    f"`specs` says that {leaf.name!r} has the shape {spec.shape}, and in `tree` it "
+                    f"has {shape}. Both must be of one model."
+                )
+            said[renamed.name] = TensorSpec(shape, dtype, **spec.extras())
+    return said
+
+
+def _assign(
+    rules: Recipe, own: Mapping[str, Any], said: Mapping[str, TensorSpec]
+) -> dict[str, Assignment]:
     """What the recipe gives; leaves of a dtype that no weight has (keys) must be left out by it."""
     strange = {name: leaf for name, leaf in own.items() if leaf.dtype not in _DTYPES}
     if strange:
@@ -118,7 +142,9 @@ def _assign(rules: Recipe, own: Mapping[str, Any]) -> dict[str, Assignment]:
     kept = {name: leaf for name, leaf in own.items() if name not in strange}
     if not kept:
         raise ValueError("the recipe leaves out every array of `tree`: nothing is to be computed.")
-    assignments = {a.name: a for a in rules.resolve(kept)}
+    assignments = {
+        a.name: a for a in rules.resolve({n: said.get(n, leaf) for n, leaf in kept.items()})
+    }
     for assignment in assignments.values():
         parse_jax_dtype(assignment.dtype, assignment.initializer)
     return assignments
