@@ -232,6 +232,7 @@ ONES = '{ pattern = "*", initializer = "ones" }'
         (toml(ONES, "variables.a = 1979-05-27"), "variable 'a': `value` must be a number"),
         (toml('{ pattern = "*" }'), "rule 0 of the recipe lacks the key 'initializer'"),
         (toml('{ initializer = "ones" }'), "rule 0 of the recipe lacks the key 'pattern'"),
+        (toml('{ pattern = "*", initialiser = "ones" }'), "It has 'initialiser': is that it"),
         (toml(f'{ONES}, {{ pattern = "", initializer = "ones" }}'), "rule 1 .*must not be empty"),
         (
             toml('{ pattern = "*", initializer = "normal", stdev = 1 }'),

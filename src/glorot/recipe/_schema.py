@@ -9,6 +9,7 @@
 Each version reads what it always read; a later one is refused by name.
 """
 
+import difflib
 import inspect
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -88,7 +89,9 @@ def _check_keys(
 ) -> None:
     missing = sorted(needed - set(content))
     if missing:
-        raise ValueError(f"{what} lacks the key {missing[0]!r}.")
+        near = difflib.get_close_matches(missing[0], map(str, content), n=1)
+        meant = f" It has {near[0]!r}: is that it, misspelt?" if near else ""
+        raise ValueError(f"{what} lacks the key {missing[0]!r}.{meant}")
     if version not in known:
         return
     unknown = sorted(set(content) - known[version])
