@@ -657,12 +657,16 @@ def test_explain_says_rule_roles_fans_gain_law_and_why():
     assert (w.mean, w.stddev) == (0.0, pytest.approx(0.25, rel=1e-12))
     assert w.law == "TN(0, 0.2842, ±2)"
     assert w.why == (
-        "rule 0 names it and asks for ndim=1; axes by the rule; gain 1 = relu / sqrt(n), n = 2 "
-        "counted by 'h.*.'; depth scaling 1/sqrt(2 * 2 layers) = 0.5"
+        "axes by the rule; gain 1 = relu / sqrt(n), n = 2 counted by 'h.*.'; depth scaling "
+        "1/sqrt(2 * 2 layers) = 0.5; rule 0 names it and asks for ndim=1"
     )
     assert (tied.rule, tied.law, tied.fans, tied.stddev) == (1, "left out", None, None)
-    assert tied.why == "rule 0 names it and asks for ndim=1; the rule leaves it out"
+    assert tied.why == "the rule leaves it out; rule 0 names it and asks for ndim=1"
     assert (b.rule, b.law, b.why) == (0, "Zeros", "it has ndim=1")
+    spec = glorot.recipe.TensorSpec((4, 3), type="Linear", layout="torch.linear")
+    (many,) = glorot.recipe.load("torch").explain({"l.weight": spec})
+    assert many.why.startswith("it has type=")
+    assert many.why.endswith("name it and ask for something else")
     assert [e.name for e in recipe.explain(shapes)] == list(shapes)
     assert w.as_dict()["roles"] == ("out", "in")
     with pytest.raises(ValueError, match=r"`pattern` 'x' matches no parameter. There are: h.0.w"):

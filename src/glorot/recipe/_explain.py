@@ -13,6 +13,7 @@ from glorot.recipe._resolve import Assignment, BlockPlan
 from glorot.recipe._rule import Rule
 from glorot.recipe._shapes import TensorSpec
 
+_FEW = 2
 ROLES = {
     BATCH: "batch",
     SPATIAL: "field",
@@ -87,14 +88,10 @@ def _explain(
     found: Assignment | None,
 ) -> Explanation:
     rule = rules[number]
-    passed = [
-        f"rule {i} names it and asks for {earlier.where}"
-        for i, earlier in enumerate(rules[:number])
-        if matcher(earlier.pattern)(name)
-    ]
+    passed = _passed(name, rules[:number])
     held = [f"it has {rule.where}"] if rule.where else []
     if found is None:
-        why = [*passed, *held, "the rule leaves it out"]
+        why = [*held, "the rule leaves it out", *passed]
         return Explanation(name, spec.shape, spec.dtype, number, rule.pattern, (), None, None,
                            "left out", None, None, (), "; ".join(why))  # fmt: skip
     init = found.initializer
@@ -102,5 +99,14 @@ def _explain(
         name, spec.shape, found.dtype, number, rule.pattern,
         tuple(ROLES[role] for role in found.roles), found.fans, found.gain, found.law,
         init.expected_mean(spec.shape), found.stddev, found.blocks,
-        "; ".join((*passed, *held, *found.why)) or "by the rule",
+        "; ".join((*held, *found.why, *passed)) or "by the rule",
     )  # fmt: skip
+
+
+def _passed(name: str, earlier: Sequence[Rule]) -> list[str]:
+    """The rules before its own that name it too: a few with what they ask for, many by number."""
+    found = [(i, rule) for i, rule in enumerate(earlier) if matcher(rule.pattern)(name)]
+    if len(found) > _FEW:
+        numbers = ", ".join(str(i) for i, _ in found)
+        return [f"rules {numbers} name it and ask for something else"]
+    return [f"rule {i} names it and asks for {rule.where}" for i, rule in found]
