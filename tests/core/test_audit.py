@@ -370,6 +370,14 @@ def test_bfloat16_drawn_in_few_bits():
     assert re.search(r"12[89] different values where \d{4} are expected, mean -1", problem.text)
 
 
+def test_a_matrix_of_zeros_without_a_recipe():
+    """It may be meant, and is no problem: a note says it; vectors are not worth one."""
+    model = {f"h.{i}.w": np.zeros((3, 4), np.float32) for i in range(5)}
+    report = glorot.audit({"up.w": np.ones((2, 2), np.float32), "b": np.zeros(9), **model})
+    (note,) = (note for note in report.notes if note.startswith("all 0"))
+    assert note == "all 0, which a recipe may mean or not: h.0.w, h.1.w, h.2.w and 2 more"
+
+
 def test_memory_of_another_tensor():
     """Sixteen values far from the mean, as what some other object left: no dtype draws so."""
     recipe = Recipe([Rule("*", "glorot_uniform")])

@@ -127,17 +127,29 @@ def _judge(rows: list[Row], plan: Plan, seed: int | None) -> tuple[list[Problem]
         if row.law and row.dtype.name != row.parameter.spec.dtype and row.found.patterns.size > 2
     ]
     if coarse:
-        more = f" and {len(coarse) - 3} more" if len(coarse) > 3 else ""
-        names = ", ".join(coarse[:3])
-        notes.append(f"float32 that holds bfloat16 values, and is judged as such: {names}{more}")
+        notes.append(f"float32 that holds bfloat16 values, and is judged as such: {_few(coarse)}")
     notes += [
         f"row {row.padding:,} of {row.title} is all 0 and is not judged: its layer's padding_idx?"
         for row in rows
         if row.padding is not None
     ]
+    zeros = [row.title for row in rows if row.promise is None and _all_zero(row)]
+    if zeros:
+        notes.append(f"all 0, which a recipe may mean or not: {_few(zeros)}")
     if plan.left_out:
         notes.append(f"left out by the recipe: {', '.join(sorted(plan.left_out))}")
     return problems, notes, tests
+
+
+def _all_zero(row: Row) -> bool:
+    """Of a matrix: biases often are."""
+    matrix = len(row.parameter.spec.shape) > 1 and row.found.count > 1
+    return matrix and row.found.zeros == row.found.count
+
+
+def _few(names: list[str]) -> str:
+    more = f" and {len(names) - 3} more" if len(names) > 3 else ""
+    return f"{', '.join(names[:3])}{more}"
 
 
 def _judge_row(row: Row, limit: float) -> Finding | None:
