@@ -44,7 +44,7 @@ def main():
     wanted = glorot.HeNormal()(SHAPE, seed=42, name=NAME)
     filled = []
     fill = _kernel.fill
-    _kernel.fill = lambda out, *more: (filled.append(out.size), fill(out, *more))[1]
+    _kernel.fill = lambda out, *a, **k: (filled.append(out.size), fill(out, *a, **k))[1]
     mesh = jax.make_mesh((world, jax.local_device_count()), ("x", "y"))
     made = glorot.jax.init(tree, RECIPE, seed=42, shardings=NamedSharding(mesh, P("x")))
     parts = made["up"]["kernel"].addressable_shards
