@@ -337,7 +337,7 @@ def test_refusals_come_before_anything_is_computed(monkeypatch):
     """Coverage, shapes, dtypes, seeds and trees that cannot be."""
     from glorot import _kernel
 
-    def fail(*_):
+    def fail(*_, **__):
         raise AssertionError("computed")
 
     monkeypatch.setattr(_kernel, "fill", fail)
