@@ -173,14 +173,15 @@ def _encode(law: Any, dtype: np.dtype[Any]) -> bytes:
 class Batch:
     """Fills that wait until `run`, so that threads share all of them whatever their sizes.
 
-    What is not one run of consecutive indices does not wait, nor does anything where there is no
-    compiled kernel.  No more waits than `most` bytes, so that Ctrl-C is heard in between.  Of fills
-    of the same memory, as of two views of a tensor, the last one stands: what waits for it is done
-    before it is written again.
+    What has less than `least` bytes, or is not one run of consecutive indices, does not wait, nor
+    does anything where there is no compiled kernel.  No more waits than `most` bytes, so that
+    Ctrl-C is heard in between.  Of fills of the same memory, as of two views of a tensor, the last
+    one stands: what waits for it is done before it is written again.
     """
 
-    def __init__(self, most: int = 1 << 30) -> None:
+    def __init__(self, most: int = 1 << 30, least: int = 1 << 16) -> None:
         self._most = most
+        self._least = least  # so little takes hardly longer to do than to write down
         self._forget()
 
     def _forget(self) -> None:
@@ -190,6 +191,9 @@ class Batch:
         # Where the memory of each begins and ends, rising: no two overlap.
         self._begins: list[int] = []
         self._ends: list[int] = []
+
+    def _takes(self, out: Array) -> bool:
+        return out.nbytes >= self._least
 
     def _add(self, out: Array, begin: int, task: tuple[Any, ...]) -> None:
         at = self._clear(begin, begin + out.nbytes)
@@ -264,7 +268,7 @@ def fill(
     begin = address(out)
     code, constants = _DTYPE_CODES[out.dtype], _encode(law, out.dtype)
     low, high = stream.counter & 0xFFFFFFFFFFFFFFFF, stream.counter >> 64
-    if batch is not None and (straight or _consecutive(out, steps)):
+    if batch is not None and batch._takes(out) and (straight or _consecutive(out, steps)):
         batch._add(out, begin, (code, constants, stream.key, low, high, start, out.size))
         return
     if batch is not None:
