@@ -109,6 +109,24 @@ def test_sharded_is_whole(mesh, law, spec, way):
     assert bits(made) == init(SHAPE, name=NAME).tobytes()
 
 
+@pytest.mark.parametrize("law", ["uniform", "truncated"])
+def test_each_device_may_have_a_name_of_its_own(law):
+    """Whole weights whose names differ from device to device, and from row to row of a `vmap`."""
+    init, names = LAWS[law], [f"expert.{i}" for i in range(8)]
+    mesh = jax.make_mesh((8,), ("e",), axis_types=(jax.sharding.AxisType.Auto,))
+    tags = jnp.stack([glorot.jax.name_words(name) for name in names])
+
+    def one(tag):
+        return glorot.jax.values(init, SHAPE, name=tag, native=False)
+
+    spread = jax.shard_map(
+        lambda tag: one(tag[0])[None], mesh=mesh, in_specs=P("e"), out_specs=P("e")
+    )
+    for made in (spread(tags), jax.vmap(one)(tags)):
+        for values, name in zip(np.asarray(made), names, strict=True):
+            assert bits(values) == init(SHAPE, name=name).tobytes()
+
+
 def test_under_set_mesh_a_spec_is_enough():
     """PartitionSpecs alone, for values, keyed initializers and trees, eagerly and under jit."""
     mesh = jax.make_mesh((4, 2), ("x", "y"))

@@ -69,8 +69,8 @@ def words(
 def apart(compute: Callable[[], Array], seed: Halves, tag: Halves) -> Array:
     """The same, in memory before anything else is done to it.
 
-    XLA fuses words into the table look-ups of a normal, and then keeps neither in vectors.  A
-    branch is the one thing that it does not fuse; this one is always taken, which it cannot know.
+    XLA fuses words into the table look-ups of a normal, which takes half as long again as the two
+    one after the other.  A branch it does not fuse; this one is always taken, which it cannot know.
     """
     shape = jax.eval_shape(compute).shape
     never = seed[0] ^ seed[1] ^ tag[0] ^ tag[1]  # of what the words are of, whatever traces it
