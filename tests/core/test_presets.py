@@ -63,6 +63,30 @@ def test_covers_its_models(name):
     assert any(assignment.stddev > 0.0 for assignment in found)
 
 
+# What a config switches on: stored models, the parameters that come with it and those that go.
+SWITCHED = {
+    "attention_bias of Qwen 3": (
+        "qwen3", {f"model.layers.0.self_attn.{p}_proj.bias": 96 for p in "qkvo"}, "nothing",
+    ),
+    "attention_bias of Gemma": (
+        "gemma", {f"model.layers.1.self_attn.{p}_proj.bias": 96 for p in "qkvo"}, "nothing",
+    ),
+    "no layer scale in ConvNeXt": ("convnext", {}, "layer_scale_parameter"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("case", SWITCHED)
+def test_covers_what_configs_switch(case):
+    """Biases of attention are zeros where a config asks for them; layer scale may be absent."""
+    name, more, without = SWITCHED[case]
+    shapes = glorot.recipe.shapes_from_json(SHAPES[name].read_bytes())
+    shapes = {key: spec for key, spec in shapes.items() if not key.endswith(without)}
+    chosen, variables = PRESETS[name]
+    found = preset(chosen, **variables).resolve({**shapes, **{k: (n,) for k, n in more.items()}})
+    assert {a.law for a in found if a.name in more} <= {"Zeros"}
+    assert len(found) == len(shapes | more)
+
+
 def laws(name, **variables):
     """Names without the layer's number to laws, with other variables."""
     chosen, own = PRESETS[name]
