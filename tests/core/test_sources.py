@@ -31,6 +31,7 @@ ROOT = Path(__file__).parents[2]
 PICKLES = runpy.run_path(str(Path(__file__).with_name("dcp_pickles.py")))
 Evil, named, plain = PICKLES["Evil"], PICKLES["named"], PICKLES["plain"]
 record, size = PICKLES["record"], PICKLES["size"]
+GPT2 = ROOT / "tests" / "vectors" / "presets" / "gpt2.json"
 VECTOR = Path(__file__).parents[1] / "vectors" / "dcp-metadata.txt"
 METADATA = base64.b64decode(VECTOR.read_text().partition("\n")[2])
 ONES = glorot.Recipe([glorot.Rule("*", "ones")])
@@ -123,6 +124,20 @@ def test_what_a_preset_cannot_follow_is_said():
         "mamba", "mamba", {"residual_gain": "1 / sqrt(num_hidden_layers)"}, ()
     )  # fmt: skip
     assert choose("llama", {"residual_gain": float("nan"), "num_hidden_layers": 7}).variables == {}
+    same = {"time_step_init_scheme": "random", "time_step_floor": 1e-4}
+    assert choose("mamba", same).notes == ()
+    assert choose("mamba", {**same, "time_step_min": 1e-5}).notes == (
+        "the recipe mamba does not follow time_step_floor=0.0001 of the config: it has 0",
+    )
+    other = {"time_step_init_scheme": "constant", "time_step_floor": 0.01}
+    assert [note.split()[6] for note in choose("mamba", other).notes] == [
+        "time_step_init_scheme=constant", "time_step_floor=0.01",
+    ]  # fmt: skip
+    tower = {"initializer_factor": 1.0, "initializer_range": 0.1}
+    assert choose("clip", {"vision_config": tower, "logit_scale_init_value": 2.6592}).notes == (
+        "the recipe clip does not follow vision_config.initializer_range=0.1 of the config: it has "
+        "0.02",
+    )
 
 
 def test_models_themselves():
@@ -185,6 +200,41 @@ def test_a_recipe_overrides_the_preset(written, tmp_path):
     result = invoke("init", written, "--recipe", "llama", "--seed", 1, "--out", tmp_path / "a")
     assert (result.exit_code, "glorot: recipe" in result.stderr) == (0, False)
     assert glorot.checkpoint.verify(tmp_path / "a", "llama", 1).equal
+
+
+def test_what_the_preset_does_not_follow_is_no_matter_to_another_recipe(tmp_path):
+    """It is said where the preset was chosen, and there alone."""
+    write_json(tmp_path / "shapes.json", {"wte.weight": {"shape": [5, 2]}})
+    ones = tmp_path / "ones.json"
+    ones.write_text(ONES.to_json())
+    _ = glorot.checkpoint.write(tmp_path / "shapes.json", ONES, tmp_path / "a", seed=1)
+    write_json(tmp_path / "a" / "config.json", {"model_type": "gpt2", "initializer_range": 0.5})
+    out = ("--seed", 1, "--out", tmp_path / "b", "--dry-run")
+    assert "does not follow" not in invoke("init", tmp_path / "a", "--recipe", ones, *out).stderr
+    write_json(tmp_path / "shapes.json", json.loads(GPT2.read_text()))
+    _ = glorot.checkpoint.write(tmp_path / "shapes.json", "gpt2", tmp_path / "c", seed=1)
+    shutil.copy(tmp_path / "a" / "config.json", tmp_path / "c")
+    assert "does not follow" in invoke("init", tmp_path / "c", *out).stderr
+
+
+def test_what_the_recipe_leaves_out_is_said(tmp_path):
+    """A head that a config unties would else be missing from the checkpoint without a word;
+    buffers are no parameters."""
+    shapes = json.loads(GPT2.read_text())
+    shapes |= {"lm_head.weight": shapes["transformer.wte.weight"]}
+    shapes |= {"transformer.h.0.attn.bias": {"shape": [1, 1, 8, 8], "tags": ["buffer"]}}
+    write_json(tmp_path / "shapes.json", shapes)
+    arguments = ("init", tmp_path / "shapes.json", "--recipe", "gpt2", "--seed", 1, "--out")
+    result = invoke(*arguments, tmp_path / "a")
+    assert result.exit_code == 0
+    assert result.stderr == (
+        "glorot: not written, as the recipe leaves it out: lm_head.weight. The model must tie or "
+        "compute it; else give it a rule\n"
+    )
+    found = json.loads(invoke(*arguments, tmp_path / "b", "--json").stdout)
+    assert found["left_out"] == ["lm_head.weight"]
+    found = json.loads(invoke(*arguments, tmp_path / "c", "--json", "--dry-run").stdout)
+    assert found["left_out"] == ["lm_head.weight"]
 
 
 def test_json_reports_say_the_choice(written, tmp_path):

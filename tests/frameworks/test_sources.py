@@ -225,7 +225,8 @@ def test_a_config_without_architectures(tmp_path):
 
 @pytest.mark.parametrize("model_type", MODEL_TYPES)
 def test_every_model_type_with_a_preset(tmp_path, model_type):
-    """The type alone says enough: the preset covers the model, and follows all of its config."""
+    """The type alone says enough: the preset covers the model, and follows all of its config but
+    the row of a padding token, where transformers has one: that is said."""
     layers = {"num_hidden_layers": 2, "num_layers": 2}
     content = {
         "clip": {"text_config": layers, "vision_config": layers}, "convnext": {}, "resnet": {}
@@ -234,8 +235,28 @@ def test_every_model_type_with_a_preset(tmp_path, model_type):
     assert source.model == model_type
     assert source.preset == MODEL_TYPES[model_type]
     assert len(source.recipe().resolve(source.shapes)) == len(source.shapes)
-    (note,) = source.notes
+    note, *padding = source.notes
     assert "names no architecture" in note
+    rows = {"phi3": 32000, "olmo2": 1, "helium": 3, "cohere": 0, "cohere2": 0, "seed_oss": 1}
+    row = {**rows, "ernie4_5": 0}.get(model_type)
+    assert padding == [] if row is None else f"draws row {row} of model.embed" in padding[0]
+
+
+PADDING = {
+    "llama": ({**LLAMA, "pad_token_id": 3}, "draws row 3 of model.embed_tokens.weight as all"),
+    "bert": ({**CONFIGS["bert"], "pad_token_id": 5}, "begins row 0 of bert.embeddings.word_embed"),
+    "bert-0": ({**CONFIGS["bert"], "pad_token_id": 0}, None),
+    "torch": ({**LLAMA, "pad_token_id": None}, None),
+}
+
+
+@pytest.mark.parametrize("name", PADDING)
+def test_the_rows_of_padding_tokens(tmp_path, name):
+    """transformers begins such a row at 0: where the recipe does not, that is said."""
+    content, text = PADDING[name]
+    path = config_of(tmp_path, {"architectures": ["LlamaForCausalLM"], **content})
+    notes = glorot.sources.read(path).notes
+    assert notes == () if text is None else (len(notes), text in notes[0]) == (1, True)
 
 
 def test_a_config_of_old_without_model_type(tmp_path):

@@ -154,13 +154,15 @@ def init(
         loaded = _set(found.recipe, variables)
         if not as_json:
             found.say()
+            found.say_left_out(dtype)
+        about = {"source": found.as_dict(), "left_out": found.left_out(dtype)} if as_json else {}
         if dry_run:
             planned = checkpoint.plan(
                 found.source.shapes, loaded, out, seed=seed, dtype=dtype,
                 max_shard_size=max_shard_size, format=format, force=force, resume=resume,
             )  # fmt: skip
             if as_json:
-                typer.echo(json.dumps({**planned.as_dict(), "source": found.as_dict()}))
+                typer.echo(json.dumps({**planned.as_dict(), **about}))
             else:
                 _show.planned(planned, full=full)
             raise typer.Exit(0 if planned.fits else 1)
@@ -171,7 +173,7 @@ def init(
                 rank=rank, world_size=world_size, progress=progress,
             )  # fmt: skip
         if as_json:
-            typer.echo(json.dumps({**report.as_dict(), "source": found.as_dict()}))
+            typer.echo(json.dumps({**report.as_dict(), **about}))
         else:
             _show.written(report, full=full)
         if report.complete and format == "safetensors":

@@ -10,6 +10,8 @@ from glorot.cli._show import plain
 from glorot.recipe import Recipe
 from glorot.sources import Source, _apart
 
+_FEW = 3
+
 
 class Reading:
     """A source that was read, the recipe for it, and whether that is the source's own preset."""
@@ -23,8 +25,30 @@ class Reading:
         """Say on stderr which recipe was chosen, and what else a user should hear."""
         if self._chosen:
             typer.echo(f"glorot: {plain(self.source.choice())}; --recipe overrides it", err=True)
+        own = f"the recipe {self.source.preset} "  # what it does not follow is no matter to another
         for note in self.source.notes:
+            if not self._chosen and note.startswith(own):
+                continue
             typer.echo(f"glorot: {plain(note)}", err=True)
+
+    def left_out(self, dtype: str | None) -> list[str]:
+        """Return the parameters that the recipe leaves out; buffers, which are none, excepted."""
+        shapes = self.source.shapes
+        rules = self.recipe._match(shapes, dtype).rules
+        left = (name for name, rule in rules.items() if rule.initializer is None)
+        return [name for name in left if "buffer" not in shapes[name].tags]
+
+    def say_left_out(self, dtype: str | None) -> None:
+        """Say on stderr which parameters get no value: a head, perhaps, that is not tied here."""
+        names = self.left_out(dtype)
+        if names:
+            more = f" and {len(names) - _FEW} more" if len(names) > _FEW else ""
+            typer.echo(
+                f"glorot: not written, as the recipe leaves it out: "
+                f"{plain(', '.join(names[:_FEW]))}{more}. The model must tie or compute it; else "
+                "give it a rule",
+                err=True,
+            )
 
     def as_dict(self) -> dict[str, Any]:
         """Return the same as JSON can hold it; `preset` is None where a recipe was given."""

@@ -3,7 +3,7 @@
 
 import math
 from collections.abc import Mapping
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeGuard
 
 from glorot import recipe as recipes
 
@@ -12,6 +12,17 @@ _SWITCHES: dict[tuple[str, str], dict[str, float | str]] = {
     ("mamba", "rescale_prenorm_residual"): {"residual_gain": "1 / sqrt(num_hidden_layers)"},
 }
 _SCALES = {"initializer_range": 0.02, "initializer_factor": 1.0}  # and what presets have for them
+# What changes the first values, and no variable of the preset follows: preset -> key of the config,
+# or of a config in it, and what the preset has.
+_FIXED: dict[str, dict[str, float | str]] = {
+    "clip": {
+        "logit_scale_init_value": 2.6592,
+        "text_config.initializer_factor": 1.0,
+        "vision_config.initializer_factor": 1.0,
+        "vision_config.initializer_range": 0.02,
+    },
+    "mamba": {"time_step_init_scheme": "random"},
+}
 
 
 class Choice(NamedTuple):
@@ -47,13 +58,31 @@ def choose(model: str, config: Mapping[str, Any] | None = None) -> Choice:
     for (of, switch), variables in _SWITCHES.items():
         if of == preset and config.get(switch) is True:
             found |= variables
+    fixed: dict[str, float | str] = {k: own for k, own in _SCALES.items() if k not in known}
+    fixed |= _FIXED.get(preset, {})
+    floor, least = config.get("time_step_floor"), config.get("time_step_min")
+    if preset == "mamba" and _is_number(floor) and floor > (least if _is_number(least) else 1e-3):
+        fixed["time_step_floor"] = 0.0  # one below all time steps changes nothing
     notes = tuple(
-        f"the recipe {preset} does not follow {name}={config[name]} of the config: it has {own:g}"
-        for name, own in _SCALES.items()
-        if name not in known and _is_number(config.get(name)) and config[name] != own
+        f"the recipe {preset} does not follow {name}={value} of the config: it has "
+        f"{own if isinstance(own, str) else format(own, 'g')}"
+        for name, own in fixed.items()
+        if _differs(value := _within(config, name), own)
     )
     return Choice(model, preset, found, notes)
 
 
-def _is_number(value: Any) -> bool:
+def _within(config: Mapping[str, Any], name: str) -> Any:
+    """What a config has under a name, "text_config.initializer_factor" in the config in it."""
+    found: Any = config
+    for key in name.split("."):
+        found = found.get(key) if isinstance(found, Mapping) else None
+    return found
+
+
+def _differs(value: Any, own: float | str) -> bool:
+    return (isinstance(value, str) if isinstance(own, str) else _is_number(value)) and value != own
+
+
+def _is_number(value: Any) -> TypeGuard[float]:
     return isinstance(value, (int, float)) and not isinstance(value, bool) and math.isfinite(value)

@@ -5,6 +5,7 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
+from glorot import recipe as recipes
 from glorot.recipe import TensorSpec
 from glorot.sources._frameworks import require
 from glorot.sources._preset import Choice, choose
@@ -50,7 +51,7 @@ def of_module(
     choice = _choice(module, model)
     return Source(
         shapes, kind, choice.model, choice.preset, choice.variables, aliases,
-        (*notes, *choice.notes),
+        (*notes, *choice.notes, *_padding(contents.parameters, shapes, choice)),
     )  # fmt: skip
 
 
@@ -80,6 +81,34 @@ def _stored(names: list[str], patterns: list[str]) -> str:
         return names[0]
     tied = [name for name in names if any(re.search(pattern, name) for pattern in patterns)]
     return next((name for name in names if name not in tied), sorted(tied)[-1])
+
+
+def _padding(groups: Any, shapes: dict[str, TensorSpec], choice: Choice) -> list[str]:
+    """What is to be said of the rows of padding tokens, which transformers begins at 0."""
+    from torch import nn
+
+    places = [place for group in groups for place in group.places if place.name in shapes]
+    rows = {p.name: p.owner.padding_idx for p in places if isinstance(p.owner, nn.Embedding)}
+    if choice.preset is None or not rows:
+        return []
+    try:
+        found = recipes.preset(choice.preset, **choice.variables).resolve(shapes)
+    except ValueError:  # what the recipe does not cover is told by whoever uses it
+        return []
+    said = []
+    for assignment in found:
+        row, name = rows.get(assignment.name), assignment.name
+        first = bool(assignment.blocks) and assignment.blocks[0].name == "padding"
+        if name not in rows or row == (0 if first else None):
+            continue
+        if not first:
+            what = f"draws row {row} of {name} as all others, and transformers begins it at 0"
+        elif row is None:
+            what = f"begins row 0 of {name} at 0, and transformers none"
+        else:
+            what = f"begins row 0 of {name} at 0, and transformers row {row}"
+        said.append(f"the recipe {choice.preset} {what}: pad_token_id of the config")
+    return said
 
 
 def _choice(module: Any, model: str) -> Choice:
