@@ -133,11 +133,28 @@ def test_what_a_preset_cannot_follow_is_said():
     assert [note.split()[6] for note in choose("mamba", other).notes] == [
         "time_step_init_scheme=constant", "time_step_floor=0.01",
     ]  # fmt: skip
-    tower = {"initializer_factor": 1.0, "initializer_range": 0.1}
-    assert choose("clip", {"vision_config": tower, "logit_scale_init_value": 2.6592}).notes == (
-        "the recipe clip does not follow vision_config.initializer_range=0.1 of the config: it has "
-        "0.02",
-    )
+    assert "scale_init_value=1.0" in choose("clip", {"logit_scale_init_value": 1.0}).notes[0]
+    assert choose("clip", {"logit_scale_init_value": 2.6592}).notes == ()
+
+
+def test_each_tower_of_clip_has_its_own_scales():
+    """They are in the configs of the towers; the outer factor is of the projections alone."""
+    from glorot.sources._preset import choose
+
+    found = choose("clip", {
+        "initializer_factor": 0.5, "initializer_range": 9, "text_config": {"initializer_factor": 3},
+        "vision_config": {"initializer_range": 0.1, "initializer_factor": 1.0},
+    })  # fmt: skip
+    assert found.variables == {
+        "initializer_factor": 0.5, "text_initializer_factor": 3, "vision_initializer_range": 0.1,
+    }  # fmt: skip
+    recipe = glorot.recipe.preset("clip", **found.variables)
+    shapes = json.loads(GPT2.with_name("clip.json").read_text())
+    stddevs = {a.name: a.stddev for a in recipe.resolve(shapes)}
+    assert stddevs["text_model.embeddings.token_embedding.weight"] == pytest.approx(0.06)
+    assert stddevs["vision_model.embeddings.patch_embedding.weight"] == pytest.approx(0.1)
+    assert stddevs["visual_projection.weight"] == pytest.approx(0.5 / math.sqrt(64))
+    assert choose("clip", {"text_config": None}).variables == {}
 
 
 def test_models_themselves():

@@ -242,6 +242,24 @@ def test_every_model_type_with_a_preset(tmp_path, model_type):
     assert padding == [] if row is None else f"draws row {row} of model.embed" in padding[0]
 
 
+def test_the_towers_of_clip(tmp_path):
+    """Each has the scales of its own config, in transformers as here."""
+    import torch
+
+    layers = {"num_hidden_layers": 1, "hidden_size": 64, "num_attention_heads": 4}
+    path = config_of(tmp_path, {
+        "model_type": "clip", "architectures": ["CLIPModel"], "initializer_factor": 0.5,
+        "text_config": {**layers, "vocab_size": 500, "initializer_factor": 3.0},
+        "vision_config": {**layers, "initializer_range": 0.1, "image_size": 32, "patch_size": 8},
+    })  # fmt: skip
+    source = glorot.sources.read(path)
+    torch.manual_seed(0)
+    model = dict(built(path).named_parameters())
+    for found in source.recipe().resolve(source.shapes):
+        drawn = model[found.name].detach().double().std(correction=0).item()
+        assert drawn == pytest.approx(found.stddev, rel=0.2), found.name
+
+
 PADDING = {
     "llama": ({**LLAMA, "pad_token_id": 3}, "draws row 3 of model.embed_tokens.weight as all"),
     "bert": ({**CONFIGS["bert"], "pad_token_id": 5}, "begins row 0 of bert.embeddings.word_embed"),

@@ -12,15 +12,12 @@ _SWITCHES: dict[tuple[str, str], dict[str, float | str]] = {
     ("mamba", "rescale_prenorm_residual"): {"residual_gain": "1 / sqrt(num_hidden_layers)"},
 }
 _SCALES = {"initializer_range": 0.02, "initializer_factor": 1.0}  # and what presets have for them
-# What changes the first values, and no variable of the preset follows: preset -> key of the config,
-# or of a config in it, and what the preset has.
+# Configs in a config, each with scales of its own: preset -> key -> what its variables begin with.
+_PARTS = {"clip": {"text_config": "text_", "vision_config": "vision_"}}
+# What changes the first values, and no variable of the preset follows: preset -> key of the config
+# and what the preset has.
 _FIXED: dict[str, dict[str, float | str]] = {
-    "clip": {
-        "logit_scale_init_value": 2.6592,
-        "text_config.initializer_factor": 1.0,
-        "vision_config.initializer_factor": 1.0,
-        "vision_config.initializer_range": 0.02,
-    },
+    "clip": {"logit_scale_init_value": 2.6592},
     "mamba": {"time_step_init_scheme": "random"},
 }
 
@@ -38,7 +35,7 @@ def choose(model: str, config: Mapping[str, Any] | None = None) -> Choice:
     """Return the preset for a model, as `glorot.recipe.preset_for` names it.
 
     A variable of the recipe that is a plain number takes the number that the config has under the
-    same name: `initializer_range`, for one.
+    same name: `initializer_range`, for one; or a config in it, as CLIP has.
 
     Examples:
         >>> choose("llama", {"initializer_range": 0.01}).variables
@@ -50,9 +47,13 @@ def choose(model: str, config: Mapping[str, Any] | None = None) -> Choice:
     if preset is None or not config:
         return Choice(model, preset, {})
     known = recipes.preset(preset).variables
+    said = dict(config)
+    for key, prefix in _PARTS.get(preset, {}).items():
+        part = config.get(key)
+        said |= {f"{prefix}{k}": v for k, v in part.items()} if isinstance(part, Mapping) else {}
     found: dict[str, float | str] = {}
     for name, variable in known.items():
-        value: Any = config.get(name)
+        value: Any = said.get(name)
         if isinstance(variable.value, float) and _is_number(value) and value != variable.value:
             found[name] = value
     for (of, switch), variables in _SWITCHES.items():
@@ -67,17 +68,9 @@ def choose(model: str, config: Mapping[str, Any] | None = None) -> Choice:
         f"the recipe {preset} does not follow {name}={value} of the config: it has "
         f"{own if isinstance(own, str) else format(own, 'g')}"
         for name, own in fixed.items()
-        if _differs(value := _within(config, name), own)
+        if _differs(value := config.get(name), own)
     )
     return Choice(model, preset, found, notes)
-
-
-def _within(config: Mapping[str, Any], name: str) -> Any:
-    """What a config has under a name, "text_config.initializer_factor" in the config in it."""
-    found: Any = config
-    for key in name.split("."):
-        found = found.get(key) if isinstance(found, Mapping) else None
-    return found
 
 
 def _differs(value: Any, own: float | str) -> bool:
