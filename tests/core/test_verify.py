@@ -114,6 +114,24 @@ def test_trained(copy):
     assert statuses["norm"] == statuses["h.0.bias"] == "equal"  # constants have no seed
 
 
+def test_another_seed_or_recipe_is_told_from_training(copy):
+    """The files say by which seed and recipe they were written: where that is another, it is said,
+    and not where they are those; what is no number or fingerprint is not repeated."""
+    other = glorot.Recipe([glorot.Rule("*", "zeros")])
+    mine, its = RECIPE.fingerprint[:8], other.fingerprint[:8]
+    assert verify(copy, RECIPE, 43).note == "it says that it was written with seed 42, not 43"
+    assert verify(copy, other, 42).note == (
+        f"it says that it was written with recipe {mine}, not {its}"
+    )
+    assert "seed 42, not 1, and recipe" in verify(copy, other, 1).note
+    poke(copy / SINGLE, "embed", (3, 5))
+    assert verify(copy, RECIPE, 42).note == ""
+    tensors = safetensors.numpy.load_file(copy / SINGLE)
+    said = {"glorot.seed": "\x1b[2J", "glorot.recipe": RECIPE.fingerprint}
+    safetensors.numpy.save_file(tensors, copy / SINGLE, said)
+    assert "written with" not in verify(copy, RECIPE, 43, shapes=SHAPES).note
+
+
 def test_truncated(copy):
     """A file cut short is told from one that differs: which tensors, how many bytes."""
     header = _layout._header.read(copy / SINGLE)

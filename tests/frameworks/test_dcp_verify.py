@@ -47,6 +47,8 @@ def test_what_glorot_writes(tmp_path, options, dtype):
     assert verify(tmp_path, RECIPE, 42).equal
     report = verify(tmp_path)
     assert report.equal
+    note = verify(tmp_path, RECIPE, 43).note
+    assert note.endswith("; it says that it was written with seed 42, not 43")
     assert {check.name for check in report.files} == {
         path.name for path in tmp_path.iterdir() if path.name != "glorot.json"
     }

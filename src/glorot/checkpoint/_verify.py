@@ -4,6 +4,7 @@
 import os
 import time
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 from glorot import _check, _kernel
@@ -15,8 +16,9 @@ from glorot.checkpoint._checksum import Checksum
 from glorot.checkpoint._compare import compare_values
 from glorot.checkpoint._dcp import METADATA
 from glorot.checkpoint._file_checks import check_files, find_manifest
+from glorot.checkpoint._manifest import Manifest
 from glorot.checkpoint._report import VerifyReport
-from glorot.checkpoint._written import Written, compare_plans, read_written
+from glorot.checkpoint._written import Written, compare_plans, read_written, said_otherwise
 from glorot.recipe import Recipe, parse_shapes
 
 
@@ -94,18 +96,33 @@ def verify(
         checks[check.name] = check
     files = check_files(place, manifest, contents.files, checksums or {}) if manifest else ()
     tensors = tuple(checks[name] for name in sorted(checks))
+    equal = (
+        whole
+        and bool(found)
+        and all(check.status == "equal" for check in tensors)
+        and all(check.status == "equal" for check in files)
+    )
+    other = ""
+    if not equal:
+        beside = manifest or _readable_manifest(place)
+        other = said_otherwise(contents.metadata, beside, recipe.fingerprint, number)
     return VerifyReport(
         path=str(place),
         seed=number,
         recipe=recipe.fingerprint,
         stream=STREAM_VERSION,
-        equal=whole
-        and bool(found)
-        and all(check.status == "equal" for check in tensors)
-        and all(check.status == "equal" for check in files),
+        equal=equal,
         parameters=sum(check.count for check in tensors),
         seconds=time.perf_counter() - begin,
         tensors=tensors,
-        note="; ".join(filter(None, (note, *contents.notes))),
+        note="; ".join(filter(None, (note, other, *contents.notes))),
         files=files,
     )
+
+
+def _readable_manifest(place: Path) -> Manifest | None:
+    """The manifest beside the files, if there is one; of no weight where it cannot be read."""
+    try:
+        return find_manifest(place)
+    except (ValueError, OSError):
+        return None

@@ -1,12 +1,17 @@
 # SPDX-License-Identifier: Apache-2.0
 """What safetensors files say was written, so that a tensor which is lost shows."""
 
+import re
 from collections.abc import Mapping
 from typing import NamedTuple
 
 from glorot.checkpoint import _layout
 from glorot.checkpoint._found import Contents, Metadata
+from glorot.checkpoint._manifest import Manifest
 from glorot.recipe import TensorSpec, shapes_from_json
+
+_FINGERPRINT = re.compile(r"[0-9a-f]{32}")
+_SEED = re.compile(r"[0-9]{1,20}")
 
 
 class Written(NamedTuple):
@@ -43,6 +48,22 @@ def read_written(files: Metadata) -> Written:
                 f"{path}, {_layout.SHAPES_KEY} of its metadata: {error} Give `shapes` (--shapes)."
             ) from None
     return said
+
+
+def said_otherwise(files: Metadata, manifest: Manifest | None, recipe: str, seed: int) -> str:
+    """Return what the files, or else their manifest, say of another recipe or seed than these, of
+    which the recipe is given by its fingerprint; "" where they say the same, or nothing."""
+    said = [(m.get("glorot.recipe", ""), m.get("glorot.seed", "")) for _, m in files]
+    if manifest is not None and not files:
+        said = [(manifest.recipe.fingerprint, str(manifest.seed))]
+    for other, number in said:
+        if not (_FINGERPRINT.fullmatch(other) and _SEED.fullmatch(number)):
+            continue  # of another program, or no truth
+        differs = [f"seed {number}, not {seed}"] if number != str(seed) else []
+        differs += [f"recipe {other[:8]}, not {recipe[:8]}"] if other != recipe else []
+        if differs:
+            return f"it says that it was written with {', and '.join(differs)}"
+    return ""
 
 
 def compare_plans(contents: Contents, written: Written, *, alone: bool) -> tuple[bool, str]:
