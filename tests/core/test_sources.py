@@ -302,11 +302,35 @@ def test_the_config_goes_beside_the_weights(written, tmp_path):
     again = invoke(*line, "--force")
     assert f"{out / 'config.json'} is there already\n" in again.stderr
     (out / "config.json").write_text('{"model_type": "mine"}')
-    other = invoke(*line, "--force")
+    other = invoke(*line, "--resume")
     assert "is not the config that was read, and stays as it is" in other.stderr
     assert (out / "config.json").read_text() == '{"model_type": "mine"}'
     quiet = invoke(*line, "--force", "--json")
     assert (quiet.exit_code, quiet.stderr) == (0, "")
+
+
+def test_with_force_the_config_of_the_old_weights_goes(written, tmp_path):
+    """Else the folder would hold the weights of one model and the config of another; what was there
+    is not lost. Links stay, and so does a config beside weights of an unknown model: it is said."""
+    write_json(written / "config.json", {"model_type": "llama"})
+    out = tmp_path / "out"
+    line = ("init", written, "--seed", 0, "--out", out, "--force")
+    out.mkdir()
+    (out / "config.json").write_text('{"model_type": "mine"}')
+    done = invoke(*line)
+    assert "is written too" in done.stderr
+    assert done.stderr.endswith("; the one that was there is config.json.old now\n")
+    assert json.loads((out / "config.json").read_text()) == {"model_type": "llama"}
+    assert (out / "config.json.old").read_text() == '{"model_type": "mine"}'
+    shapes = {name: {"shape": shape} for name, shape in LLAMA.items()}
+    write_json(tmp_path / "shapes.json", shapes)
+    line = ("init", tmp_path / "shapes.json", "--recipe", "llama", "--seed", 0, "--out", out)
+    done = invoke(*line, "--force")
+    assert "was there before these weights and stays" in done.stderr
+    (out / "config.json").unlink()
+    assert invoke(*line, "--force").stderr == ""
+    (out / "config.json").symlink_to("config.json.old")
+    assert "stays as it is" in glorot.sources.read(written).write_config(out, force=True)
 
 
 def test_no_config_where_none_was_read(written, tmp_path):

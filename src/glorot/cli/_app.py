@@ -177,7 +177,8 @@ def init(
         else:
             _show.written(report, full=full)
         if report.complete and format == "safetensors":
-            beside = found.source.write_config(out, dtype)
+            beside = found.source.write_config(out, dtype, force=force)
+            beside = beside or (found.config_that_stays(out) if force else "")
             if beside and not as_json:
                 typer.echo(f"glorot: {_show.plain(beside)}", err=True)
 

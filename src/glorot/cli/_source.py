@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """SOURCE: what it says of the model, which recipe that gives, and what is said of both."""
 
+from pathlib import Path
 from typing import Any
 
 import typer
@@ -49,6 +50,14 @@ class Reading:
                 "give it a rule",
                 err=True,
             )
+
+    def config_that_stays(self, out: str) -> str:
+        """What is to be said of a config beside weights that took the place of its own, where
+        nothing says what the new ones are; "" where there is none."""
+        path = Path(out) / "config.json"
+        if not path.is_file():
+            return ""
+        return f"{path} was there before these weights and stays: it may be of another model"
 
     def as_dict(self) -> dict[str, Any]:
         """Return the same as JSON can hold it; `preset` is None where a recipe was given."""

@@ -16,7 +16,7 @@ _DTYPES = ("dtype", "torch_dtype")  # transformers 5, and before
 _LEFT_OUT = ("quantization_config", "auto_map")
 
 
-def beside(config: str, folder: str, dtype: Any = None) -> str:
+def beside(config: str, folder: str, dtype: Any = None, *, force: bool = False) -> str:
     """Put a config beside the weights that were written of it, and return one line that says so, or
     why not; whatever has its name there stays.
 
@@ -24,6 +24,7 @@ def beside(config: str, folder: str, dtype: Any = None) -> str:
         config: the path of the config that was read.
         folder: where the weights are.
         dtype: that they were written in, where it is not the config's.
+        force: the weights took the place of others, whose config gets the name config.json.old.
 
     Raises:
         ValueError: a config that is no longer one.
@@ -31,12 +32,20 @@ def beside(config: str, folder: str, dtype: Any = None) -> str:
     """
     there = Path(folder) / NAME
     content = _content(Path(config), dtype)
+    moved = ""
     if os.path.lexists(there):
         if _is(there, config, content):
             return f"{there} is there already"
-        return f"{there} is there already, is not the config that was read, and stays as it is"
+        if not force or there.is_symlink() or not there.is_file():
+            return f"{there} is there already, is not the config that was read, and stays as it is"
+        old = there.with_name(f"{NAME}.old")
+        with _files.naming(there):
+            _files.rename(there, old)
+        moved = f"; the one that was there is {old.name} now"
     _write(there, json.dumps(content, indent=2) + "\n")
-    return f"{there} is written too, of {config}: from_pretrained({folder!r}) loads the model"
+    return (
+        f"{there} is written too, of {config}: from_pretrained({folder!r}) loads the model{moved}"
+    )
 
 
 def _content(path: Path, dtype: Any) -> dict[str, Any]:

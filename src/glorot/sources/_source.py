@@ -78,7 +78,9 @@ class Source:
         said = ", ".join(f"{name}={value}" for name, value in self.variables.items())
         return f"{line}, with {said} of its config"
 
-    def write_config(self, folder: str | os.PathLike[str], dtype: Any = None) -> str:
+    def write_config(
+        self, folder: str | os.PathLike[str], dtype: Any = None, *, force: bool = False
+    ) -> str:
         """Put the model's Hugging Face config beside its weights, so that `from_pretrained` loads
         the folder; whatever has its name there stays.
 
@@ -86,6 +88,8 @@ class Source:
             folder: where the weights were written.
             dtype: that they were written in, where it is not what the config says. Of float8 the
                 config keeps its own, or says float32: transformers loads them to that.
+            force: the weights took the place of others: another config that is there goes too, to
+                config.json.old. A link or a folder of that name stays.
 
         Returns:
             One line that says what was done; "" where the source has no config.
@@ -96,7 +100,9 @@ class Source:
         """
         from glorot.sources import _config
 
-        return _config.beside(self.config, os.fspath(folder), dtype) if self.config else ""
+        if not self.config:
+            return ""
+        return _config.beside(self.config, os.fspath(folder), dtype, force=force)
 
     def as_dict(self) -> dict[str, Any]:
         """Return what was found, shapes excepted, as JSON can hold it."""
