@@ -121,6 +121,20 @@ def test_resume_never_changes_a_finished_file(tmp_path, whole, at):
     assert contents(tmp_path) == {SINGLE: bytes(data)}
 
 
+def test_resume_says_what_is_another(tmp_path):
+    """The manifest there says of which recipe and seed it is: which of them differs is told."""
+    shapes, recipe = {"w": (4, 3)}, glorot.Recipe([glorot.Rule("*", "he_normal")])
+    write(shapes, recipe, tmp_path, seed=1)
+    other = glorot.Recipe([glorot.Rule("*", "ones")])
+    for job, options, text in (
+        (recipe, {"seed": 2}, "another checkpoint, of seed 1 and not 2. Give another folder"),
+        (other, {"seed": 1}, f"of recipe {recipe.fingerprint[:8]} and not {other.fingerprint[:8]}"),
+        (recipe, {"seed": 1, "dtype": "float64"}, "of the same recipe and seed, but other shapes,"),
+    ):
+        with pytest.raises(FileExistsError, match=text):
+            write(shapes, job, tmp_path, resume=True, **options)
+
+
 def test_leftovers_of_another_sharding_go(tmp_path, whole):
     """Partial files of other shards are removed by resume and by force."""
     for option in ("resume", "force"):

@@ -77,8 +77,8 @@ def find_places(
         both = path.name in names and partial_path(path).exists()
         if both or not _is_of(path, job):
             raise FileExistsError(
-                f"{path} belongs to another checkpoint. Give another folder, or `force` (--force) "
-                "too, to replace it."
+                f"{path} belongs to another checkpoint{_which(path, job)}. Give another folder, or "
+                "`force` (--force) too, to replace it."
             )
     todo = [file for file in files if file not in finished]
     return Places(todo, finished, obsolete, [], resume)
@@ -94,6 +94,22 @@ def _is_of(path: Path, job: Job) -> bool:
     if path.name in (INDEX, METADATA):
         return job.texts.get(path.name) == path.read_bytes()
     return path.name in job.sizes
+
+
+def _which(path: Path, job: Job) -> str:
+    """In which way a manifest is not the job's, as far as it says."""
+    try:
+        there = _manifest.read(path) if path.name == MANIFEST else None
+    except (ValueError, OSError):
+        there = None
+    if there is None:
+        return ""
+    mine, its = job.recipe.fingerprint, there.recipe.fingerprint
+    if there.seed != job.seed:
+        return f", of seed {there.seed} and not {job.seed}"
+    if its != mine:
+        return f", of recipe {its[:8]} and not {mine[:8]}"
+    return ", of the same recipe and seed, but other shapes, dtype, shard size or format"
 
 
 def _old(folder: Path, names: set[str]) -> list[Path]:
