@@ -2,8 +2,10 @@
 """The command line: what it prints, where, and its exit codes."""
 
 import hashlib
+import io
 import json
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -330,6 +332,40 @@ def test_sample_does_not_write_through_links(tmp_path):
     assert result.exit_code == 1
     assert "is a link, or no plain file" in result.stderr
     assert victim.read_bytes() == b"precious"
+
+
+@pytest.mark.parametrize("width", [50, 60, 80, 100, 120, 1000])
+def test_no_number_is_cut_on_a_narrow_terminal(tmp_path, monkeypatch, width):
+    """Columns that a reader can do without go first, and it is said which; long names fold."""
+    from glorot.cli import _inspect
+
+    long = "h.0.a_layer_with_a_name_that_is_as_long_as_names_are.self_attn.q_proj.weight"
+    recipe = glorot.Recipe(
+        [glorot.Rule("h.*", "normal", stddev=0.0123456), glorot.Rule("*", "ones")]
+    )
+    shapes = {long: (100, 200), "b": (7,)}
+    report = glorot.checkpoint.write(shapes, recipe, tmp_path, seed=1)
+    audit = glorot.audit(tmp_path, recipe)
+    bare = glorot.audit(tmp_path)
+    for show in (
+        lambda: _show.written(report, full=False),
+        lambda: _show.written(report, full=True),
+        lambda: _inspect.show(audit, full=True),
+        lambda: _inspect.show(bare, full=False),
+    ):
+        file = io.StringIO()
+        out = Console(file=file, width=width, highlight=False, markup=False, emoji=False)
+        for module in (_show, _inspect):
+            monkeypatch.setattr(module, "console", lambda out=out: out)
+        show()
+        seen = file.getvalue()
+        assert "\u2026" not in seen
+        assert ("no room here for" in seen) or width >= 80
+        (rule,) = (line for line in seen.splitlines() if "\u2500" in line)
+        assert len(rule) <= width  # it is as wide as the table
+        assert re.search(r"0\.0123\d*", seen)  # the standard deviation, as it was measured
+        if width == 1000:
+            assert "fans" in seen or "singular values" in seen
 
 
 def test_names_are_shown_as_they_are(tmp_path, monkeypatch, capsys):

@@ -8,9 +8,11 @@ from pathlib import Path
 from typing import Any
 
 from glorot._audit import AuditReport, ParameterReport
-from glorot.cli._show import console, make_table, plain
+from glorot.cli._show import console, make_table, plain, print_table
 
 _RIGHT = ("mean", "stddev", "expected", "z mean", "z stddev", "zeros")
+# What is not needed to see what is wrong, on a terminal that is too narrow for all.
+_SPARE = ("singular values", "dtype", "extremes", "mean", "expected", "z mean", "shape", "law")
 _NUMBER = re.compile(r"(?<![^./])\d+(?![^./])")  # of a layer, in a name
 
 
@@ -37,7 +39,7 @@ def show(report: AuditReport, *, full: bool) -> None:
         if not cells["law"]:
             cells["law"] = "no rule" if rows[0].name in lost else "left out"
         table.add_row(*(cells[column] for column in columns))
-    out.print(table)
+    print_table(out, table, _SPARE)
     for problem in report.problems:
         out.print(plain(str(problem)), soft_wrap=True)
     for note in report.notes:

@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator, Sequence
 
 from rich import box
 from rich.console import Console
+from rich.measure import Measurement
 from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TransferSpeedColumn
 from rich.table import Table
 
@@ -73,7 +74,35 @@ def make_table(*columns: str, right: Sequence[str] = ()) -> Table:
     return table
 
 
+def print_table(out: Console, table: Table, spare: Sequence[str]) -> None:
+    """Print a table with no number cut: where it is wider than the terminal, the columns of `spare`
+    go, in that order, and then the texts of the first are folded. What went is said."""
+    gone = []
+    wide = out.options.update(width=_WIDTH_PIPED)
+    for name in spare:
+        if Measurement.get(out, wide, table).maximum <= out.width:
+            break
+        if any(column.header == name for column in table.columns):
+            table = _without(table, name)
+            gone.append(name)
+    if Measurement.get(out, wide, table).maximum > out.width:
+        table.columns[0].no_wrap, table.columns[0].overflow = False, "fold"
+    out.print(table)
+    if gone:
+        out.print(f"no room here for {', '.join(gone)}: a wider terminal or a pipe has all")
+
+
+def _without(table: Table, name: str) -> Table:
+    kept = [column for column in table.columns if column.header != name]
+    right = [str(column.header) for column in kept if column.justify == "right"]
+    found = make_table(*(str(column.header) for column in kept), right=right)
+    for cells in zip(*(column.cells for column in kept), strict=True):
+        found.add_row(*cells)
+    return found
+
+
 _RIGHT = ("tensors", "fans", "expected stddev", "measured")
+_SPARE = ("fans", "expected stddev", "rule", "dtype", "law")  # of `full` the rule's name too
 
 
 def written(report: WriteReport, *, full: bool) -> None:
@@ -109,7 +138,7 @@ def written(report: WriteReport, *, full: bool) -> None:
             "" if measured is None else f"{measured:.6g}",
         )
     out = console()
-    out.print(table)
+    print_table(out, table, _SPARE if full else [name for name in _SPARE if name != "rule"])
     out.print(
         f"{len(report.tensors)} tensors, {report.parameters:,} parameters, "
         f"{readable(report.nbytes)} in {len(report.files)} "
