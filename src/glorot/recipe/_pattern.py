@@ -66,8 +66,9 @@ def beginning(pattern: str, name: str) -> str | None:
 def parse_counter(argument: str, pattern: Any) -> str:
     """Return a pattern that counts layers by the beginnings of their names."""
     if not isinstance(pattern, str) or "*" not in pattern or pattern.endswith("*"):
+        number = "" if argument == "count" else "a number, or "  # a variable is one without count
         raise ValueError(
-            f"`{argument}` must be a number, or a pattern with * in the place of the layer's "
-            f"number and what follows it, such as 'h.*.'; got {_check.show(pattern)}."
+            f"`{argument}` must be {number}a pattern with * in the place of the layer's number and "
+            f"what follows it, such as 'h.*.'; got {_check.show(pattern)}."
         )
     return pattern

@@ -12,6 +12,7 @@ from glorot.recipe._pattern import beginning, matcher, parse_counter, parse_patt
 from glorot.recipe._shapes import TensorSpec
 
 FANS = ("fan_in", "fan_out")  # of the parameter at hand: known to a rule, not to a variable
+_DEEPEST = 64  # formulas that ask for one another: each takes a part of Python's stack
 _KEYS = ("value", "count", "size", "axis", "about")
 
 
@@ -120,15 +121,16 @@ def _number(value: Any) -> float | Expression:
 
 def _check_formulas(variables: Mapping[str, Variable]) -> None:
     """Refuse names that are not there, functions, and circles."""
-    done: set[str] = set()
+    depths: dict[str, int] = {}
 
-    def visit(name: str, path: tuple[str, ...]) -> None:
+    def visit(name: str, path: tuple[str, ...]) -> int:
         if name in path:
             circle = " -> ".join((*path[path.index(name) :], name))
             raise ValueError(f"`variables` go in a circle: {circle}. Give one of them a number.")
         value = variables[name].value
-        if name in done or not isinstance(value, Expression):
-            return
+        if name in depths or not isinstance(value, Expression):
+            return depths.get(name, 0)
+        depth = 0
         if value.calls:
             raise ValueError(f"variable {name!r}: no function is called {value.calls[0]!r}.")
         for other in value.names:
@@ -138,8 +140,15 @@ def _check_formulas(variables: Mapping[str, Variable]) -> None:
                     f"variable {name!r} asks for {other!r}, which is no variable. "
                     f"{_check.near(other, choices)}"
                 )
-            visit(other, (*path, name))
-        done.add(name)
+            below = visit(other, (*path, name)) if len(path) < _DEEPEST else _DEEPEST
+            depth = max(depth, below + 1)
+        if depth > _DEEPEST:
+            raise ValueError(
+                f"variable {name!r} asks for another, which asks for another, more than {_DEEPEST} "
+                "times. Give one of them a number."
+            )
+        depths[name] = depth
+        return depth
 
     for name in variables:
         visit(name, ())

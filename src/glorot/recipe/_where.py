@@ -118,7 +118,7 @@ def _numbers(argument: str, value: Any) -> tuple[int, ...]:
                 f"`{argument}` in `where` must be a number of axes, or several; got "
                 f"{_check.show(value)}."
             )
-    return tuple(found)
+    return _some(argument, value, found)
 
 
 def _globs(argument: str, value: Any) -> tuple[str, ...]:
@@ -129,6 +129,13 @@ def _globs(argument: str, value: Any) -> tuple[str, ...]:
                 f"`{argument}` in `where` must be a name or glob, or several; got "
                 f"{_check.show(value)}."
             )
+    return _some(argument, value, found)
+
+
+def _some(argument: str, value: Any, found: list[Any]) -> tuple[Any, ...]:
+    """The choices of a condition; none at all would hold for nothing, or look as if not said."""
+    if value is not None and not found:
+        raise ValueError(f"`{argument}` in `where` must name at least one, got none.")
     return tuple(found)
 
 
