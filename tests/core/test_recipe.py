@@ -274,6 +274,28 @@ def test_json_round_trip(rows, source):
     assert again.fingerprint == recipe.fingerprint
 
 
+@pytest.mark.parametrize(
+    ("pattern", "text"),
+    [
+        ("h.*.{q,k}.weight", r"{ and } stand for themselves in a glob: 'h.*.{q,k}.weight' needs"),
+        (r"h\.\d+\.q\.weight", r"A regular expression begins with re:, as in 're:h"),
+        ("h.0.(q|k).weight", "A regular expression begins with re:"),
+        ("^zz$", "A regular expression begins with re:"),
+        ("h.*.z.weight", None),
+        ("zz.*", None),
+        (r"re:h\.0\.(y|z)\.weight", None),
+    ],
+)
+def test_a_glob_that_looks_like_something_else(pattern, text):
+    """Braces and regular expressions are what people write, and globs here have neither."""
+    recipe = Recipe([Rule(pattern, "ones"), Rule("*", "zeros")])
+    with pytest.raises(ValueError, match=r"matches no parameter|no parameter is matched") as raised:
+        recipe.resolve({"h.0.q.weight": (2, 2), "h.0.k.weight": (2, 2)})
+    said = str(raised.value)
+    assert ("in a glob" in said or "begins with re" in said) == (text is not None)
+    assert text is None or text in said
+
+
 def test_fingerprint_is_of_the_rules():
     """The fingerprint sees order and options, and not the source."""
     a, b = Rule("a", "ones"), Rule("b", NORMAL)

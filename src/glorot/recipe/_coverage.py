@@ -3,12 +3,13 @@
 
 import dataclasses
 import difflib
+import re
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 from glorot import _check
 from glorot._dtypes import ALL
-from glorot.recipe._pattern import matcher
+from glorot.recipe._pattern import REGEX, matcher
 from glorot.recipe._rule import Rule
 from glorot.recipe._shapes import TensorSpec
 
@@ -100,6 +101,7 @@ def _idle(found: Matches, specs: Mapping[str, TensorSpec | None]) -> list[str]:
     names = list(specs)
     said = []
     lost = []
+    patterns = []
     for rule in found.idle:
         taken = next((name for name in found.rules if rule.matches(name, specs[name])), None)
         named = next((name for name in names if matcher(rule.pattern)(name)), None)
@@ -115,14 +117,33 @@ def _idle(found: Matches, specs: Mapping[str, TensorSpec | None]) -> list[str]:
                 f"hold for none: of that one, {_state(specs[named])}."
             )
         elif near:
-            said.append(f"the rule for {rule} matches no parameter. Near: {', '.join(near)}.")
+            said.append(
+                f"the rule for {rule} matches no parameter.{_meant(rule.pattern)} Near: "
+                f"{', '.join(near)}."
+            )
         else:
             lost.append(str(rule))
+            patterns.append(rule.pattern)
     if lost:
         shown = ", ".join(map(repr, names[:5])) + (", ..." if len(names) > 5 else "")
         said.append(
             f"no parameter is matched by the {'rule' if len(lost) == 1 else 'rules'} for "
-            f"{', '.join(lost)}; the names are {shown}. Mend the patterns, remove the rules, or "
-            "say `optional`."
+            f"{', '.join(lost)}; the names are {shown}."
+            f"{''.join(dict.fromkeys(map(_meant, patterns)))} Mend the patterns, remove the rules, "
+            "or say `optional`."
         )
     return said
+
+
+def _meant(pattern: str) -> str:
+    """What is to be said of a glob that looks like something else."""
+    if pattern.startswith(REGEX):
+        return ""
+    if re.search(r"\{[^{}]*,[^{}]*\}", pattern):
+        return (
+            f" {{ and }} stand for themselves in a glob: {pattern!r} needs a rule for each choice, "
+            "or 're:...(a|b)...'."
+        )
+    if re.search(r"\\[.dwsS]|\.\+|\(.*\|.*\)|^\^|\$$", pattern):
+        return f" A regular expression begins with re:, as in {REGEX + pattern!r}."
+    return ""
