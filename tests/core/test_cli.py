@@ -248,6 +248,18 @@ def test_version():
     assert config["target"] in result.stdout
 
 
+@pytest.mark.skipif(not os.path.exists("/dev/full"), reason="the system has no full device")
+@pytest.mark.parametrize("arguments", [["--version"], ["presets"], ["presets", "--json"]])
+def test_an_output_that_is_full(arguments):
+    """It is one line and exit code 1, as every error of the system."""
+    with open("/dev/full", "w") as full:
+        done = subprocess.run(
+            [sys.executable, "-m", "glorot", *arguments], stdout=full, stderr=subprocess.PIPE,
+            text=True, check=False,
+        )  # fmt: skip
+    assert (done.returncode, done.stderr) == (1, "glorot: No space left on device\n")
+
+
 @pytest.mark.parametrize("command", ["init", "verify", "sample"])
 def test_every_command_has_an_example(command):
     """Each --help shows the command as one would type it."""
@@ -321,6 +333,9 @@ def test_interrupt(shapes, monkeypatch):
     result = invoke("init", shapes, *RECIPE, "--out", "y")
     assert result.exit_code == 130
     assert "interrupted. What `init` had begun, --resume goes on with." in result.stderr
+    monkeypatch.setattr(glorot.checkpoint, "verify", interrupted)
+    result = invoke("verify", "y", "--recipe", "gpt2", "--seed", 1)
+    assert (result.exit_code, result.stderr) == (130, "glorot: interrupted.\n")
 
 
 def test_sample_does_not_write_through_links(tmp_path):

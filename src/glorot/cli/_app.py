@@ -46,8 +46,9 @@ Debug = Annotated[bool, typer.Option("--debug", help="Show the traceback of an e
 
 
 @contextlib.contextmanager
-def _mendable(debug: bool) -> Iterator[None]:
-    """What the user can mend is one line on stderr and exit code 1."""
+def _mendable(debug: bool, interrupted: str = "") -> Iterator[None]:
+    """What the user can mend is one line on stderr and exit code 1; `interrupted` is what to say
+    besides of an interrupt."""
     try:
         yield
     except (ValueError, TypeError, OSError, OverflowError, MemoryError, ImportError) as error:
@@ -61,7 +62,7 @@ def _mendable(debug: bool) -> Iterator[None]:
         typer.echo(f"glorot: {plain(' '.join(text.split()))}", err=True)
         raise typer.Exit(1) from None
     except KeyboardInterrupt:
-        typer.echo("glorot: interrupted. What `init` had begun, --resume goes on with.", err=True)
+        typer.echo(f"glorot: interrupted.{interrupted}", err=True)
         raise typer.Exit(130) from None
 
 
@@ -71,10 +72,10 @@ def _version(wanted: bool) -> None:
             import glorot
 
             found = glorot.config()
-        typer.echo(
-            f"glorot {found['version']} (stream {found['stream']}, kernel {found['target']}, "
-            f"{found['threads']} threads)"
-        )
+            typer.echo(
+                f"glorot {found['version']} (stream {found['stream']}, kernel {found['target']}, "
+                f"{found['threads']} threads)"
+            )
         raise typer.Exit
 
 
@@ -142,7 +143,7 @@ def init(
       glorot init timm:resnet50 --seed 0 --out resnet50
       srun -n 8 glorot init llama.json --recipe llama --seed 0 --out /shared/llama --distributed
     """
-    with _mendable(debug):
+    with _mendable(debug, " What `init` had begun, --resume goes on with."):
         from glorot import checkpoint
         from glorot.cli import _show, _source
 
