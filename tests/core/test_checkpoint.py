@@ -143,6 +143,8 @@ def test_sizes_have_limits(tmp_path, monkeypatch):
     """No shard of zero bytes, no more shards than names allow."""
     with pytest.raises(ValueError, match=r"at least 1 byte, got 0"):
         _layout.parse_size(0)
+    with pytest.raises(ValueError, match=r"'1\.5' bytes is no whole number: is a unit missing"):
+        _layout.parse_size("1.5")
     monkeypatch.setattr(_layout, "MOST_FILES", 99)
     with pytest.raises(ValueError, match=r"would make 100 files; at most 99 "):
         write({f"w{i}": (1,) for i in range(100)}, RECIPE_ONES, tmp_path, seed=1, max_shard_size=1)

@@ -71,6 +71,10 @@ def parse_size(size: int | str | None) -> int | None:
             f"`max_shard_size` must be bytes, or text such as '500MB' or '2GiB'; got {size!r}."
         )
     number, unit = match.groups()
+    if "." in number and not unit:
+        raise ValueError(
+            f"`max_shard_size` of {size!r} bytes is no whole number: is a unit missing?"
+        )
     wanted = float(number) * _FACTORS[(unit or "").lower()]
     if wanted >= 2**63:
         raise ValueError("`max_shard_size` must be below 2**63 bytes. Leave it out for one file.")
