@@ -137,3 +137,15 @@ def test_shapes_that_overflow(tmp_path):
             with pytest.raises(ValueError, match=text):
                 call(shapes, Recipe([Rule("*", "ones")]), tmp_path, seed=1)
         assert list(tmp_path.iterdir()) == []
+
+
+def test_a_link_to_nowhere_is_refused_as_the_write_does(tmp_path):
+    """The plan said that there was room, and the write that the file exists."""
+    link = tmp_path / "link"
+    link.symlink_to(tmp_path / "nowhere")
+    for run in (plan, write):
+        for folder in (link, link / "below"):
+            with pytest.raises(FileExistsError, match=r"link is a link to what is not there\."):
+                run({"w": (2,)}, Recipe([Rule("*", "ones")]), folder, seed=1)
+    (tmp_path / "nowhere").mkdir()
+    assert plan({"w": (2,)}, Recipe([Rule("*", "ones")]), link, seed=1).fits

@@ -62,6 +62,7 @@ def plan(
     folder = _check.path("out_dir", out_dir, needed="the path of a folder")
     force, resume = _check.flag("force", force), _check.flag("resume", resume)
     job = make_job(shapes, recipe, seed, dtype, max_shard_size, format)
+    _files.refuse_dangling(folder)
     above = _existing(folder)
     if not os.access(above, os.W_OK | os.X_OK):
         raise PermissionError(f"{above} cannot be written to. Give another folder as `out_dir`.")

@@ -188,6 +188,20 @@ def sync_folder(folder: Path) -> None:
             os.close(fd)
 
 
+def refuse_dangling(folder: Path) -> None:
+    """Refuse a folder that is a link, or is behind one, to what is not there.
+
+    Raises:
+        FileExistsError: such a link.
+    """
+    for path in (folder, *folder.parents):
+        if path.is_symlink() and not path.exists():
+            raise FileExistsError(
+                f"{path} is a link to what is not there. Make that folder, or give another as "
+                "`out_dir`."
+            )
+
+
 @contextlib.contextmanager
 def made(folder: Path) -> Iterator[None]:
     """Make a folder, and those above it, for the block; if it fails, none stays that is empty."""

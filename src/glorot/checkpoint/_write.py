@@ -102,6 +102,7 @@ def write(
     job = make_job(shapes, recipe, seed, dtype, max_shard_size, format)
     if folder.exists() and not folder.is_dir():
         raise FileExistsError(f"{folder} is a file; `out_dir` must be a folder.")
+    _files.refuse_dangling(folder)
     with _files.made(folder), _files.locked(folder, shared=size > 1):
         shares = whole(job) if size == 1 else share(job, number, size)
         work = Work(folder, shares, job, block_bytes, progress)
