@@ -13,6 +13,7 @@ from pathlib import Path
 import ml_dtypes
 import numpy as np
 import pytest
+import safetensors.numpy
 from rich.console import Console
 from typer.testing import CliRunner
 
@@ -192,6 +193,22 @@ def test_verify_json_and_shapes(written, shapes, tmp_path):
     assert result.exit_code == 1
     (problem,) = (t for t in json.loads(result.stdout)["tensors"] if t["status"] != "equal")
     assert (problem["name"], problem["status"]) == ("x.bias", "missing")
+
+
+@pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf])
+def test_verify_json_of_a_model_that_diverged(tmp_path, value):
+    """NaN and infinities are no JSON: the numbers are null, and the note has the words."""
+    safetensors.numpy.save_file(
+        {"w": np.full((3, 2), value, np.float32)}, tmp_path / "model.safetensors"
+    )
+    line = ("verify", tmp_path, "--recipe", "tensorflow-v1", "--seed", 1, "--json")
+
+    def refuse(constant):
+        raise AssertionError(constant)
+
+    found = json.loads(invoke(*line).stdout, parse_constant=refuse)["tensors"][0]
+    assert (found["status"], found["found"]) == ("trained", None)
+    assert f"{value} found" in found["note"]
 
 
 def test_sample(tmp_path):

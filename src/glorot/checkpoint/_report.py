@@ -184,5 +184,11 @@ class VerifyReport:
         return tuple(check for check in self.tensors if check.status != "equal")
 
     def as_dict(self) -> dict[str, Any]:
-        """Return the report as what JSON can hold."""
-        return dataclasses.asdict(self)
+        """Return the report as what JSON can hold; a value that is no finite number is None, and
+        its tensor's `note` says what it is."""
+        content = dataclasses.asdict(self)
+        for check in content["tensors"]:
+            for key in ("expected", "found"):
+                if check[key] is not None and not math.isfinite(check[key]):
+                    check[key] = None
+        return content
