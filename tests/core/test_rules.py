@@ -508,6 +508,19 @@ def test_blocks_that_do_not_fit(rule, shape, text):
 # --- layouts and siblings ------------------------------------------------------------------------
 
 
+def test_a_variable_can_be_set_to_what_the_model_says():
+    """A dict is as in a file; it was taken for no value at all. What it is about stays."""
+    recipe = Recipe(
+        [Rule("*", "normal", stddev="1 / n")], variables={"n": {"value": 2, "about": "layers"}}
+    )
+    counted = recipe.set(n={"count": "h.*."})
+    assert counted.resolve({f"h.{i}.w": (2, 2) for i in range(4)})[0].stddev == 0.25
+    assert counted.variables["n"].about == "layers"
+    assert recipe.set(n={"value": 5, "about": "more"}).variables["n"].about == "more"
+    with pytest.raises(ValueError, match="variable 'n': it has the unknown key 'counts'"):
+        recipe.set(n={"counts": "h.*."})
+
+
 def test_the_shapes_say_the_layout_where_the_rule_does_not():
     """One rule has right fans whatever framework lists the parameters; a rule's own layout wins."""
     rule = Rule("*", "he_normal")

@@ -104,8 +104,9 @@ class Recipe:
     def __reduce__(self) -> tuple[Any, ...]:
         return _again, (self.rules, self.source, dict(self.variables))
 
-    def set(self, /, **values: float | str) -> "Recipe":
-        """Return the recipe with some of its variables set to numbers or formulas.
+    def set(self, /, **values: Any) -> "Recipe":
+        """Return the recipe with some of its variables set to numbers, formulas, or dicts as in
+        `variables`.
 
         Raises:
             ValueError: a variable that the recipe does not have.
@@ -129,7 +130,8 @@ class Recipe:
                 made = parse_variable(value)
             except (TypeError, ValueError) as error:
                 raise type(error)(f"variable {name!r}: {error}") from None
-            changed[name] = Variable(made.value, about=self.variables[name].about)
+            about = made.about or self.variables[name].about
+            changed[name] = dataclasses.replace(made, about=about)
         return Recipe(self.rules, source=self.source, variables={**self.variables, **changed})
 
     def match(self, names: Iterable[str] | Mapping[str, Any]) -> Matches:
