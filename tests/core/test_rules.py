@@ -343,6 +343,28 @@ def test_mup_of_biases():
     assert [a.stddev for a in found] == [pytest.approx(1 / 8), pytest.approx(1 / 4)]
 
 
+@pytest.mark.parametrize("role", ["input", "hidden", "output"])
+@pytest.mark.parametrize("init", ["lecun_uniform", "glorot_normal", "he_normal"])
+def test_mup_of_biases_with_the_fans_of_a_weight(role, init):
+    """Which fans grow is what the weight's rule says: at any width the base model's stddev."""
+
+    def stddevs(m):
+        fan_in, fan_out = 10 if role == "input" else 64 * m, 10 if role == "output" else 64 * m
+        recipe = Recipe(
+            [
+                Rule("*.weight", init, layout="torch.linear", mup=role),
+                Rule("*.bias", init, fans_of="weight", mup="input"),
+            ],
+            variables={"width_mult": m},
+        )
+        found = recipe.resolve({"up.weight": (fan_out, fan_in), "up.bias": (fan_out,)})
+        return [assignment.stddev for assignment in found]
+
+    (weight, bias), (wide, wide_bias) = stddevs(1), stddevs(4)
+    assert wide_bias == pytest.approx(bias)
+    assert wide == pytest.approx(weight / 2 if role == "hidden" else weight)
+
+
 def test_mup_needs_the_width():
     """The recipe's variable says how many times wider the model is."""
     with pytest.raises(

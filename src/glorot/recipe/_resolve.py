@@ -116,10 +116,12 @@ class Resolver:
         try:
             # Thousands of experts differ in their names alone; siblings have names too.
             own = self._extras(name, spec, rule) if rule.fans_of else None
-            key = (id(rule), spec, dtype, None if own is None else tuple(own[0].items()))
+            weight = self._weight_beside(name, rule)
+            role = weight.mup if weight else None
+            key = (id(rule), spec, dtype, None if own is None else tuple(own[0].items()), role)
             if key not in self.assigned:
                 extras, why = own or self._extras(name, spec, rule)
-                self.assigned[key] = self._assign(name, spec, rule, dtype, extras, why)
+                self.assigned[key] = self._assign(name, spec, rule, dtype, extras, why, role)
             return Assignment(name, *_besides_name(self.assigned[key]))
         except (TypeError, ValueError) as error:
             raise type(error)(
@@ -152,8 +154,9 @@ class Resolver:
         dtype: str | None,
         extras: Mapping[str, Any],
         why: tuple[str, ...],
+        beside: str | None,
     ) -> Assignment:
-        found = self._build(rule, spec.shape, extras, why)
+        found = self._build(rule, spec.shape, extras, why, beside)
         init = found.initializer
         own = spec.dtype or init.dtype
         wanted = dtype if dtype and parse_dtype(own, floating=False).kind not in "iub" else own
@@ -174,8 +177,7 @@ class Resolver:
         extras: dict[str, Any] = {}
         why: tuple[str, ...] = ()
         if rule.fans_of:
-            siblings = [_sibling(name, last) for last in rule.fans_of]
-            sibling = next((s for s in siblings if s in self.specs), siblings[0])
+            sibling = self._sibling(name, rule)
             fan_in, fan_out = self._fans_of(sibling)
             return {"fan_in": fan_in, "fan_out": fan_out}, (f"fans are those of {sibling!r}",)
         if spec.layout is not None and takes(init, "layout") and not says_axes(init):
@@ -188,6 +190,15 @@ class Resolver:
         elif len(spec.shape) > 1 and takes(init, "layout"):
             why = ("axes taken as (..., in, out), since nobody says",)
         return extras, why
+
+    def _sibling(self, name: str, rule: Rule) -> str:
+        """The parameter whose fans a parameter has by `fans_of`: the first that is there."""
+        siblings = [_sibling(name, last) for last in rule.fans_of]
+        return next((s for s in siblings if s in self.specs), siblings[0])
+
+    def _weight_beside(self, name: str, rule: Rule) -> Rule | None:
+        """The rule of that parameter: its `mup` says which of the two fans grow with the width."""
+        return self.rules.get(self._sibling(name, rule)) if rule.fans_of else None
 
     def _fans_of(self, sibling: str) -> tuple[float, float]:
         spec, rule = self.specs.get(sibling), self.rules.get(sibling)
@@ -207,15 +218,16 @@ class Resolver:
         shape: tuple[int, ...],
         extras: Mapping[str, Any],
         why: tuple[str, ...],
+        beside: str | None = None,
     ) -> _Found:
         init = rule.initializer
         assert init is not None
         notes = list(why)
         if rule.blocks is None or rule.blocks.whole:
             made = build(init, self._lookup, shape, extras)
-            factor = self._factor(rule, made, shape, notes)
+            factor = self._factor(rule, made, shape, notes, beside)
             return _Found(_scaled(made, factor), factor or 1.0, (), tuple(notes))
-        return self._build_blocks(rule, init, shape, extras, notes)
+        return self._build_blocks(rule, init, shape, extras, notes, beside)
 
     def _build_blocks(
         self,
@@ -224,6 +236,7 @@ class Resolver:
         shape: tuple[int, ...],
         extras: Mapping[str, Any],
         notes: list[str],
+        beside: str | None,
     ) -> _Found:
         split = rule.blocks
         assert split is not None
@@ -241,7 +254,7 @@ class Resolver:
                 changed = make(init, dict(part.options)) if part.options else init
                 assert changed is not None
                 block = build(changed, self._lookup, alone, extras)
-                factor = self._factor(rule, block, alone, notes)
+                factor = self._factor(rule, block, alone, notes, beside)
             else:
                 block = build(own, self._lookup, alone, _inherited(plain, own))
             if part.gain is not None:
@@ -260,7 +273,12 @@ class Resolver:
         return _Found(whole, gains[largest], plans, tuple(dict.fromkeys(notes)))
 
     def _factor(
-        self, rule: Rule, init: Initializer, shape: tuple[int, ...], notes: list[str]
+        self,
+        rule: Rule,
+        init: Initializer,
+        shape: tuple[int, ...],
+        notes: list[str],
+        beside: str | None,
     ) -> float | None:
         """What the rule multiplies the stddev with; None where it says nothing of it."""
         factor: float | None = None
@@ -283,7 +301,7 @@ class Resolver:
             factor = depth if factor is None else factor * depth
         if rule.mup is not None:
             width = self._width(rule)
-            scale = _mup(rule.mup, init, shape, width)
+            scale = _mup(rule.mup, init, shape, width, beside)
             notes.append(f"muP {rule.mup}, {width:g} times the base width: {scale:.6g}")
             factor = scale if factor is None else factor * scale
         return factor
@@ -327,12 +345,16 @@ def _inherited(init: Initializer, own: Initializer | Template) -> dict[str, Any]
     return {key: value for key, value in init._axes.changed.items() if takes(own, key)}
 
 
-def _mup(role: str, init: Initializer, shape: tuple[int, ...], width: float) -> float:
+def _mup(
+    role: str, init: Initializer, shape: tuple[int, ...], width: float, beside: str | None
+) -> float:
     """Table 8: at the base width the stddev is the initializer's own; `width` times wider, hidden
-    weights have 1/sqrt(width) of that, input and output weights the same."""
+    weights have 1/sqrt(width) of that, input and output weights the same. A bias with the fans of a
+    weight has fans that grow as that weight's do, if the rule `beside` says so; else both grow."""
     vector = BOTH in _roles(init, shape)  # a bias: its one axis is both
-    inputs = width if vector or role != "input" else 1.0
-    outputs = width if vector or role != "output" else 1.0
+    of = (beside or "") if vector else role
+    inputs = width if of != "input" else 1.0
+    outputs = width if of != "output" else 1.0
     base = init._narrower(shape, inputs, outputs)  # its variance there over its variance here
     return math.sqrt(base / width if role == "hidden" else base)
 
