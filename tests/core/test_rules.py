@@ -543,6 +543,25 @@ def test_a_variable_can_be_set_to_what_the_model_says():
         recipe.set(n={"counts": "h.*."})
 
 
+def test_layers_are_not_counted_inside_of_words():
+    """GPT-2 in a model called speech: "*h.*." found the h of speech in every name, one layer."""
+    names = {f"speech.h.{i}.attn.c_proj.weight": (8, 8) for i in range(12)}
+    layers = Rule("*", "normal", stddev=1, layers="*h.*.")
+    counted = Recipe([Rule("*", "normal", stddev="n")], variables={"n": {"count": "*h.*."}})
+    for recipe in (Recipe([layers]), counted):
+        text = r"'\*h\.\*\.' counts 1, 'speech\.h\.' among them, but 12 .*'speech\.h\.0\.'"
+        with pytest.raises(ValueError, match=text):
+            recipe.resolve(names)
+    for pattern, model, n in (
+        ("speech.h.*.", names, 12),
+        ("*.h.*.", names, 12),
+        ("*layers.*.", {f"{a}_layers.{i}.w": (2,) for a in "ab" for i in range(3)}, 6),
+        ("*layers.*.", {f"{a}layers.{i}.w": (2,) for a in ("", "x_") for i in range(3)}, 6),
+        ("*h.*.", {f"graph.{i}.w": (2,) for i in range(3)}, 3),
+    ):
+        assert Rule("*", "normal", layers=pattern).count_layers(model) == n
+
+
 def test_the_shapes_say_the_layout_where_the_rule_does_not():
     """One rule has right fans whatever framework lists the parameters; a rule's own layout wins."""
     rule = Rule("*", "he_normal")

@@ -233,5 +233,22 @@ class Values:
 
 
 def count_beginnings(pattern: str, names: Iterable[str]) -> int:
-    """Return how many different beginnings of names a pattern such as "h.*." matches."""
-    return len({beginning(pattern, name) for name in names} - {None})
+    """Return how many different beginnings of names a pattern such as "h.*." matches.
+
+    Raises:
+        ValueError: there are others where its pieces begin whole words: "*h.*." in "speech.h.0.".
+    """
+    found, whole = set[str](), set[str]()
+    for name in names:
+        shortest = beginning(pattern, name)
+        if shortest is not None:
+            found.add(shortest)
+            whole.add(beginning(pattern, name, words=True) or shortest)
+    if len(whole) != len(found):
+        inside = next(iter(sorted(found - whole)))
+        raise ValueError(
+            f"{pattern!r} counts {len(found)}, {inside!r} among them, but {len(whole)} where it "
+            f"begins no word in the middle, such as {min(whole)!r}. Say in the pattern how the "
+            "names begin, or give the number."
+        )
+    return len(found)
