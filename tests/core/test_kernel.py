@@ -2,11 +2,14 @@
 """The kernel equals the reference to the byte: every target, law, dtype, count, offset, stride."""
 
 import ast
+import ctypes
 import itertools
 import math
 import os
 import subprocess
 import sys
+import threading
+import time
 import zlib
 
 import numpy as np
@@ -446,3 +449,54 @@ def test_thread_counts_that_are_allowed(setting, expected, monkeypatch):
     """1 and 1024 are the ends of the range."""
     monkeypatch.setenv("GLOROT_THREADS", setting)
     assert _kernel.allowed_threads() == expected
+
+
+@pytest.mark.parametrize(("cpus", "expected"), [(1, 1), (3, 3), (2000, 1024)])
+def test_threads_are_as_many_as_the_cpus_of_the_process(cpus, expected, monkeypatch):
+    """Without GLOROT_THREADS: the CPUs that the process may run on, not those of the machine."""
+    monkeypatch.delenv("GLOROT_THREADS", raising=False)
+    monkeypatch.setattr(os, "cpu_count", lambda: 7)
+    monkeypatch.setattr(os, "sched_getaffinity", lambda _: set(range(cpus)), raising=False)
+    _kernel._threads_allowed.cache_clear()
+    assert _kernel.allowed_threads() == expected
+    _kernel._threads_allowed.cache_clear()
+
+
+def longest_wait(work):
+    """How long the longest time is that this thread stands still while another does `work`."""
+    ended = threading.Event()
+
+    def run():
+        work()
+        ended.set()
+
+    other = threading.Thread(target=run)
+    longest, before = 0.0, time.perf_counter()
+    other.start()
+    while not ended.is_set():
+        now = time.perf_counter()
+        longest, before = max(longest, now - before), now
+    return max(longest, time.perf_counter() - before)
+
+
+@pytest.mark.parametrize("strides", [None, (1, 4096)], ids=["straight", "transposed"])
+def test_python_runs_while_the_kernel_does(strides):
+    """The kernel lets other Python threads run: no wait is as long as a fill."""
+    out, stream = np.zeros((4096, 4096)), _stream.stream(1, "w")
+    seconds = []
+
+    def fill():
+        for _ in range(3):
+            begin = time.perf_counter()
+            _kernel.fill(out, LAWS["normal"], stream, 0, strides, 1)
+            seconds.append(time.perf_counter() - begin)
+
+    assert longest_wait(fill) < 0.7 * min(seconds)
+
+
+if os.name == "posix":
+
+    def test_code_that_keeps_python_waiting_shows():
+        """The wait for a C function that holds Python's lock is as long as its call."""
+        held = ctypes.PyDLL(None).usleep
+        assert longest_wait(lambda: held(200_000)) > 0.7 * 0.2
