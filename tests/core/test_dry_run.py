@@ -103,27 +103,36 @@ if os.name == "posix":
     def test_a_folder_without_permission(tmp_path, dry):
         """A folder that this user may not write to: exit code 1, one line, nothing made."""
         code = (
-            "import os, sys, glorot\n"
-            "call = glorot.checkpoint.plan if sys.argv[1] == 'dry' else glorot.checkpoint.write\n"
-            "recipe = glorot.Recipe([glorot.Rule('*', 'ones')])\n"
-            "folder = sys.argv[2]\n"
+            "import os, sys\n"
+            "from typer.testing import CliRunner\n"
+            "from glorot.cli._app import app\n"
+            "folder, *options = sys.argv[1:]\n"
+            "files = [f'{folder}/shapes.json', '--recipe', f'{folder}/recipe.json']\n"
+            "def run(out):\n"
+            "    line = ['init', *files, '--seed', '1', '--out', out, *options]\n"
+            "    return CliRunner().invoke(app, line)\n"
+            "assert run(f'{folder}/ok').exit_code == 0\n"  # and nothing is left to import
+            "os.chmod(folder, 0o555)\n"
             "if os.geteuid() == 0:\n"
             "    os.setgroups([]); os.setgid(65534); os.setuid(65534)\n"
             "for out in (folder, folder + '/new'):\n"
-            "    try:\n"
-            "        call({'w': (4,)}, recipe, out, seed=1)\n"
-            "    except PermissionError as error:\n"
-            "        print(type(error).__name__, error)\n"
-            "print(os.listdir(folder))\n"
+            "    result = run(out)\n"
+            "    print(result.exit_code, repr(result.stdout), result.stderr, end='')\n"
+            "print(sorted(os.listdir(folder)))\n"
         )
         with tempfile.TemporaryDirectory() as folder:
-            Path(folder).chmod(0o555)
-            arguments = [sys.executable, "-c", code, "dry" if dry else "write", folder]
+            (Path(folder) / "shapes.json").write_text('{"w": {"shape": [4]}}')
+            (Path(folder) / "recipe.json").write_text(Recipe([Rule("*", "ones")]).to_json())
+            Path(folder, "ok").mkdir()
+            arguments = [sys.executable, "-c", code, folder, *(["--dry-run"] if dry else [])]
             done = subprocess.run(arguments, capture_output=True, text=True, check=False)
         lines = done.stdout.splitlines()
         assert len(lines) == 3, done.stderr
-        assert all(line.startswith("PermissionError") for line in lines[:2])
-        assert lines[2] == "[]"
+        for line, out in zip(lines, (folder, f"{folder}/new"), strict=False):
+            assert line.startswith("1 '' glorot: ")
+            assert folder in line, out
+            assert "cannot be written to" in line or "Permission denied" in line
+        assert lines[2] == "['ok', 'recipe.json', 'shapes.json']"
 
 
 def test_shapes_that_overflow(tmp_path):
