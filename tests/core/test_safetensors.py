@@ -248,3 +248,96 @@ def test_headers_of_too_many_tensors(monkeypatch):
     monkeypatch.setattr(_header, "MAX_HEADER_BYTES", 50)
     with pytest.raises(ValueError, match=r"Write fewer tensors in a file: give `max_shard_size`"):
         _header.encode({"w": TensorSpec((2,), "float32")}, {})
+
+
+# --- anything at all -----------------------------------------------------------------------------
+
+NUMBERS = st.sampled_from([0, 1, 2, 4, 8, 16, -1, 2**31, 2**63 - 1, 2**63, 2**64, 1.0, True, None])
+PLACES = st.lists(NUMBERS | st.integers(0, 40), max_size=4)
+VALUES = st.recursive(
+    NUMBERS | st.text(max_size=3) | st.sampled_from(["F32", "BF16", "F8_E4M3", "BOOL", "C64"]),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=3), inner),
+    max_leaves=5,
+)
+ENTRIES = st.fixed_dictionaries(
+    {},
+    optional={
+        "dtype": st.sampled_from(["F32", "BF16", "F8_E4M3", "U8"]) | VALUES,
+        "shape": PLACES | VALUES,
+        "data_offsets": PLACES | VALUES,
+        "more": VALUES,
+    },
+)
+NAMES = st.sampled_from(["a", "b", "__metadata__", ""]) | st.text(max_size=3)
+HEADERS = st.dictionaries(NAMES, ENTRIES | VALUES, max_size=4)
+
+
+@st.composite
+def right_headers(draw):
+    """Tensors that lie one after another, and perhaps one number of them changed."""
+    content, end = {}, 0
+    for name in draw(st.lists(st.sampled_from("abcd"), unique=True, max_size=4)):
+        shape = draw(st.lists(st.integers(0, 3), max_size=3))
+        size = int(np.prod(shape)) * 4
+        content[name] = entry(shape=shape, offsets=[end, end + size])
+        end += size
+    if content and draw(st.booleans()):
+        changed = content[draw(st.sampled_from(sorted(content)))]
+        key = draw(st.sampled_from(["shape", "data_offsets"]))
+        changed[key] = draw(PLACES)
+    return content
+
+
+def read_or_said(reader, path):
+    """(what it reads, None), or (None, the line that it says of the file instead)."""
+    try:
+        return reader(path), None
+    except ValueError as error:
+        return None, str(error)
+
+
+@given(st.data())
+@settings(deadline=None, max_examples=250)
+def test_fuzzed_headers(tmp_path_factory, data):
+    """Whatever the bytes: what the library finds too, or one line that names the file."""
+    text = json.dumps(data.draw(HEADERS | right_headers() | right_headers())).encode()
+    if data.draw(st.integers(0, 3)) == 0:
+        at = data.draw(st.integers(0, len(text) - 1))
+        text = text[:at] + data.draw(st.binary(max_size=3)) + text[at + 1 :]
+    length = data.draw(st.sampled_from([len(text)] * 5 + [0, len(text) - 1, 2**40, 2**64 - 1]))
+    path = tmp_path_factory.getbasetemp() / "fuzzed.safetensors"
+    path.write_bytes(length.to_bytes(8, "little") + text)
+    header, said = read_or_said(_header.read, path)
+    shapes, same = read_or_said(read_shapes, path)
+    if header is None:
+        assert said == same
+        assert said.isprintable()
+        assert said.startswith(f"{path} is not a safetensors file: ")
+    elif header.file_size < 10**6:
+        assert shapes is None or shapes.keys() == header.tensors.keys()
+        path.write_bytes(path.read_bytes().ljust(header.file_size, b"\0"))
+        with safetensors.safe_open(path, "np") as file:
+            assert set(file.keys()) == set(header.tensors)
+
+
+@given(
+    st.binary(max_size=40) | st.dictionaries(st.text(max_size=9), VALUES).map(json.dumps),
+    st.dictionaries(NAMES, VALUES | st.sampled_from(["x.safetensors", "../x.safetensors"])),
+)
+@settings(deadline=None, max_examples=100)
+def test_fuzzed_indices(tmp_path_factory, text, weight_map):
+    """Whatever stands in an index: what its file holds, or one line that says where."""
+    folder = tmp_path_factory.getbasetemp() / "fuzzed"
+    folder.mkdir(exist_ok=True)
+    start, _ = _header.encode({"a": TensorSpec((0,), "float32")}, {})
+    (folder / "x.safetensors").write_bytes(start)
+    for content in (text, json.dumps({"weight_map": weight_map})):
+        data = content if isinstance(content, bytes) else content.encode()
+        (folder / "model.safetensors.index.json").write_bytes(data)
+        found, said = read_or_said(read_shapes, folder)
+        if found is None:
+            assert said.isprintable()
+            assert "x.safetensors" in said or str(folder) in said
+        else:
+            assert weight_map == {"a": "x.safetensors"}
+            assert set(found) == {"a"}
