@@ -3,6 +3,7 @@
 
 import json
 import math
+import tracemalloc
 
 import numpy as np
 import pytest
@@ -292,3 +293,24 @@ def test_no_more_threads_than_blocks(tmp_path, monkeypatch):
     monkeypatch.setenv("GLOROT_THREADS", "16")
     write({"a": (4,)}, RECIPE_ONES, tmp_path, seed=1)
     assert seen == [1]
+
+
+@pytest.mark.parametrize("rows", [2048, 8192])
+def test_memory_is_threads_times_block(tmp_path, monkeypatch, rows):
+    """Whatever the size, 16 MB or 64: each of threads + 8 holds a block to write; to compare, each
+    of the threads two, and a byte an element of what is equal."""
+    monkeypatch.setenv("GLOROT_THREADS", "3")
+    block = 1 << 20
+    shapes = {"a": (rows, 1024), "b": (1024, rows)}
+
+    def peak(step, *arguments, **options):
+        tracemalloc.start()
+        step(*arguments, **options, block_size=block)
+        found = tracemalloc.get_traced_memory()[1]
+        tracemalloc.stop()
+        return found
+
+    write({"w": (2,)}, PLAIN, tmp_path / "first", seed=1)  # what is imported late is not counted
+    verify(tmp_path / "first", PLAIN, 1)
+    assert block < peak(write, shapes, PLAIN, tmp_path / "out", seed=1) < 12 * block
+    assert 2 * block < peak(verify, tmp_path / "out", PLAIN, 1) < 10 * block
