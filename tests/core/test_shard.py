@@ -5,6 +5,7 @@ import itertools
 import math
 import pickle
 import re
+from concurrent.futures import ThreadPoolExecutor
 from types import SimpleNamespace
 
 import numpy as np
@@ -63,6 +64,42 @@ def test_any_split_gives_the_bytes_of_the_whole(split, which, dtype):
         start, stop = tuple(a for a, _ in piece), tuple(b for _, b in piece)
         at = tuple(slice(a, b) for a, b in piece)
         joined[at] = init(shape, dtype, name="w", shard=glorot.Shard(start, stop))
+
+    assert joined.tobytes() == whole.tobytes()
+
+
+@settings(deadline=None, max_examples=12)
+@given(
+    st.lists(st.integers(0, 1300), max_size=2),
+    st.lists(st.integers(0, 900), max_size=2),
+    st.integers(1, 5),
+    st.integers(1, 3),
+    st.randoms(use_true_random=False),
+    st.sampled_from(["float32", "bfloat16", "float64"]),
+    st.sampled_from(["stored", "canonical"]),
+)
+def test_large_splits_on_any_threads(rows, columns, threads, callers, random, dtype, order):
+    """Shards that are themselves split over threads, in any order, from one thread of Python or
+    several at a time: the bytes of the whole, computed on one."""
+    shape = (1300, 900)
+    init = glorot.GlorotUniform(seed=1, layout="torch.linear", order=order)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("GLOROT_THREADS", "1")
+        whole = init(shape, dtype, name="w")
+        patch.setenv("GLOROT_THREADS", str(threads))
+        joined = np.full(shape, 99, whole.dtype)
+        pieces = [
+            (slice(*row), slice(*column))
+            for row in itertools.pairwise(sorted({0, 1300, *rows}))
+            for column in itertools.pairwise(sorted({0, 900, *columns}))
+        ]
+        random.shuffle(pieces)
+
+        def fill(at):
+            joined[at] = init(shape, dtype, name="w", shard=at)
+
+        with ThreadPoolExecutor(callers) as pool:
+            list(pool.map(fill, pieces))
 
     assert joined.tobytes() == whole.tobytes()
 
