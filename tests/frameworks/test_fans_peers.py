@@ -82,6 +82,18 @@ def test_torch_layers(name):
     assert (reported == counted) == (name in TORCH_RIGHT)
 
 
+def test_torch_bilinear():
+    """Each output of nn.Bilinear(4, 5, 6) sums 20 products; torch reports a convolution."""
+    layer = torch.nn.Bilinear(4, 5, 6, bias=False)
+    layer.weight.detach().fill_(1.0)
+    x = torch.ones(1, 4, requires_grad=True)
+    y = layer(x, torch.ones(1, 5))
+    shape = tuple(layer.weight.shape)
+
+    assert glorot.GlorotUniform(layout="torch.bilinear").fans(shape) == (y[0, 0].item(), 6)
+    assert torch_fans(layer.weight) == (20, 30)
+
+
 def test_torch_default_weights_of_a_transposed_conv():
     """torch's default weights there follow 64 * 9 inputs where there are 32 * 9."""
     torch.manual_seed(0)
@@ -127,6 +139,59 @@ def test_keras_transposed_conv():
 
     assert glorot.HeNormal(layout="keras.conv_transpose").fans(shape) == counted == (36, 72)
     assert tuple(tf_fans(shape)) == tuple(keras_fans(shape)) == (72, 36)
+
+
+JAX_CONVS = {
+    # weight shape, groups of the layer, whether (out, in) are stored, our layout, JAX's answer
+    "depthwise": ((3, 3, 1, 8), 4, False, "flax.conv", (9, 72)),
+    "grouped": ((3, 3, 2, 8), 2, False, "flax.conv", (18, 72)),
+    "plain": ((3, 3, 4, 8), 1, False, "flax.conv", (36, 72)),
+    "transpose_kernel": ((3, 3, 8, 4), 1, True, "flax.conv_transpose.transpose_kernel", (72, 36)),
+}
+
+
+@pytest.mark.parametrize("name", JAX_CONVS)
+def test_flax_convolutions(name):
+    """Of flax's kernels JAX's initializers know the shape alone: right for a plain convolution,
+    `groups` times too many outputs for a grouped one, exchanged for `transpose_kernel`. Keras says
+    the same of its grouped kernel, which is stored so too."""
+    shape, groups, exchanged, layout, reported = JAX_CONVS[name]
+    axes = ("NHWC", "HWOI" if exchanged else "HWIO", "NHWC")
+
+    def layer(x):
+        return jax.lax.conv_general_dilated(
+            x, np.ones(shape, np.float32), (1, 1), "SAME",
+            dimension_numbers=axes, feature_group_count=groups,
+        )  # fmt: skip
+
+    x = np.ones((1, 9, 9, 4), np.float32)
+    counted = (
+        layer(x)[0, 4, 4, 0].item(),
+        jax.grad(lambda x: layer(x).sum())(x)[0, 4, 4, 0].item(),
+    )
+
+    assert glorot.GlorotUniform(layout=layout, groups=groups).fans(shape) == counted
+    assert jax_fans(shape) == tuple(keras_fans(shape)) == reported
+    assert (reported == counted) == (name == "plain")
+
+
+def test_shapes_that_peers_have_no_fans_for():
+    """Scalars and vectors are errors in torch and JAX, and a weight without elements divides by
+    zero there; ours have the page's fans, and at least 1 where one divides."""
+    for shape in ((), (7,)):
+        with pytest.raises(ValueError, match="fewer than 2 dimensions"):
+            torch.nn.init.xavier_uniform_(torch.empty(shape))
+        with pytest.raises(ValueError, match="Can't compute input and output sizes"):
+            jax.nn.initializers.glorot_uniform()(jax.random.key(0), shape)
+        assert glorot.GlorotUniform(seed=0)(shape).shape == shape
+        assert glorot.GlorotUniform().fans(shape) == tuple(tf_fans(shape))
+    with pytest.raises(ZeroDivisionError):
+        torch.nn.init.xavier_uniform_(torch.empty(0, 0))
+    for shape in ((0, 0), (0, 4)):
+        with pytest.raises(ZeroDivisionError):
+            jax.nn.initializers.lecun_uniform()(jax.random.key(0), shape)
+        assert glorot.LecunUniform(seed=0)(shape).shape == shape
+        assert glorot.LecunUniform().law(shape).scale == math.sqrt(3.0)
 
 
 EINSUMS = {
