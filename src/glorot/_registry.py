@@ -66,6 +66,9 @@ ALIASES: dict[str, tuple[str, dict[str, Any]]] = {
     "zero": ("Zeros", {}),
     "one": ("Ones", {}),
     "eye": ("Identity", {}),
+    # Keras' own second names, which some of its versions write into configs.
+    "orthogonal_initializer": ("Orthogonal", {}),
+    "identity_initializer": ("Identity", {}),
 }
 _NAMES: dict[str, tuple[str, dict[str, Any]]] = {
     snake_case(name): (name, {}) for name in _CLASSES
