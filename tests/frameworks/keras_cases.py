@@ -4,6 +4,7 @@
 import contextlib
 import doctest
 import importlib
+import inspect
 import json
 import pkgutil
 import threading
@@ -14,6 +15,7 @@ import keras_models
 import numpy as np
 import pytest
 from keras import layers
+from keras.src.initializers import ALL_OBJECTS_DICT
 
 import glorot
 import glorot.keras
@@ -176,6 +178,35 @@ def _is_initializer(value):
         and issubclass(value, glorot.Initializer)
         and value is not glorot.Initializer
     )
+
+
+def test_names_arguments_and_defaults_are_keras_own():
+    """Each of Keras' classes is here and in glorot, STFT apart; its arguments come first, in its
+    order and with its defaults, and `seed` and axes are called the same. Every name that Keras
+    reads, glorot reads."""
+
+    def arguments(cls):
+        found = inspect.signature(cls).parameters.values()
+        return [(p.name, p.default) for p in found if not p.name.endswith("_axes")]
+
+    theirs = {name: cls for name, cls in vars(keras.initializers).items() if isinstance(cls, type)}
+    known = set(theirs) & set(glorot.keras._classes._CLASSES)
+    assert {cls.__name__ for cls in theirs.values()} - {
+        name for cls in known for name in (cls, f"{cls}Initializer")
+    } == {"Initializer", "STFT"}
+    assert len(known) == 15
+    for name in known:
+        wanted = arguments(theirs[name])
+        for ours in (getattr(glorot, name), getattr(glorot.keras, name)):
+            assert arguments(ours)[: len(wanted)] == wanted, ours
+        if "input_axes" in inspect.signature(theirs[name]).parameters:
+            axes = {"input_axes": 0, "output_axes": (1, 2)}
+            made = getattr(glorot, name)(**axes), theirs[name](**axes)
+            assert made[0].fans((3, 4, 5)) == (3.0, 20.0)
+            assert made[1].get_config()["input_axes"] == 0
+    for name, cls in ALL_OBJECTS_DICT.items():
+        if cls.__name__ not in {"Initializer", "STFT"}:
+            assert type(glorot.get(name)).__name__ == cls.__name__.removesuffix("Initializer")
 
 
 def test_sparse_and_blocks_save():
