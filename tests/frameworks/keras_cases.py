@@ -871,11 +871,12 @@ def test_tracing_needs_a_seed():
 
 @contextlib.contextmanager
 def four_devices():
-    """Kernels split by columns over four devices."""
+    """Kernels split by columns over four devices: of dense layers and of 1 x 1 convolutions."""
     devices = keras.distribution.list_devices()
     assert len(devices) == 4
     layout = keras.distribution.LayoutMap(keras.distribution.DeviceMesh((4,), ["model"], devices))
     layout["dense.*kernel"] = (None, "model")
+    layout["conv_pw.*kernel"] = (None, None, None, "model")
     with keras.distribution.ModelParallel(layout_map=layout, batch_dim_name="model").scope():
         yield
 
@@ -909,6 +910,25 @@ def test_each_device_has_its_part():
     assert glorot.keras.fingerprint(layer) == glorot.fingerprint(
         {"kernel": values(layer.kernel), "bias": values(layer.bias)}
     )
+
+
+@only_on("jax")
+def test_an_application_model_sharded_is_whole():
+    """Every weight of MobileNet over four devices has NumPy's bytes, its 1 x 1 kernels in four
+    parts."""
+    with four_devices():
+        model = keras_models.application()
+    report = glorot.keras.init(model, RECIPE, seed=SEED)
+    found = {p.names[0]: p.variable for p in glorot.keras._names.collect(model).parameters}
+
+    assert len(report.parameters) == len(found) == len(model.trainable_weights)
+    cut = 0
+    for each in report.parameters:
+        wanted = each.initializer(each.shape, each.dtype, seed=SEED, name=each.name)
+        assert values(found[each.name]).tobytes() == wanted.tobytes(), each.name
+        parts = {part.data.shape for part in found[each.name]._value.addressable_shards}
+        cut += parts == {(*each.shape[:-1], each.shape[-1] // 4)}
+    assert cut == 13
 
 
 @only_on("jax")
