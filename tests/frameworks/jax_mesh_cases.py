@@ -5,6 +5,8 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from flax import nnx
+from flax_models import Transformer
 from jax.sharding import AxisType, NamedSharding
 from jax.sharding import PartitionSpec as P
 
@@ -15,7 +17,7 @@ from glorot._base import _prepared
 from glorot._dtypes import ALL
 from glorot.jax import _place, _programs
 
-NAME, SHAPE = "h.0.mlp.kernel", (32, 48)
+SEED, NAME, SHAPE = 42, "h.0.mlp.kernel", (32, 48)
 LAWS = {
     "uniform": glorot.GlorotUniform(seed=42),
     "limits": glorot.RandomUniform(-0.25, 2.0, seed=7, dtype="bfloat16"),
@@ -289,7 +291,6 @@ def test_shardings_of_a_tree(mesh):
 def test_flax_modules_on_a_mesh(mesh):
     """linen's partitioned parameters and nnx variables lie as their annotations say."""
     import flax.linen as nn
-    from flax import nnx
 
     kernel_init = nn.with_partitioning(nn.initializers.lecun_normal(), (None, "y"))
     linen = jax.eval_shape(
@@ -311,6 +312,45 @@ def test_flax_modules_on_a_mesh(mesh):
     nnx.update(model, filled)
     assert bits(model.kernel[...]) == glorot.LecunNormal()((8, 16), seed=1, name="kernel").tobytes()
     assert model.kernel[...].sharding.spec == P("y")
+
+
+def test_a_transformer_sharded_is_whole(mesh):
+    """Each weight cut along its first axis, its last or both, as its sizes allow: the bytes of the
+    model on one device, which are NumPy's by each name."""
+    model = nnx.eval_shape(lambda: Transformer(nnx.Rngs(0)))
+    state = nnx.state(model, nnx.Param)
+    recipe = glorot.Recipe(
+        [
+            glorot.Rule("*.bias", "zeros"),
+            glorot.Rule("*.scale", "ones"),
+            glorot.Rule("*.embedding", "random_normal", stddev=0.02),
+            glorot.Rule("*", "he_normal"),
+        ]
+    )
+
+    def sharding(leaf):
+        first = "x" if leaf.shape[0] % 4 == 0 else None
+        last = ["y"] if leaf.ndim > 1 and leaf.shape[-1] % 2 == 0 else []
+        return NamedSharding(mesh, P(first, *[None] * (leaf.ndim - 1 - len(last)), *last))
+
+    shardings = jax.tree.map(sharding, state)
+    whole = glorot.jax.init(state, recipe, seed=SEED)
+    sharded = glorot.jax.init(state, recipe, seed=SEED, shardings=shardings)
+
+    wanted = {
+        a.name: a.initializer(a.shape, seed=SEED, name=a.name)
+        for a in glorot.jax.explain(state, recipe)
+    }
+    cut = 0
+    for each in (whole, sharded):
+        found = {".".join(map(str, path)): value[...] for path, value in nnx.to_flat_state(each)}
+        assert {name: bits(value) for name, value in found.items()} == {
+            name: value.tobytes() for name, value in wanted.items()
+        }
+        cut += sum(not value.sharding.is_fully_replicated for value in found.values())
+    assert cut >= 20
+    assert jax.tree.map(lambda leaf: leaf.sharding, sharded) == shardings
+    assert glorot.jax.fingerprint(sharded) == glorot.fingerprint(wanted)
 
 
 def test_the_fingerprint_is_that_of_the_whole(mesh):
