@@ -143,7 +143,7 @@ def test_runs_are_torchs_indices(mesh):
 def test_torch_repeats_shards_and_we_do_not():
     """With one seed on all ranks torch's sharded xavier_uniform_ is one block, repeated; ours is
     the whole weight's rows."""
-    ranks = torch_world.run(2, torch_layouts.torchs_own)
+    ranks = results(2, torch_layouts.torchs_own)
     theirs = [found[0] for found in ranks]
     ours = [found[1] for found in ranks]
     assert (theirs[0] == theirs[1]).all()
@@ -153,6 +153,24 @@ def test_torch_repeats_shards_and_we_do_not():
     whole = init((8, 6), seed=0, name="w")
     assert (np.concatenate(ours) == whole).all()
     assert all((found[2] == whole).all() for found in ranks)
+
+
+def test_the_number_of_ranks_changes_torchs_weight_and_not_ours():
+    """With one seed, torch's sharded xavier_uniform_ is the plain one on one rank and another
+    weight on 2 and on 4, each its first block repeated; ours is one weight."""
+    torch.manual_seed(0)
+    plain = torch.nn.init.xavier_uniform_(torch.empty(8, 6)).numpy()
+    theirs, ours = {}, {}
+    for world in (1, 2, 4):
+        ranks = results(world, torch_layouts.torchs_own)
+        theirs[world] = np.concatenate([found[0] for found in ranks])
+        ours[world] = np.concatenate([found[1] for found in ranks])
+    assert (theirs[1] == plain).all()
+    for world in (2, 4):
+        assert (theirs[world] == np.tile(plain[: 8 // world], (world, 1))).all()
+        assert (theirs[world] != plain).any()
+    assert (theirs[2] != theirs[4]).any()
+    assert ours[1].tobytes() == ours[2].tobytes() == ours[4].tobytes()
 
 
 def test_every_verb_on_a_sharded_weight():
