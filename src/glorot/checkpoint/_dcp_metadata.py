@@ -116,9 +116,10 @@ def parse(path: str, data: bytes, *, places: bool = False) -> Found:
     except ValueError as error:
         raise ValueError(f"{path} is not the metadata of a DCP checkpoint: {error}.") from None
     except Exception as error:  # what a broken pickle leads to is anything at all
+        what = f"{type(error).__module__}.{type(error).__name__}".removeprefix("builtins.")
         raise ValueError(
-            f"{path} is not the metadata of a DCP checkpoint: it cannot be unpickled "
-            f"({type(error).__name__})."
+            f"{path} is not the metadata of a DCP checkpoint: it cannot be unpickled ({what}). It "
+            "is damaged, or another file."
         ) from None
     tensors, others = {}, 0
     for name, record in entries.items():
