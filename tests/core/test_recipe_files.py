@@ -158,6 +158,30 @@ def test_the_first_version_that_can_hold_it_is_written(rule, variables):
     assert Recipe.from_json(recipe.to_json()) == recipe
 
 
+def test_fingerprints_never_change():
+    """Recorded: of a recipe that uses most of version 2, and with a seed and the stream's version.
+    Checkpoints hold them, and people compare them between releases."""
+    recipe = Recipe(
+        [
+            Rule(r"re:h\.\d+\.(q|k)", "xavier_uniform", layout="torch.linear",
+                 blocks=["n_head", "n_kv", 1]),
+            Rule("*.bias", "lecun_uniform", gain="1 / sqrt(3)", fans_of="weight", optional=True),
+            Rule("*.head", "normal", stddev="std", mup="output",
+                 where={"ndim": 2, "type": ["Linear", "Dense"]}),
+            Rule("tied", None),
+            Rule("*", "he_normal", gain="gelu.backward", layers="h.*."),
+        ],
+        variables={
+            "n_head": 4, "n_kv": {"about": "key heads"}, "std": "0.02 / n_head",
+            "width_mult": {"size": "*.head", "axis": 1},
+        },
+    )  # fmt: skip
+    assert recipe.fingerprint == "36003dbfbbb0c0f6363b3801d6a7cb70"
+    assert recipe.fingerprint_of(0) == "3765ed1d2af413a1a2a6d32b935f94c1"
+    assert recipe.fingerprint_of(2**64 - 1) == "72f1775282ab4cd981b214e5b9b486bf"
+    assert load("gpt2").fingerprint_of(42) == "5bb138ec78e975c404d5999de69f453f"
+
+
 def test_fingerprints_see_what_changes_values():
     """Variables, conditions, gains and blocks count; texts for people do not; seeds are for
     `fingerprint_of`."""
