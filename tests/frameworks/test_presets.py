@@ -45,6 +45,12 @@ def resolve(name, built):
     return found, {key: value for key, (_, value) in model.items()}
 
 
+def test_every_preset_has_a_source():
+    """A preset that cannot be tested against its source is not there, nor a model of none."""
+    assert {source.preset for source in SOURCES.values()} == set(glorot.recipe.presets())
+    assert set(SOURCES) == {path.stem for path in SHAPES.iterdir()}
+
+
 @pytest.mark.parametrize("name", SOURCES)
 def test_is_the_sources_own(name, built):
     """Mean, standard deviation, extremes and distribution of each parameter, or block of one, are
