@@ -2,6 +2,7 @@
 """What every initializer is: a frozen value, called with a shape."""
 
 import copy
+import inspect
 import json
 import math
 import pickle
@@ -113,6 +114,27 @@ def test_repr_shows_what_was_chosen():
     assert repr(glorot.RandomNormal(stddev=0.02, seed=1, dtype="float64")) == (
         "RandomNormal(mean=0.0, stddev=0.02, seed=1, dtype='float64')"
     )
+
+
+def test_the_signatures_are_the_pages():
+    """GlorotUniform is a VarianceScaling made by (seed, dtype) and called by (shape, dtype,
+    partition_info), as on TensorFlow's page; all else comes by keyword."""
+
+    def split(function):
+        found = [p for p in inspect.signature(function).parameters.values() if p.name != "self"]
+        by_place = [(p.name, p.default) for p in found if p.kind is p.POSITIONAL_OR_KEYWORD]
+        return by_place, {p.name: p.default for p in found if p.kind is p.KEYWORD_ONLY}
+
+    assert issubclass(glorot.GlorotUniform, glorot.VarianceScaling)
+    init = glorot.GlorotUniform()
+    assert (init.scale, init.mode, init.distribution) == (1.0, "fan_avg", "uniform")
+    assert split(glorot.GlorotUniform)[0] == [("seed", None), ("dtype", "float32")]
+    for cls in _CLASSES.values():
+        by_place, by_keyword = split(cls.__call__)
+        assert by_place == [
+            ("shape", inspect.Parameter.empty), ("dtype", None), ("partition_info", None)
+        ]  # fmt: skip
+        assert by_keyword == {"seed": None, "name": "", "shard": None, "out": None}, cls
 
 
 def test_first_value_of_the_stream():
