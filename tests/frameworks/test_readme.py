@@ -29,12 +29,28 @@ assert (params["up"]["kernel"] == wanted).all()
 assert (keras.ops.convert_to_numpy(dense.kernel) == wanted).all()
 assert (variables["up.kernel"].numpy() == wanted).all()
 """
+VERBS = """
+for adapter, explained in (
+    (glorot.torch, glorot.torch.explain(module, recipe)),
+    (glorot.jax, glorot.jax.explain(tree, recipe)),
+    (glorot.keras, glorot.keras.explain(model, recipe)),
+    (glorot.tensorflow, glorot.tensorflow.explain(variables, recipe)),
+):
+    assert {type(found) for found in explained} == {glorot.recipe.Assignment}
+    assert {found.law for found in explained} == {"Zeros", "TN(0, 0.4019, ±2)"}, adapter
+digits = {
+    glorot.torch.fingerprint(module, names={"0.weight": "up.kernel", "0.bias": "up.bias"}),
+    *(glorot.jax.fingerprint(params), glorot.keras.fingerprint(model)),
+    glorot.tensorflow.fingerprint(variables),
+}
+assert len(digits) == 2  # torch's matrix is the other's transpose, in stored order another
+"""
 
 
 def test_the_adapters_do_what_the_readme_says():
-    """In a process of its own, on Keras' TensorFlow."""
+    """In a process of its own, on Keras' TensorFlow; the other verbs are in each, too."""
     recipe, *_ = re.findall(r"```python\n(recipe = .*?)```", README, re.DOTALL)
-    code = BEFORE + recipe + AFTER
+    code = BEFORE + recipe + AFTER + VERBS
     result = subprocess.run(
         [sys.executable, "-W", "ignore", "-c", code], capture_output=True, text=True, check=False
     )

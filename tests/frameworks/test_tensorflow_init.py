@@ -472,6 +472,26 @@ def test_refused_before_anything_is_changed():
             glorot.tensorflow.init([held], HE, seed=SEED)
 
 
+def test_explain_says_what_init_does():
+    """Rule, law and fans of each variable are those of the report after; nothing is filled."""
+    variables = {
+        "a.kernel": tf.Variable(tf.zeros((4, 3))),
+        "a.bias": tf.Variable(tf.zeros((3,))),
+        "b": tf.Variable(tf.zeros((2,))),
+    }
+    rule = glorot.Rule
+    rules = glorot.Recipe([rule("*kernel", HE), rule("c", None), rule("*", "ones")])
+    found = glorot.tensorflow.explain(variables, rules, names={"b": "c"})
+    assert [(a.name, a.fans) for a in found] == [("a.kernel", (4, 3)), ("a.bias", (3, 3))]
+    assert all((variable.numpy() == 0).all() for variable in variables.values())
+    report = glorot.tensorflow.init(variables, rules, seed=SEED, names={"b": "c"})
+    assert [(a.name, a.rule.pattern, a.initializer, a.shape) for a in found] == [
+        (p.name, p.pattern, p.initializer, p.shape) for p in report.parameters
+    ]
+    with pytest.raises(ValueError, match=r"no rule matches 'a\.bias', 'b'"):
+        glorot.tensorflow.explain(variables, glorot.Recipe([rule("*kernel", HE)]))
+
+
 def test_initializers_refuse():
     """No seed, no part said twice, no part outside."""
     init = glorot.tensorflow.initializer(HE, seed=SEED)

@@ -301,6 +301,24 @@ def test_recipes_by_path_and_one_initializer_for_all(tmp_path):
     assert torch.equal(other[0].bias, expected("0.bias", (5,), glorot.RandomNormal(stddev=0.5)))
 
 
+def test_explain_says_what_init_does():
+    """Rule, law and fans of each parameter are those of the report after; nothing is filled."""
+    with torch.device("meta"):
+        lazy = mlp()
+    module = holds_nan(mlp())
+    names = {"0.weight": "first.weight"}
+    found = glorot.torch.explain(module, RECIPE, names=names)
+    assert all(parameter.isnan().all() for parameter in module.parameters())
+    assert glorot.torch.explain(lazy, RECIPE, names=names) == found
+    report = init_(module, RECIPE, seed=42, names=names)
+    assert [(a.name, a.rule.pattern, a.initializer, a.shape) for a in found] == [
+        (p.name, p.pattern, p.initializer, p.shape) for p in report.parameters
+    ]
+    assert found[0].name == "first.weight"
+    with pytest.raises(ValueError, match=r"no rule matches '2.weight', '2.bias'"):
+        glorot.torch.explain(module, MISSING)
+
+
 def test_the_global_generators_are_not_touched():
     """torch's own random numbers go on as if nothing had happened."""
     torch.manual_seed(0)

@@ -17,7 +17,7 @@ from glorot.tensorflow._creators import (
     custom_getter,
     variable_creator,
 )
-from glorot.tensorflow._init import fingerprint, init
+from glorot.tensorflow._init import explain, fingerprint, init
 from glorot.tensorflow._initializer import VariableInitializer, initializer
 
 del _tensorflow
@@ -29,6 +29,7 @@ __all__ = [
     "VariableCreator",
     "VariableInitializer",
     "custom_getter",
+    "explain",
     "fingerprint",
     "init",
     "initializer",

@@ -13,7 +13,7 @@ from glorot._renaming import Names
 from glorot._report import InitReport, report_all, report_parameter
 from glorot._stream import check_seed
 from glorot._writers import Writer
-from glorot.recipe import Assignment, TensorSpec
+from glorot.recipe import Assignment, Recipe, TensorSpec
 from glorot.recipe._argument import read_recipe
 from glorot.recipe._tied import choose
 from glorot.tensorflow._collect import Weight, collect
@@ -58,11 +58,9 @@ def init(target: Any, recipe: Any, *, seed: int, names: Names = None) -> InitRep
     if not contents.weights:
         raise ValueError("`target` has no trainable variables: there is nothing to fill.")
     weights = contents.weights
-    specs = {name: _spec(weight) for weight in weights for name in weight.names}
-    chosen, left_out, rules_of = choose(rules, [weight.names for weight in weights], specs)
-    wanted = {name: specs[name] for name in chosen}
+    chosen, left_out, assignments = _plan(rules, weights)
     works = []
-    for assignment in rules._assign(wanted, rules_of, None):
+    for assignment in assignments:
         writer = _base._prepared(assignment.initializer, assignment.shape, ALL[assignment.dtype])
         works.append((weights[chosen[assignment.name]], assignment, writer))
     batch = Batch()
@@ -73,6 +71,37 @@ def init(target: Any, recipe: Any, *, seed: int, names: Names = None) -> InitRep
         reports.append(report_parameter(assignment, weight.names, shards or None))
     left = [weights[i].names[0] for i in left_out]
     return report_all(rules, number, reports, left, contents.state)
+
+
+def explain(target: Any, recipe: Any, *, names: Names = None) -> list[Assignment]:
+    """Return what `init` would do with each variable: its rule, initializer, fans and law.
+
+    Nothing is filled; what the recipe leaves out is left out.
+
+    Args:
+        target, recipe, names: as for `init`.
+
+    Raises:
+        ValueError, TypeError: as `init`.
+
+    Examples:
+        >>> import glorot.tensorflow, tensorflow as tf
+        >>> kernel = tf.Variable(tf.zeros((300, 300)), name="w")
+        >>> [(a.name, a.law) for a in glorot.tensorflow.explain([kernel], "glorot_uniform")]
+        [('w', 'U(-0.1, 0.1)')]
+    """
+    rules = read_recipe(recipe)
+    return _plan(rules, collect(target, names).weights)[2]
+
+
+def _plan(
+    rules: Recipe, weights: list[Weight]
+) -> tuple[dict[str, int], list[int], list[Assignment]]:
+    """(which weight has each name that is chosen, those that are left out, what the others get)."""
+    specs = {name: _spec(weight) for weight in weights for name in weight.names}
+    chosen, left_out, rules_of = choose(rules, [weight.names for weight in weights], specs)
+    wanted = {name: specs[name] for name in chosen}
+    return chosen, left_out, list(rules._assign(wanted, rules_of, None))
 
 
 def _values(

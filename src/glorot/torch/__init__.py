@@ -36,7 +36,7 @@ from glorot.torch._nn_init import (
     zeros_,
 )
 from glorot.torch._ranks import check_ranks
-from glorot.torch._shapes import shapes
+from glorot.torch._shapes import explain, shapes
 
 if TYPE_CHECKING:  # what __getattr__ below loads
     from glorot.torch._dcp import VirtualCheckpoint
@@ -50,6 +50,7 @@ __all__ = [
     "check_ranks",
     "constant_",
     "dirac_",
+    "explain",
     "eye_",
     "fingerprint",
     "init_",

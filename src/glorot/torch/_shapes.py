@@ -1,12 +1,15 @@
 # SPDX-License-Identifier: Apache-2.0
 """A module's parameters as recipes and checkpoints see them: names, shapes, dtypes, layers."""
 
+from typing import Any
+
 import torch
 
 from glorot._renaming import Names
-from glorot.recipe import TensorSpec
+from glorot.recipe import Assignment, TensorSpec
+from glorot.recipe._argument import read_recipe
 from glorot.torch._collect import collect
-from glorot.torch._plan import spec_of
+from glorot.torch._plan import make_plan, spec_of
 
 
 def shapes(module: torch.nn.Module, *, names: Names = None) -> dict[str, TensorSpec]:
@@ -35,3 +38,26 @@ def shapes(module: torch.nn.Module, *, names: Names = None) -> dict[str, TensorS
         group.places[0].name: spec_of(group.places[0], group.tensor)
         for group in collect(module, names).parameters
     }
+
+
+def explain(module: torch.nn.Module, recipe: Any, *, names: Names = None) -> list[Assignment]:
+    """Return what `init_` would do with each parameter: its rule, initializer, fans and law.
+
+    Nothing is filled, so that a module of the meta device will do; what the recipe leaves out is
+    left out.
+
+    Args:
+        module, recipe, names: as for `init_`.
+
+    Raises:
+        ValueError, TypeError: as `init_`, of recipes, names, shapes and dtypes.
+
+    Examples:
+        >>> import torch, glorot.torch
+        >>> with torch.device("meta"):
+        ...     layer = torch.nn.ConvTranspose1d(4, 8, 3, bias=False)
+        >>> [(a.name, a.fans) for a in glorot.torch.explain(layer, "he_normal")]
+        [('weight', (12.0, 24.0))]
+    """
+    plan = make_plan(collect(module, names).parameters, read_recipe(recipe))
+    return [planned.assignment for planned in plan.parameters]
