@@ -7,6 +7,7 @@ import pickle
 import shutil
 import subprocess
 import sys
+import tracemalloc
 import zipfile
 import zlib
 
@@ -252,6 +253,21 @@ def test_resume_never_changes_a_finished_one(tmp_path):
             write(SHAPES, RECIPE, folder, seed=42, format="dcp", resume=True)
         after = contents(folder)
         assert {n: d for n, d in after.items() if not n.endswith(".partial")} == before
+
+
+@pytest.mark.parametrize("rows", [2048, 8192])
+def test_memory_is_threads_times_block(tmp_path, monkeypatch, rows):
+    """Of 16 MB and of 64 the same: the blocks in work, those that wait for the disk among them, and
+    no tensor, which torch's own writer holds."""
+    monkeypatch.setenv("GLOROT_THREADS", "3")
+    block, recipe = 1 << 20, Recipe([Rule("*", "he_normal")])
+    write({"w": (2,)}, recipe, tmp_path / "first", seed=1, format="dcp")  # imports what it needs
+    tracemalloc.start()
+    shapes = {"a": (rows, 1024), "b": (1024, rows)}
+    write(shapes, recipe, tmp_path / "out", seed=1, format="dcp", block_size=block)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert block < peak < 12 * block
 
 
 def test_the_same_every_time(tmp_path):
