@@ -334,6 +334,8 @@ def test_refusals_come_before_anything_is_computed(monkeypatch):
     )
     refused(TypeError, "`dtype` float64 needs JAX's 64-bit types",
             tree={"w": np.zeros((2, 2))})  # fmt: skip
+    refused(TypeError, "'steps' of shape .* cannot be initialised.*Only floating point types",
+            tree=tree | {"steps": jax.ShapeDtypeStruct((2,), "int32")})  # fmt: skip
     refused(TypeError, "'w' of complex64 is no weight",
             tree={"w": jax.ShapeDtypeStruct((2,), "complex64")})  # fmt: skip
     refused(ValueError, "'up.bias' of shape .* cannot be initialised", recipe="orthogonal")
