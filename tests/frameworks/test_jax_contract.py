@@ -44,6 +44,17 @@ def in_a_tree(initializer, shape, dtype, *, seed, name):
         return np.asarray(jax.tree.leaves(made)[0])
 
 
+def under_jit(initializer, shape, dtype, *, seed, name):
+    """A form of the contract: inside of a jitted function of the user's, seed and name traced."""
+
+    def make(words, tag):
+        return glorot.jax.values(initializer, shape, dtype=dtype, seed=words, name=tag)
+
+    with wide(dtype):
+        words, tag = glorot.jax.seed_words(seed), glorot.jax.name_words(name)
+        return np.asarray(jax.jit(make)(words, tag))
+
+
 class JaxAdapter(contract.Adapter):
     """Eager calls, which JAX compiles once for each law and shape."""
 
@@ -58,8 +69,9 @@ class JaxAdapter(contract.Adapter):
         return with_options(shard=shard)(initializer, shape, dtype, seed=seed, name=name)
 
     def forms(self):
-        """The traced law, and a tree."""
-        return {"traced": with_options(native=False), "in a tree": in_a_tree}
+        """The traced law, a jitted function of the user's, and a tree."""
+        traced = with_options(native=False)
+        return {"traced": traced, "under jit": under_jit, "in a tree": in_a_tree}
 
 
 class TestJax(contract.Contract):
