@@ -785,21 +785,26 @@ def test_three_frameworks_hold_one_matrix():
 # --- JAX ------------------------------------------------------------------------------------------
 
 
+# What each class is made of and called with, where it is not nothing and (6, 4).
+ARGUMENTS = {"Sparse": (0.5,), "Blocks": ("he_normal", 2), "SinCosGrid": ((3, 2),)}
+CONVOLUTIONS = {"Dirac", "DeltaOrthogonal"}
+
+
 @only_on("jax")
-@pytest.mark.parametrize(
-    "name", ["GlorotUniform", "HeNormal", "Orthogonal", "Zeros", "TimeStep", "LogArange"]
-)
+@pytest.mark.parametrize("name", sorted(glorot.keras._classes._CLASSES))
 def test_traced(name):
-    """Under `jax.jit`, and as Keras jits an initializer whose result is sharded."""
+    """Under `jax.jit`, and as Keras jits an initializer whose result is sharded: every class."""
     import jax
 
     cls = getattr(glorot.keras, name)
-    made = cls(seed=SEED, name="w") if cls.of.random else cls()
-    wanted = to_numpy(made((6, 4)))
+    options = {"seed": SEED, "name": "w"} if cls.of.random else {}
+    made = cls(*ARGUMENTS.get(name, ()), **options)
+    shape = (3, 3, 4, 6) if name in CONVOLUTIONS else (6, 4)
+    wanted = to_numpy(made(shape))
     jitted = jax.jit(made.__call__, static_argnames=["shape", "dtype"])
 
-    assert to_numpy(jax.jit(lambda: made((6, 4)))()).tobytes() == wanted.tobytes()
-    assert to_numpy(jitted(shape=(6, 4), dtype="float32")).tobytes() == wanted.tobytes()
+    assert to_numpy(jax.jit(lambda: made(shape))()).tobytes() == wanted.tobytes()
+    assert to_numpy(jitted(shape=shape, dtype="float32")).tobytes() == wanted.tobytes()
 
 
 @only_on("jax")
