@@ -141,6 +141,13 @@ def part_of(place: str) -> Any:
     return glorot.Shard([first for first, _, _ in bounds], [last for _, last, _ in bounds])
 
 
+def inner(shape: tuple[int, ...]) -> tuple[Any, tuple[slice, ...]]:
+    """A part from inside of any shape, as a `glorot.Shard` and as slices."""
+    bounds = [(size // 3, max(size // 3 + 1, 2 * size // 3)) for size in shape]
+    shard = glorot.Shard([first for first, _ in bounds], [last for _, last in bounds])
+    return shard, tuple(slice(*pair) for pair in bounds)
+
+
 def cases() -> Iterator[tuple[str, Any, tuple[int, ...]]]:
     """(name, initializer, shape) of every law."""
     for name, initializer in LAWS.items():
@@ -194,6 +201,14 @@ class Contract:
         initializer = LAWS[law]
         found = self.fill(self.adapter.part, initializer, SHAPE, dtype, part_of(part))
         self.check(law, found, expected(initializer, SHAPE, dtype)[PARTS[part]])
+
+    @pytest.mark.parametrize("law", FIELDS)
+    def test_part_of_other_ranks(self, law):
+        """So is one of a convolution, of stacked experts, of heads side by side."""
+        initializer, shape = FIELDS[law]
+        shard, index = inner(shape)
+        found = self.fill(self.adapter.part, initializer, shape, "float32", shard)
+        self.check(law, found, expected(initializer, shape, "float32")[index])
 
     @pytest.mark.parametrize("dtype", ["float32", "bfloat16", "float64"])
     @pytest.mark.parametrize("part", HUGE_PARTS)

@@ -83,6 +83,9 @@ def compare(adapter, law, initializer, shape, dtype) -> tuple[str, str]:
     if law in contract.LAWS:  # all of one shape
         for place, index in contract.PARTS.items():
             ways[f"part, {place}"] = (adapter.part, (contract.part_of(place),), index)
+    else:
+        shard, index = contract.inner(shape)
+        ways["part, inner"] = (adapter.part, (shard,), index)
     ways |= {f"form, {form}": (how, (), ...) for form, how in adapter.forms().items()}
     for way, (how, more, index) in ways.items():
         try:
