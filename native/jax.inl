@@ -128,15 +128,30 @@ struct RoundBfloat16 {
   static uint32_t bits(float rounded) { return bits_of(rounded) >> 16; }
 };
 
-// Mantissas in [1, 2) to uniform values.  Only float32 fuses.
-template <class Dtype16, bool kFused>
+// unit * span + low for float16, rounded once.  The product has 22 bits, so is exact; the sum is
+// rounded to odd, which a second rounding to fewer bits does not see.
+static inline float fused_float16(float unit, float span, float low) {
+  const float product = unit * span, sum = product + low, added = sum - product;
+  const float rest = (product - (sum - added)) + (low - added);
+  const uint32_t bits = bits_of(sum), away = 0u - uint32_t((bits_of(rest) ^ bits) >> 31);
+  const uint32_t odd = bits + (1u | away);
+  const uint32_t exact = 0u - uint32_t(rest == 0.0f || (bits & 1));
+  return RoundFloat16::round(float_from_bits((bits & exact) | (odd & ~exact)));
+}
+
+enum class JaxSum { kRoundedTwice, kFused, kFusedFloat16 };
+
+// Mantissas in [1, 2) to uniform values.
+template <class Dtype16, JaxSum kSum>
 static void jax_uniform(const float* mantissa, size_t count, const JaxLaw<float>& law, float* out) {
   const float low = law.low, span = law.span;  // not read again for each value
   for (size_t i = 0; i < count; ++i) {
     const float unit = mantissa[i] - 1.0f;
     float value;
-    if constexpr (kFused)
+    if constexpr (kSum == JaxSum::kFused)
       value = fused(unit, span, low);
+    else if constexpr (kSum == JaxSum::kFusedFloat16)
+      value = fused_float16(unit, span, low);
     else
       value = Dtype16::round(Dtype16::round(unit * span) + low);
     out[i] = choose(value < low, low, value);
@@ -164,13 +179,13 @@ static void jax_float32(const Law& constants, const uint32_t* bits, size_t count
   alignas(64) float mantissa[kMostElements];
   const JaxLaw<float> law(constants);
   for (size_t i = 0; i < count; ++i) mantissa[i] = float_from_bits(bits[i] >> 9 | 0x3f800000u);
-  jax_uniform<RoundFloat32, true>(mantissa, count, law, out);
+  jax_uniform<RoundFloat32, JaxSum::kFused>(mantissa, count, law, out);
   if (constants.kind == Kind::kJaxNormal)
     jax_normal<RoundFloat32>(law, float(1.4142135623730951), count, out);
   jax_then<RoundFloat32>(law, count, out);
 }
 
-template <class Dtype16, int kWidth, int kMantissa>
+template <class Dtype16, int kWidth, int kMantissa, JaxSum kSum>
 static void jax_half(const Law& constants, const uint32_t* bits, size_t count, uint16_t* out) {
   alignas(64) float values[kMostElements];
   const JaxLaw<float> law(constants);
@@ -178,7 +193,7 @@ static void jax_half(const Law& constants, const uint32_t* bits, size_t count, u
     const uint32_t kept = (bits[i] & ((1u << kWidth) - 1)) >> (kWidth - kMantissa);
     values[i] = float_from_bits(kept << (23 - kMantissa) | 0x3f800000u);
   }
-  jax_uniform<Dtype16, false>(values, count, law, values);
+  jax_uniform<Dtype16, kSum>(values, count, law, values);
   if (constants.kind == Kind::kJaxNormal)
     jax_normal<Dtype16>(law, Dtype16::round(float(1.4142135623730951)), count, values);
   jax_then<Dtype16>(law, count, values);
@@ -198,10 +213,14 @@ static void jax_values(const Law& law, Dtype dtype, const uint32_t* bits, size_t
     default: return jax_cut(bits, count, static_cast<uint8_t*>(out));
   }
   switch (dtype) {
-    case Dtype::kFloat16:
-      return jax_half<RoundFloat16, 16, 10>(law, bits, count, static_cast<uint16_t*>(out));
+    case Dtype::kFloat16: {
+      const auto half = law.count ? jax_half<RoundFloat16, 16, 10, JaxSum::kFusedFloat16>
+                                  : jax_half<RoundFloat16, 16, 10, JaxSum::kRoundedTwice>;
+      return half(law, bits, count, static_cast<uint16_t*>(out));
+    }
     case Dtype::kBfloat16:
-      return jax_half<RoundBfloat16, 8, 7>(law, bits, count, static_cast<uint16_t*>(out));
+      return jax_half<RoundBfloat16, 8, 7, JaxSum::kRoundedTwice>(law, bits, count,
+                                                                  static_cast<uint16_t*>(out));
     default: return jax_float32(law, bits, count, static_cast<float*>(out));
   }
 }

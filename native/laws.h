@@ -39,7 +39,8 @@ struct Law {
   double peak;   // the largest product, for the clip before the mean (TensorFlow: what is added)
   double mean, low, high, unused_real;
   uint64_t first, count;         // the quantiles inside the cut-offs (32-bit units); TensorFlow's
-                                 // normals of float64: whether the C library's log, sincos fuse
+                                 // normals of float64: whether the C library's log, sincos fuse;
+                                 // JAX's: elements of a legacy draw, whether float16 fuses
   uint64_t least, below, above;  // magnitudes the cut-offs allow
 };
 

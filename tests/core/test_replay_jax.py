@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 import glorot
@@ -25,13 +25,16 @@ TARGETS = ["reference"]
 if _kernel._native is not None:
     TARGETS += _kernel._native.targets()
 
-ROWS = [
-    (json.loads(head), tail.split())
-    for line in (ROOT / "tests" / "vectors" / "jax-0.10.txt").read_text("ascii").splitlines()
-    if not line.startswith("#")
-    for head, _, tail in [line.partition("} ")]
-    for head in [head + "}"]
-]
+
+def rows(name):
+    """The cases of a file of known answers, each with its bits."""
+    lines = (ROOT / "tests" / "vectors" / name).read_text("ascii").splitlines()
+    parts = [line.partition("} ") for line in lines if not line.startswith("#")]
+    return [(json.loads(head + "}"), tail.split()) for head, _, tail in parts]
+
+
+ROWS = rows("jax-0.10.txt")
+FLOAT16_FMA_ROWS = rows("jax-0.10-float16-fma.txt")
 KEY = jax.random.key(42)
 DTYPES = ["float16", "bfloat16", "float32"]
 
@@ -52,6 +55,41 @@ def test_known_answers(target):
     assert len(ROWS) > 150
     assert {len(bits) for _, bits in ROWS} >= {2, 12}
     assert not wrong
+
+
+@pytest.mark.parametrize("target", TARGETS)
+def test_known_answers_of_a_cpu_that_computes_float16(target):
+    """The option gives what JAX drew on such a CPU; without it, limits (0, 1) and (-1, 1) alone do,
+    and limits of which one is 0."""
+    with _kernel.forced(target):
+        with jax.float16_fma(True):
+            wrong = [json.dumps(c) for c, bits in FLOAT16_FMA_ROWS if shown(values(jax, c)) != bits]
+        other = [c for c, bits in FLOAT16_FMA_ROWS if shown(values(jax, c)) != bits]
+
+    assert len(FLOAT16_FMA_ROWS) == 42
+    assert not wrong
+    assert len(other) > 15
+    unit = [{"minval": 0, "maxval": 1}, {"minval": -1, "maxval": 1}]
+    assert not any(case["options"] in unit for case in other)
+
+
+@pytest.mark.parametrize("target", [target for target in TARGETS if target != "reference"])
+@settings(deadline=None, max_examples=60)
+@given(limits=st.lists(st.floats(-60000, 60000, width=16), min_size=2, max_size=2))
+def test_a_sum_of_float16_is_rounded_once(target, limits):
+    """The kernel rounds to odd and then to float16, which is float64's sum rounded to float16:
+    limits of all sizes, subnormal ones too, and all 1024 mantissas."""
+    low, high = (np.float16(x) for x in limits)
+    with np.errstate(over="ignore"):
+        assume(np.isfinite(high - low))
+    with jax.float16_fma(True):
+        law = _constants.uniform_law(0, FLOATS["float16"], low, high)
+    found = {}
+    for name in ("reference", target):
+        found[name] = np.empty(20000, dtype=np.float16)
+        with _kernel.forced(name):
+            _kernel.fill(found[name], law, _laws.key_stream(jax.random.key_data(KEY)), 0, None)
+    assert found["reference"].tobytes() == found[target].tobytes()
 
 
 LAWS = {

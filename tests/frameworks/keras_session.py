@@ -141,6 +141,11 @@ def check_large_tensors_agree(count):
 def main():
     """Run every check."""
     replay_jax.config.update("jax_enable_x64", X64)
+    if BACKEND == "jax":
+        import jax
+
+        cpu = runpy.run_path(str(ROOT / "tests" / "oracle" / "jax_cpu.py"))
+        replay_jax.config.update("float16_fma", cpu["float16_fma"](jax))
     count = int(sys.argv[1])
     for name, check in list(globals().items()):
         if name.startswith("check_"):

@@ -3,7 +3,11 @@
 
 import inspect
 import json
+import os
+import platform
 import runpy
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -13,6 +17,7 @@ from glorot import replay
 
 ORACLE = Path(__file__).resolve().parents[1] / "oracle"
 JAX_CASES = runpy.run_path(str(ORACLE / "jax_cases.py"))
+JAX_CPU = runpy.run_path(str(ORACLE / "jax_cpu.py"))
 FLAX_CASES = runpy.run_path(str(ORACLE / "flax_cases.py"))
 
 pytestmark = pytest.mark.frameworks
@@ -20,10 +25,47 @@ pytestmark = pytest.mark.frameworks
 
 @pytest.fixture(scope="module")
 def jax():
-    """JAX, on CPU."""
+    """JAX, on CPU, replayed as on this kind of CPU."""
     import jax
 
-    return jax
+    with replay.jax.float16_fma(JAX_CPU["float16_fma"](jax)):
+        yield jax
+
+
+HALVES = """
+import hashlib, runpy, sys
+import numpy as np
+import jax
+from glorot import replay
+
+fused = runpy.run_path(sys.argv[1])["float16_fma"](jax)
+for low, high in ((-0.1, 0.1), (0.3, 1.7), (-3.0, 0.001)):
+    drawn = np.asarray(jax.random.uniform(jax.random.key(5), (70000,), "float16", low, high))
+    found = {}
+    for option in (False, True):
+        with replay.jax.float16_fma(option):
+            key = replay.jax.random.key(5)
+            found[option] = replay.jax.random.uniform(key, (70000,), "float16", low, high)
+    assert found[fused].tobytes() == drawn.tobytes(), (low, high)
+    assert found[not fused].tobytes() != drawn.tobytes(), (low, high)
+print(fused)
+"""
+
+
+def test_float16_on_both_kinds_of_cpu():
+    """JAX held to AVX2 rounds float16's product first; with all instructions it is as the option
+    says that fits the CPU, and the other option's numbers are others."""
+    for flags in ("--xla_cpu_max_isa=AVX2", ""):
+        done = subprocess.run(
+            [sys.executable, "-c", HALVES, str(ORACLE / "jax_cpu.py")],
+            env=os.environ | {"XLA_FLAGS": flags, "JAX_PLATFORMS": "cpu"},
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        assert done.returncode == 0, done.stderr
+        if flags and platform.machine() in ("x86_64", "AMD64"):
+            assert done.stdout.strip() == "False"
 
 
 def test_random_cases_agree(jax):

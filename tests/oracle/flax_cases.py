@@ -220,8 +220,11 @@ def main():
         for case in vector_cases():
             print(row(case, values(flax, jax, case, flax_init)))
         return 0
+    from jax_cpu import float16_fma
+
     from glorot import replay
 
+    replay.jax.config.update("float16_fma", float16_fma(jax))
     cases, wrong = make_cases(options.cases, options.seed), 0
     for case in cases:
         found = values(replay.flax, replay.jax, case, replay_init)

@@ -160,9 +160,11 @@ def main():
     parser.add_argument("--seed", type=int, default=1)
     options = parser.parse_args()
     import jax
+    from jax_cpu import float16_fma
 
     from glorot.replay import jax as replay
 
+    replay.config.update("float16_fma", float16_fma(jax))
     cases, wrong = make_cases(options.cases, options.seed), 0
     for case in cases:
         if not same(values(jax, case), values(replay, case)):

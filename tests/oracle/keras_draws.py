@@ -59,6 +59,11 @@ def main():
     from glorot.replay import jax
 
     jax.config.update("jax_enable_x64", options.x64)
+    if options.backend == "jax":
+        import jax as framework
+        from jax_cpu import float16_fma
+
+        jax.config.update("float16_fma", float16_fma(framework))
     wrong, refused = 0, 0
     for case in CASES["make_cases"](options.cases, options.seed, options.backend):
         want = CASES["run_keras"](case)

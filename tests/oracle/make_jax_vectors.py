@@ -1,8 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Known answers of JAX for tests/vectors/jax-0.10.txt.
+"""Known answers of JAX for tests/vectors/jax-0.10.txt, and jax-0.10-float16-fma.txt.
 
     python tests/oracle/make_jax_vectors.py            # prints rows, under JAX
     python tests/oracle/make_jax_vectors.py --check    # that each row of the file is JAX's answer
+
+With --float16-fma of the other file, on a CPU that computes float16 itself; without, JAX is held to
+instructions that do not.
 
 A row is the case as JSON, without spaces, then the values as bits: the first ten of them and, where
 there are more, the last two.
@@ -10,18 +13,29 @@ there are more, the last two.
 
 import argparse
 import json
+import math
 import os
+import platform
 import sys
 from pathlib import Path
 
 import numpy as np
 
+# Both before JAX is there to read them; another kind of processor has no AVX2.
 os.environ.setdefault("JAX_PLATFORMS", "cpu")
+os.environ.setdefault(
+    "XLA_FLAGS",
+    "--xla_cpu_max_isa=AVX2"
+    if "--float16-fma" not in sys.argv and platform.machine() in ("x86_64", "AMD64")
+    else "",
+)
 sys.path.insert(0, str(Path(__file__).parent))
 
-from jax_cases import FLOATS, NAMED, make_cases, values
+from jax_cases import CUTS, FLOATS, LIMITS, NAMED, make_cases, number, values
+from jax_cpu import float16_fma
 
-FILE = Path(__file__).parents[1] / "vectors" / "jax-0.10.txt"
+FUSED = "--float16-fma" in sys.argv
+FILE = Path(__file__).parents[1] / "vectors" / f"jax-0.10{'-float16-fma' * FUSED}.txt"
 
 
 def case(call, shape, dtype, options=None, *, seed=42, x64=False, partitionable=True):
@@ -71,6 +85,22 @@ def vector_cases():
     return cases
 
 
+def float16_cases():
+    """float16 alone: every kind of limits and cut-offs, both layouts, every named initializer."""
+    cases = []
+    for partitionable in (True, False):
+        layout = {"partitionable": partitionable}
+        for low, high in LIMITS[:8]:
+            limits = {"minval": low, "maxval": high}
+            cases.append(case("random.uniform", [13], "float16", limits, **layout))
+        for lower, upper in CUTS:
+            if not math.isinf(number(lower)) and lower != upper:
+                cuts = {"lower": lower, "upper": upper}
+                cases.append(case("random.truncated_normal", [13], "float16", cuts, **layout))
+        cases.append(case("random.normal", [13], "float16", {}, **layout))
+    return cases + [case(f"nn.initializers.{name}", [4, 7], "float16", {}) for name in NAMED]
+
+
 def row(case, array):
     """The line of a case."""
     bits = array.reshape(-1).view(f"<u{array.dtype.itemsize}")
@@ -82,11 +112,14 @@ def row(case, array):
 def main():
     parser = argparse.ArgumentParser(description="JAX's known answers")
     parser.add_argument("--check", action="store_true")
+    parser.add_argument("--float16-fma", action="store_true")
     options = parser.parse_args()
     import jax
 
+    if float16_fma(jax) != FUSED:
+        parser.error(f"this CPU {'does not compute' if FUSED else 'computes'} float16 itself")
     if not options.check:
-        for case in vector_cases():
+        for case in float16_cases() if FUSED else vector_cases():
             print(row(case, values(jax, case)))
         return 0
     lines = FILE.read_text(encoding="ascii").splitlines()

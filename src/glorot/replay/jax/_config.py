@@ -4,6 +4,8 @@
 As in JAX, an option has a value for the whole process (`config.update`) and may have another inside
 a `with` block of this thread (`enable_x64(True)`).  JAX also reads JAX_ENABLE_X64 and the like from
 the environment; here what is not asked for is not there.
+
+One option is not JAX's: `float16_fma` says on which kind of CPU JAX drew.
 """
 
 import contextlib
@@ -46,6 +48,7 @@ class Option:
 
 enable_x64 = Option("jax_enable_x64", False)
 threefry_partitionable = Option("jax_threefry_partitionable", True)
+float16_fma = Option("float16_fma", False)
 
 
 class Config:
@@ -55,6 +58,9 @@ class Config:
         jax_enable_x64: False as in JAX.  True makes 64-bit seeds and float64 possible.
         jax_threefry_partitionable: True as in JAX since 0.5.0.  False gives the layout that was
             the default before: other numbers from the same key.
+        float16_fma: False as on a CPU that computes float16 in float32, rounding each step.  True
+            as on one with arithmetic of that dtype (AVX512-FP16: Intel's servers since Sapphire
+            Rapids), where XLA fuses a product and a sum: other last bits of float16.
 
     Examples:
         >>> config.jax_threefry_partitionable
@@ -92,4 +98,4 @@ class Config:
         )
 
 
-config = Config(enable_x64, threefry_partitionable)
+config = Config(enable_x64, threefry_partitionable, float16_fma)

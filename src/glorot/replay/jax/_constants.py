@@ -14,7 +14,7 @@ import numpy as np
 from glorot._check import show
 from glorot._dtypes import FLOATS, dtype_name
 from glorot.replay.jax import _xla32
-from glorot.replay.jax._config import enable_x64
+from glorot.replay.jax._config import enable_x64, float16_fma
 from glorot.replay.jax._laws import NormalLaw, UniformLaw
 
 Dtype = np.dtype[Any]
@@ -89,22 +89,28 @@ def uniform_law(
         span = high - low
     for name, value in (("`minval`", low), ("`maxval`", high), ("`maxval` - `minval`", span)):
         finite(name, value, dtype)
-    return UniformLaw(total, float(low), float(span), float(scale), float(shift))
+    fused = _float16_fma(dtype)
+    return UniformLaw(total, float(low), float(span), float(scale), float(shift), fused)
+
+
+def _float16_fma(dtype: Dtype) -> bool:
+    return float16_fma.value and dtype == FLOATS["float16"]
 
 
 def _normal(
-    total: int, low: Any, high: Any, least: Any, most: Any, scale: Any, shift: Any
+    total: int, dtype: Dtype, low: Any, high: Any, least: Any, most: Any, scale: Any, shift: Any
 ) -> NormalLaw:
     return NormalLaw(
-        total, float(low), float(high - low), float(scale), float(shift), float(least), float(most)
-    )
+        total, float(low), float(high - low), float(scale), float(shift), _float16_fma(dtype),
+        float(least), float(most),
+    )  # fmt: skip
 
 
 def normal_law(total: int, dtype: Dtype, scale: Any = 1.0, shift: Any = -0.0) -> NormalLaw:
     """The law of `normal() * scale + shift`."""
     one = dtype.type(1.0)
     low = np.nextafter(-one, dtype.type(0.0))
-    return _normal(total, low, one, -math.inf, math.inf, scale, shift)
+    return _normal(total, dtype, low, one, -math.inf, math.inf, scale, shift)
 
 
 def truncated_law(
@@ -118,7 +124,7 @@ def truncated_law(
     infinity = dtype.type(np.inf)
     least = _flushed(np.nextafter(bounds[0], infinity), dtype)
     most = _flushed(np.nextafter(bounds[1], -infinity), dtype)
-    return _normal(total, low, high, least, most, scale, shift)
+    return _normal(total, dtype, low, high, least, most, scale, shift)
 
 
 @functools.lru_cache(maxsize=256)

@@ -8,7 +8,7 @@
 
 float32 and float64 compute u * span + low with one rounding (XLA fuses it, where the CPU has an
 FMA); float16 and bfloat16 round each step, and compute erf_inv in float32.  float64 has an erf_inv
-of its own.
+of its own.  Where the CPU computes in float16 itself, that too is fused: `float16_fma`.
 
 Source: jax/_src/random/core.py (_uniform, _normal_real, _truncated_normal), 0.10.2.
 """
@@ -88,25 +88,29 @@ class UniformLaw(BitsLaw):
     """A `BlockLaw`: uniform from `low`, `span` wide, then times `scale`, plus `shift`.
 
     All are already rounded to the dtype.  A `scale` of 1.0 and a `shift` of -0.0 change nothing.
+    `float16_fma`: float16, on a CPU that has a fused multiply-add of that dtype.
     """
 
     low: float = 0.0
     span: float = 1.0
     scale: float = 1.0
     shift: float = -0.0
+    float16_fma: bool = False
 
     code: ClassVar[int] = 17
 
     def native(self) -> tuple[Sequence[float], Sequence[int]]:
         """The constants as the native kernel takes them."""
-        return (self.low, self.span, self.scale, self.shift), (self.total,)
+        return (self.low, self.span, self.scale, self.shift), (self.total, int(self.float16_fma))
 
     def _uniform(self, dtype: np.dtype[Any], stream: Stream, block: Array) -> Array:
         width, dropped, unsigned, one = _MANTISSAS[dtype]
         kept = self._bits(stream, block, width) >> np.uint64(dropped)
         unit = (kept.astype(unsigned) | unsigned(one)).view(dtype) - dtype.type(1.0)
         low, span = dtype.type(self.low), dtype.type(self.span)
-        if dtype.itemsize == 2:
+        if self.float16_fma:  # exact in float64
+            value = (unit.astype(np.float64) * float(span) + float(low)).astype(dtype)
+        elif dtype.itemsize == 2:
             value = unit * span + low
         else:
             value = (fma32 if dtype.itemsize == 4 else fma64)(unit, span, low)
@@ -134,7 +138,7 @@ class NormalLaw(UniformLaw):
     def native(self) -> tuple[Sequence[float], Sequence[int]]:
         """The constants as the native kernel takes them."""
         reals = (self.low, self.span, self.scale, self.shift, self.least, self.most)
-        return reals, (self.total,)
+        return reals, (self.total, int(self.float16_fma))
 
     def blocks(self, dtype: np.dtype[Any], stream: Stream, block: Array) -> Array:
         """The NumPy reference."""
