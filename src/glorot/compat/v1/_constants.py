@@ -13,7 +13,7 @@ from glorot.replay.tensorflow._arguments import as_dtype, as_float_dtype, as_sha
 
 def _sizes(shape: Any) -> tuple[int, ...]:
     """As `as_shape`, but one integer is a vector's length: here TensorFlow takes it."""
-    if np.ndim(shape) == 0 and hasattr(shape, "__index__"):
+    if hasattr(shape, "__index__") and getattr(shape, "ndim", 0) == 0:
         shape = (shape,)
     return as_shape(shape)[0]
 

@@ -3,6 +3,7 @@
 
 import contextlib
 import operator
+from collections.abc import Mapping, Set
 from typing import Any
 
 import numpy as np
@@ -67,6 +68,8 @@ def as_shape(shape: Any) -> tuple[tuple[int, ...], str]:
                 f"an array as `shape` must be a vector of int32 or int64, got {shape!r}. "
                 "Pass a list or tuple of integers."
             )
+    if isinstance(shape, (str, bytes, bytearray, Mapping, Set)):  # sized, and yet no shape
+        raise TypeError(f"`shape` must be a list or tuple of sizes, got {shape!r}.")
     try:
         len(shape)
     except TypeError as error:  # "object of type 'int' has no len()"
