@@ -10,11 +10,21 @@ import numpy as np
 
 from glorot import _check
 from glorot._base import Initializer
-from glorot._dtypes import ALL, dtype_name
+from glorot._dtypes import ALL, FLOATS, dtype_name
 from glorot._fans import Axes, permutation
 from glorot._layouts import INPUT, OUTPUT, SPATIAL
 from glorot._stream import Name
 from glorot._writers import Array, Place, Writer
+
+
+def written(value: float, dtype: np.dtype[Any]) -> Any:
+    """What an array of `dtype` is given for `value`: below float32 it is the float32 value that is
+    rounded, as for every law, so that a weight in float16 is always the float32 weight rounded
+    once."""
+    if dtype in FLOATS.values():
+        wide = np.float64(value)
+        return (wide.astype(np.float32) if dtype.itemsize < 4 else wide).astype(dtype)
+    return value
 
 
 def _check_held(argument: str, value: float, dtype: np.dtype[Any]) -> None:
@@ -24,7 +34,10 @@ def _check_held(argument: str, value: float, dtype: np.dtype[Any]) -> None:
         held = low <= value <= high and value == int(value)
     else:
         with np.errstate(over="ignore"):
-            held = abs(value) < 2**1023 and math.isfinite(np.float64(value).astype(dtype))
+            # The bound is where float64 rounds to infinity.
+            held = abs(value) < 2**1024 - 2**970 and math.isfinite(
+                np.asarray(written(value, dtype))
+            )
     if not held:
         raise ValueError(
             f"`{argument}`={_check.show(value)} cannot be held in "
@@ -58,7 +71,7 @@ class _ValueWriter(Writer):
 
     def part(self, out: Array, start: tuple[int, ...] | None, seed: int, name: Name) -> None:
         """Write the value."""
-        out[...] = self.value
+        out[...] = written(self.value, out.dtype)
 
 
 class Zeros(_Constant):
@@ -166,7 +179,11 @@ class Identity(Initializer):
                 f"Identity needs a shape of two axes, got {shape}. For a convolution use Dirac."
             )
         _check_held("gain", self.gain, dtype)
-        return _PlacesWriter(shape, self.gain, lambda: (np.arange(min(shape)),) * 2, (0, 1))
+
+        def places(first: int, last: int) -> tuple[Array, ...]:
+            return (np.arange(first, min(last, shape[0])),) * 2
+
+        return _PlacesWriter(shape, self.gain, places, (0, 1))
 
 
 class Dirac(Initializer):
@@ -218,13 +235,14 @@ class Dirac(Initializer):
                 f"`groups`={self.groups} must divide the {outputs} output channels of {shape}."
             )
         field = [n // 2 for n, role in zip(shape, roles, strict=True) if role == SPATIAL]
-        each = outputs // self.groups
-        used = min(each, inputs)
+        each = max(outputs // self.groups, 1)
 
-        def places() -> tuple[Array, ...]:
-            group, channel = np.divmod(np.arange(self.groups * used), max(used, 1))
-            centre = (np.full_like(channel, at) for at in field)
-            return (*centre, channel, group * each + channel)
+        def places(first: int, last: int) -> tuple[Array, ...]:
+            to = np.arange(first, last)
+            channel = to % each
+            used = channel < inputs
+            centre = (np.full_like(channel[used], at) for at in field)
+            return (*centre, channel[used], to[used])
 
         return _PlacesWriter(shape, 1.0, places, permutation(roles))
 
@@ -232,14 +250,15 @@ class Dirac(Initializer):
 class _PlacesWriter(Writer):
     """Writes zeros, and `value` at some places.
 
-    `places()` index the last of the axes once permuted by `axes`; the first are batch axes.
+    `places(first, last)` index the last of the axes once permuted by `axes`, the very last one
+    from `first` up to `last`, so that a part costs its own size; the first axes are batch axes.
     """
 
     def __init__(
         self,
         shape: tuple[int, ...],
         value: float,
-        places: Callable[[], tuple[Array, ...]],
+        places: Callable[[int, int], tuple[Array, ...]],
         axes: tuple[int, ...],
     ) -> None:
         super().__init__(shape)
@@ -250,13 +269,14 @@ class _PlacesWriter(Writer):
     def part(self, out: Array, start: tuple[int, ...] | None, seed: int, name: Name) -> None:
         """Write the places that are in `out`."""
         out[...] = 0
-        places = self.places()
-        batch = out.ndim - len(places)
         begin = start or (0,) * out.ndim
+        last = self.axes[-1]
+        places = self.places(begin[last], begin[last] + out.shape[last])
+        batch = out.ndim - len(places)
         here = [place - begin[axis] for place, axis in zip(places, self.axes[batch:], strict=True)]
         view = out.transpose(self.axes)
         inside = np.logical_and.reduce(
             [(i >= 0) & (i < n) for i, n in zip(here, view.shape[batch:], strict=True)]
         )
         at: tuple[Any, ...] = (..., *(i[inside] for i in here))
-        view[at] = self.value
+        view[at] = written(self.value, out.dtype)

@@ -25,6 +25,43 @@ def test_constant_takes_numpy_scalars():
     assert repr(glorot.Constant(np.int8(3))) == "Constant(value=3)"
 
 
+@pytest.mark.parametrize(
+    ("value", "dtype"),
+    [
+        (1 + 2**-11 + 2**-30, "float16"),
+        (1 + 2**-8 + 2**-30, "bfloat16"),
+        (-1 - 2**-4 - 2**-30, "float8_e4m3fn"),
+        (1.125 + 2**-30, "float8_e5m2"),
+    ],
+)
+def test_narrow_constants_are_the_float32_value_rounded_once(value, dtype):
+    """As of every law; rounding these from float64 would give the other neighbour."""
+    for init, shape in ((glorot.Constant(value), (1,)), (glorot.Identity(value), (1, 1))):
+        narrow = init(shape, dtype)
+        assert narrow.tobytes() == init(shape).astype(narrow.dtype).tobytes()
+
+
+@pytest.mark.parametrize("value", [1e308, -1.7976931348623157e308, 2**1023, -(2**1024 - 2**971)])
+def test_float64_holds_its_largest_numbers(value):
+    """The last power of two is no limit."""
+    assert glorot.Constant(value, "float64")((1,)).tolist() == [float(value)]
+    with pytest.raises(ValueError, match="cannot be held in float64"):
+        glorot.Constant(2**1024 - 1, "float64")
+
+
+def test_a_part_of_a_great_identity_costs_its_own_size():
+    """The diagonal of the whole would be 2**62 places."""
+    part = glorot.Identity(2.0)((2**62, 2), shard=(slice(0, 3), slice(None)))
+    assert part.tolist() == [[2, 0], [0, 2], [0, 0]]
+    sizes = 2**31, 2**31
+    part = glorot.Identity()(sizes, shard=glorot.Shard((7, 6), (9, 9)))
+    assert part.tolist() == [[0, 1, 0], [0, 0, 1]]
+    part = glorot.Dirac(2, layout="torch.conv")(
+        (2**31, 2**30, 1), shard=glorot.Shard((2**30 + 1, 0, 0), (2**30 + 3, 3, 1))
+    )
+    assert part[:, :, 0].tolist() == [[0, 1, 0], [0, 0, 1]]
+
+
 def test_zero_has_one_sign():
     """-0.0 equals 0.0 and writes the same bits."""
     assert glorot.Constant(-0.0)((1,)).tobytes() == glorot.Constant(0.0)((1,)).tobytes()

@@ -60,6 +60,15 @@ def test_constants_have_integers(dtype):
     assert bits(made) == glorot.Ones()((3, 4), dtype).tobytes()
 
 
+@pytest.mark.parametrize("init", [glorot.Constant, glorot.Identity])
+def test_narrow_constants_round_as_everywhere(init):
+    """Rounded from float64 at once, this one would be the other neighbour in float16."""
+    tie = init(1 + 2**-11 + 2**-30)
+    made = glorot.jax.values(tie, (2, 2), dtype="float16")
+
+    assert bits(made) == tie((2, 2), "float16").tobytes()
+
+
 @pytest.mark.parametrize("path", PATHS)
 @pytest.mark.parametrize("law", RANDOM)
 def test_one_compilation_serves_every_seed_and_name(law, path):

@@ -15,7 +15,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from glorot._blocks import _BlocksWriter
-from glorot._constants import _PlacesWriter, _ValueWriter
+from glorot._constants import _PlacesWriter, _ValueWriter, written
 from glorot._laws import lanes
 from glorot._writers import LawWriter, Writer
 from glorot.jax import _native, _paired, _traced
@@ -62,7 +62,7 @@ def _block(
         return _law(writer, dtype, extent, seed, tag, start, native)
     begin = start or (0,) * len(extent)
     if isinstance(writer, _ValueWriter):
-        return jnp.full(extent, np.full((), writer.value, dtype))
+        return jnp.full(extent, np.full((), written(writer.value, dtype), dtype))
     if isinstance(writer, _PlacesWriter):
         return _places(writer, dtype, extent, begin)
     if isinstance(writer, _BlocksWriter) and traceable(writer):
@@ -118,15 +118,15 @@ def _places(
     writer: _PlacesWriter, dtype: np.dtype[Any], extent: Extent, begin: tuple[Any, ...]
 ) -> Array:
     """Zeros, and `value` at those of the writer's places that are in the block."""
-    places = writer.places()
     axes = writer.axes
+    places = writer.places(0, writer.shape[axes[-1]])
     batch = len(extent) - len(places)
     at: list[Any] = [...]
     for place, axis in zip(places, axes[batch:], strict=True):
         here = jnp.asarray(place, jnp.int32) - jnp.int32(begin[axis])
         at.append(jnp.where(here < 0, extent[axis], here))  # outside, and so dropped
     permuted = jnp.zeros([extent[axis] for axis in axes], dtype)
-    value = np.full((), writer.value, dtype)
+    value = np.full((), written(writer.value, dtype), dtype)
     return permuted.at[tuple(at)].set(value, mode="drop").transpose(np.argsort(axes))
 
 
@@ -153,7 +153,7 @@ def _blocks(
             values = _traced.values(block.law, dtype, seed, tag, index[0])
         else:
             assert isinstance(block, _ValueWriter)
-            values = jnp.full(extent, np.full((), block.value, dtype))
+            values = jnp.full(extent, np.full((), written(block.value, dtype), dtype))
         result = jnp.where(column >= offset, values, result)
         offset += size
     return result
