@@ -111,6 +111,11 @@ class Axes:
         if equation is not None:
             self.letters = parse_equation(equation)
         self.divided = INPUT if layout in GROUPS_DIVIDE_INPUT else OUTPUT
+        if self.groups > 1 and self.letters is not None and GROUP in self.letters:
+            raise ValueError(
+                f"`groups`={groups} cannot be joined with layout={layout!r}, which has an axis of "
+                "channel groups (G or C) already. Leave `groups` out."
+            )
         if self.groups > 1 and self.letters is not None and self.divided not in self.letters:
             raise ValueError(
                 f"`groups`={groups} needs an axis of output channels to divide, and layout="

@@ -141,6 +141,7 @@ REFUSED = [
     ({"input_axes": 0, "output_axes": 0}, "each axis must have one role"),
     ({"groups": 2, "equation": "bd,df->bf"}, "an einsum has no groups"),
     ({"groups": 2, "fan_in": 1, "fan_out": 1}, "`groups` changes nothing"),
+    ({"groups": 2, "layout": "keras.depthwise_conv"}, "has an axis of channel groups (G or C)"),
     ({"groups": 2, "layout": "embedding"}, "needs an axis of output channels to divide"),
     ({"groups": 0}, "`groups` must be at least 1, got 0"),
     ({"fan_in": 0}, "`fan_in` must be above 0, got 0"),
