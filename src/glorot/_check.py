@@ -9,6 +9,8 @@ from collections.abc import Mapping, Sequence, Set
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 MOST_AXES = 64  # of a NumPy array
 MOST_ELEMENTS = 2**63
 _LONG = 332  # bits of a number of 100 digits
@@ -55,7 +57,9 @@ def real(argument: str, value: object) -> float:
 
 def cut(argument: str, value: object) -> float:
     """Return `value`, a number or "inf" or "-inf" (JSON has no infinities), as a float."""
-    if isinstance(value, (str, float)) and value in ("inf", "-inf", math.inf, -math.inf):
+    if isinstance(value, str) and value in ("inf", "-inf"):
+        return float(value)
+    if isinstance(value, (float, np.floating)) and math.isinf(value):
         return float(value)
     return real(argument, value)
 

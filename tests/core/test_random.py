@@ -132,6 +132,7 @@ def test_scaling_keeps_the_middle():
         ({"lower": -math.inf}, -6.4, 2.0),
         ({"lower": 0.0, "upper": math.inf}, 0.0, 6.4),
         ({"lower": "-inf", "upper": "inf"}, -6.4, 6.4),
+        ({"lower": np.float32("-inf"), "upper": np.float64("inf")}, -6.4, 6.4),
     ],
 )
 def test_one_sided_cuts(options, low, high):
