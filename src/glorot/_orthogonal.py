@@ -3,7 +3,7 @@
 
 import functools
 import math
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
@@ -36,6 +36,12 @@ def orthogonal_matrix(words: Stream, start: int, rows: int, columns: int) -> Arr
     return q if rows >= columns else q.T
 
 
+class _Gain(_laws.Uniform):
+    """What a bound may be, a gain may be: no value is larger."""
+
+    parameter: ClassVar[str] = "gain"
+
+
 class _Orthogonal(Initializer):
     """What both share: a gain, and the axes that make matrices of a weight."""
 
@@ -64,7 +70,7 @@ class _Orthogonal(Initializer):
         self, shape: tuple[int, ...], dtype: np.dtype[Any], place: Place | None = None
     ) -> Writer:
         self._check(shape)
-        _laws.Uniform(self.gain).check_range(dtype)
+        _Gain(self.gain).check_range(dtype)
         start = 0 if place is None else place.draws
         return WholeWriter(shape, functools.partial(self._whole, shape, dtype, start))
 

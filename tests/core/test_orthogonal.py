@@ -166,7 +166,7 @@ def test_empty_weights(shape):
         (glorot.Orthogonal(layout="embedding"), (4, 3), "is no matrix"),
         (glorot.DeltaOrthogonal(), (4, 8), "needs a receptive field, and shape"),
         (glorot.DeltaOrthogonal(), (3, 8, 4), "got 8 inputs and 4 outputs"),
-        (glorot.Orthogonal(1e6, dtype="float16"), (4, 8), "overflows float16"),
+        (glorot.Orthogonal(1e6, dtype="float16"), (4, 8), "`gain`=1000000.0 overflows float16"),
     ],
 )
 def test_what_cannot_be_orthogonal_is_refused(init, shape, message):
