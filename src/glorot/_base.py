@@ -340,11 +340,17 @@ class Initializer:
             True
         """
         whole = parse_shape(shape)
-        start = operator.index(start)
+        try:
+            start = operator.index(start)
+        except TypeError:
+            raise TypeError(
+                f"`start` must be an integer, got {show(start)} of {type(start).__name__}."
+            ) from None
         number = self._seed(seed)
         check_name(name)
         if not isinstance(out, np.ndarray) or out.ndim != 1:
-            raise TypeError("`out` must be a 1-D NumPy array.")
+            got = f"shape {out.shape}" if isinstance(out, np.ndarray) else type(out).__name__
+            raise TypeError(f"`out` must be a 1-D NumPy array, got {got}.")
         writer = _prepared(self, whole, self._check_out(out, out.shape, None))
         if not 0 <= start <= start + out.size <= math.prod(whole):
             raise ValueError(

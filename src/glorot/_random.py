@@ -60,6 +60,11 @@ class RandomUniform(LawInitializer):
             raise ValueError(
                 f"`minval` must be below `maxval`, got minval={minval!r}, maxval={maxval!r}."
             )
+        if not (math.isfinite(high - low) and math.isfinite(high + low)):
+            raise ValueError(
+                "`minval` and `maxval` must have a sum and a difference below 1.8e308, got "
+                f"minval={minval!r}, maxval={maxval!r}. Give smaller ones."
+            )
         self._freeze(dtype, {"minval": low, "maxval": high, "seed": seed}, extra, axes)
         self.law(())
 

@@ -317,6 +317,8 @@ def test_overflowing_laws_are_refused_before_writing():
         (np.zeros((2, 2), np.float32), 0, TypeError, "`out` must be a 1-D NumPy array"),
         (np.zeros(3, np.float32), 2, ValueError, "[2, 5) leaves the 4 elements of shape (2, 2)"),
         (np.zeros(3, np.float32), -1, ValueError, "[-1, 2) leaves the 4 elements"),
+        (np.zeros(3, np.float32), 1.0, TypeError, "`start` must be an integer, got 1.0 of float"),
+        (np.zeros((3, 1), np.float32), 0, TypeError, "must be a 1-D NumPy array, got shape (3, 1)"),
         (np.zeros(3, np.float32), 10**999, ValueError, "[an integer of 3319 bits, an integer"),
     ],
 )
@@ -340,6 +342,8 @@ def test_bad_ranges_are_refused(out, start, error, message):
         (lambda: glorot.VarianceScaling(distribution="normal"), ValueError,
          "`distribution` must be one of uniform, truncated_normal, untruncated_normal; got"),
         (lambda: glorot.RandomUniform(1, 1), ValueError, "`minval` must be below `maxval`"),
+        (lambda: glorot.RandomUniform(-1.7e308, 1.7e308), ValueError, "`minval` and `maxval` must"),
+        (lambda: glorot.RandomUniform(1e308, 1.5e308), ValueError, "got minval=1e+308, maxval=1."),
         (lambda: glorot.RandomNormal(stddev=-1), ValueError, "`stddev` must not be negative"),
         (lambda: glorot.RandomNormal(mean=True), TypeError, "`mean` must be a number, got True"),
         (lambda: glorot.TruncatedNormal(lower=3), ValueError, "`lower` must be below `upper`"),
