@@ -82,3 +82,17 @@ def test_what_is_not_promised_is_refused(function, dtype, error, message):
     """Unknown functions and dtypes are named in the refusal."""
     with pytest.raises(error, match=message):
         glorot.replay.guarantee(function, dtype)
+
+
+def test_float16_on_jax_says_on_which_processors():
+    """JAX on one with AVX512-FP16 has other last bits wherever XLA multiplies and adds."""
+    drawn = [
+        row
+        for row in rows()
+        if row.framework.startswith(("JAX", "flax", "Keras 3 on JAX"))
+        and row.arithmetic == "FMA"
+        and "float16" in row.dtypes
+    ]
+    assert len(drawn) == 6
+    for row in drawn:
+        assert "no AVX512-FP16" in row.note, row.functions

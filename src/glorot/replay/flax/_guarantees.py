@@ -2,6 +2,7 @@
 """What the replay of flax promises."""
 
 from glorot.replay._guarantee import Guarantee
+from glorot.replay.jax._guarantees import HALF
 
 VERSIONS = ("0.12.8 with JAX 0.10.2",)
 _FLOATS32 = ("float16", "bfloat16", "float32")
@@ -32,6 +33,6 @@ ROWS = (
         seekable=False,
         cases=2000,
         note="For a shard of a parameter, take its key (linen.param_key, nnx.Rngs) and the "
-        "initializer's shard=.",
+        f"initializer's shard=. Truncated in {HALF}.",
     ),
 )

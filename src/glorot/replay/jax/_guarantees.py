@@ -7,6 +7,8 @@ from glorot.replay.jax.nn.initializers._orthogonal import TOLERANCE
 VERSIONS = ("0.10.2",)
 _FLOATS = ("float16", "bfloat16", "float32", "float64")
 _NUMBERS = (*_FLOATS, "int8", "int16", "int32", "int64", "uint8", "uint16", "uint32", "uint64")
+# There XLA multiplies and adds in float16 with one rounding, elsewhere with two.
+HALF = "float16: where the processor has no AVX512-FP16 (Intel's has it since Sapphire Rapids)"
 
 
 def _initializers(*names: str) -> tuple[str, ...]:
@@ -41,7 +43,8 @@ ROWS = (
         distribution="uniform",
         arithmetic="FMA",
         cases=10000,
-        note="Limits (0, 1) and (-1, 1) need no FMA, nor do float16 and bfloat16.",
+        note="Limits (0, 1) and (-1, 1) need no FMA, nor do float16 and bfloat16. Other limits in "
+        f"{HALF}.",
     ),
     Guarantee(
         "JAX",
@@ -54,7 +57,8 @@ ROWS = (
         note="float32 normal and truncated_normal(-2, 2): also all 2**23 mantissas. float64: where "
         "JAX calls glibc's log, and truncated at multiples of 0.5 up to 4, at 5, 6, 8.5 and more. "
         "Inside of jit truncated_normal at 1.5, 3.5, 4 and some other limits has other numbers: "
-        "XLA takes erf of a constant from elsewhere. At 1, 2, 2.5 and 3 they are the same.",
+        "XLA takes erf of a constant from elsewhere. At 1, 2, 2.5 and 3 they are the same. "
+        f"Truncated in {HALF}.",
     ),
     Guarantee(
         "JAX",
@@ -87,7 +91,8 @@ ROWS = (
         distribution="normal, truncated normal",
         arithmetic="FMA",
         cases=10000,
-        note="variance_scaling of 'uniform' needs no FMA. float64: where JAX calls glibc's log.",
+        note="variance_scaling of 'uniform' needs no FMA. float64: where JAX calls glibc's log. "
+        f"Truncated in {HALF}.",
     ),
     *(
         Guarantee(

@@ -2,6 +2,7 @@
 """What the replay of Keras 3 promises, backend by backend."""
 
 from glorot.replay._guarantee import Guarantee
+from glorot.replay.jax._guarantees import HALF
 
 VERSIONS = ("3.15.1",)
 _HALF_AND_SINGLE = ("float16", "bfloat16", "float32")
@@ -98,8 +99,8 @@ ROWS = (
     _row("TensorFlow", _TENSORFLOW, _CONSTANT, (*_FLOATS, *_NARROW, "int64", "uint64", "bool")),
     _row("TensorFlow", _TENSORFLOW, _IDENTITY, _FLOATS),
     _orthogonal("TensorFlow", _TENSORFLOW, "float32", "float64"),
-    _row("JAX", _JAX, _UNIFORM, _HALF_AND_SINGLE, arithmetic="FMA"),
-    _row("JAX", _JAX, _NORMAL, _HALF_AND_SINGLE, arithmetic="FMA"),
+    _row("JAX", _JAX, _UNIFORM, _HALF_AND_SINGLE, arithmetic="FMA", note=HALF),
+    _row("JAX", _JAX, _NORMAL, _HALF_AND_SINGLE, arithmetic="FMA", note=HALF),
     _row("JAX", _JAX, _SEEDS, ("uint32",), seekable=False),
     _row("JAX", _JAX, _INTEGERS, _NARROW),
     _row("JAX", _JAX, _CONSTANT, (*_HALF_AND_SINGLE, *_NARROW, "bool")),
