@@ -243,6 +243,13 @@ def fresh(monkeypatch):
     return monkeypatch
 
 
+def test_sparse_asks_for_a_seed_of_the_default_generator(fresh):
+    """Another generator does not help: torch chooses the zeros by the default one all the same."""
+    given = torch.Generator().manual_seed(0)
+    with pytest.raises(RuntimeError, match="from the default generator, whatever `generator` is"):
+        torch.nn.init.sparse((4, 3), 0.5, generator=given)
+
+
 def test_the_default_generator(fresh):
     """Nothing is drawn before manual_seed; then calls without `generator` follow one another."""
     for draw in (torch.initial_seed, torch.get_rng_state, lambda: torch.rand(2)):

@@ -66,6 +66,18 @@ def orthogonal(
     return out
 
 
+def _chooser() -> Generator:
+    """The default generator, which `sparse` needs whatever generator it is given."""
+    try:
+        return resolve(None)
+    except RuntimeError:
+        raise RuntimeError(
+            "torch draws which entries of `sparse` are 0 from the default generator, whatever "
+            "`generator` is, and that one has no seed. Call "
+            "glorot.replay.torch.manual_seed(seed) first."
+        ) from None
+
+
 def sparse(
     shape: Any,
     sparsity: float,
@@ -109,7 +121,7 @@ def sparse(
     rows, columns = sizes
     zero = math.ceil(fraction * rows)
     spread, found, source = number("std", std), dtype_of(dtype), resolve(generator)
-    chooser = resolve(None) if columns else source
+    chooser = _chooser() if columns else source
     out = _normal.normal(sizes, 0.0, spread, found, source)
     for column in range(columns):
         out[_randperm.randperm(rows, generator=chooser)[:zero], column] = 0
