@@ -343,9 +343,11 @@ def test_orthogonal_is_orthogonal_and_from_the_draw():
     column = jax.nn.initializers.orthogonal(column_axis=0)(KEY, (5, 2, 2))
     assert np.allclose(column.reshape(5, 4).T @ column.reshape(5, 4), np.eye(4), atol=1e-6)
     assert init(KEY, (0, 4)).shape == (0, 4)
-    delta = jax.nn.initializers.delta_orthogonal(2.0)(KEY, (3, 4, 2, 5), "bfloat16")
-    assert np.count_nonzero(delta.astype(float)) == 10
-    assert same(delta[1, 1], init(KEY, (2, 5)).astype(delta.dtype))
+    with jax.enable_x64(True):
+        for dtype in ("float32", "float64"):
+            delta = jax.nn.initializers.delta_orthogonal(2.0)(KEY, (3, 4, 2, 5), dtype)
+            assert np.count_nonzero(delta) == 10
+            assert same(delta[1, 1], init(KEY, (2, 5), dtype))  # drawn in the call's dtype
 
 
 def variance_scaling(*args, **options):
@@ -401,6 +403,8 @@ REFUSED = [
     (lambda: jax.nn.initializers.orthogonal()(KEY, (3,)), ValueError, "at least a 2D `shape`"),
     (lambda: jax.nn.initializers.orthogonal()(KEY, (3, 3), "float16"), TypeError, "has no QR"),
     (lambda: jax.nn.initializers.orthogonal()(KEY, (3, 3), None, 1), NotImplementedError, "as in"),
+    (lambda: jax.nn.initializers.delta_orthogonal()(KEY, (3, 3, 3), "bfloat16"), TypeError,
+     "`dtype` of orthogonal must be float32 or float64, got bfloat16"),
     (lambda: jax.nn.initializers.delta_orthogonal()(KEY, (3, 3)), ValueError, "3D, 4D or 5D"),
     (lambda: jax.nn.initializers.delta_orthogonal()(KEY, (3, 3, 2)), ValueError, "`fan_in` must"),
     (lambda: jax.config.update("jax_platforms", "cpu"), AttributeError, "Unrecognized config"),

@@ -104,13 +104,14 @@ def orthogonal(scale: Any = 1.0, column_axis: int = -1, dtype: Any = None) -> In
 def delta_orthogonal(scale: Any = 1.0, column_axis: int = -1, dtype: Any = None) -> Initializer:
     """Return an initializer of convolutions that are orthogonal maps of channels.
 
-    All is 0 but the centre of the receptive field.  As in JAX the matrix there has the dtype given
-    here, else float32, whatever the call asks for; it is converted at the end.
+    All is 0 but the centre of the receptive field.  The matrix there is `orthogonal`'s of the same
+    key, scale and dtype.
 
     Not exact: values differ from JAX's by rounding errors (`TOLERANCE`).
 
     Raises at the call:
         ValueError: not 3, 4 or 5 axes, or more input than output channels.
+        TypeError: float16 or bfloat16, which JAX cannot factorise.
 
     Replays JAX 0.10.2: near; `glorot.replay.guarantee` says how near.
 
@@ -140,11 +141,9 @@ def delta_orthogonal(scale: Any = 1.0, column_axis: int = -1, dtype: Any = None)
                 f"`fan_in` must be less or equal than `fan_out`, got shape {show(whole)}. Use "
                 "orthogonal."
             )
-        inner = float_dtype("delta_orthogonal", made)
-        matrix = _whole(key, whole[-2:], column_axis, scale, inner)
+        matrix = _whole(key, whole[-2:], column_axis, scale, found)
         weight = np.zeros(whole, dtype=found)
-        weight[tuple((size - 1) // 2 for size in whole[:-2])] = matrix.astype(found)
+        weight[tuple((size - 1) // 2 for size in whole[:-2])] = matrix
         return part(weight, shard)
 
-    made = dtype
     return init
