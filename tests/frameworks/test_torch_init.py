@@ -712,6 +712,18 @@ def test_weight_norm_keeps_the_weight():
     assert torch.equal(module[0].parametrizations.weight.original1, wanted)
 
 
+def test_a_parametrized_module_that_is_used_twice():
+    """It has the names that it has without a parametrization, and so the weights."""
+    layer = nn.Linear(6, 6)
+    module = nn.Sequential(layer, nn.ReLU(), layer)
+    plain = init_(module, RECIPE, seed=42)
+    parametrizations.weight_norm(layer)
+    report = init_(module, RECIPE, seed=42)
+    assert {p.names for p in report.parameters} == {p.names for p in plain.parameters}
+    wanted = expected("0.weight", (6, 6))
+    assert torch.equal(layer.parametrizations.weight.original1, wanted)
+
+
 def test_spectral_norm_starts_from_the_new_weight():
     """The original is the recipe's weight, and the estimate of its norm depends on nothing that was
     there before."""

@@ -51,7 +51,9 @@ def collect(module: torch.nn.Module, names: Names = None) -> Contents:
         _add(parameters, _tensors(prefix, owner, owner._parameters), renamed)
         for attribute, source in parametrized(owner).items():
             place = Place(renamed(f"{prefix}{attribute}"), owner, attribute)
-            parameters[id(source)] = Group(_computed(source), [place], source)
+            if id(source) not in parameters:  # a module that is used twice comes twice
+                parameters[id(source)] = Group(_computed(source), [], source)
+            parameters[id(source)].places.append(place)
             for at, inner in source._modules.items():
                 for below, part in walk(inner, f"{prefix}parametrizations.{attribute}.{at}."):
                     _add(parameters, _tensors(below, part, part._parameters), renamed)
