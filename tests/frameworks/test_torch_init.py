@@ -527,6 +527,19 @@ def test_left_out():
     assert report.left_out == ("0.weight", "0.bias")
 
 
+def test_a_dtype_without_initializers_can_be_left_out():
+    """Such a parameter is no reason to refuse those beside it."""
+    module = nn.Sequential(nn.Linear(3, 3), nn.Linear(2, 2, dtype=torch.complex64))
+    before = module[1].weight.detach().clone()
+    recipe = glorot.Recipe([glorot.Rule("1.*", None), *RECIPE.rules])
+    report = init_(module, recipe, seed=42)
+    assert report.left_out == ("1.weight", "1.bias")
+    assert torch.equal(module[1].weight, before)
+    assert torch.equal(module[0].weight, expected("0.weight", (3, 3)))
+    with pytest.raises(TypeError, match=r"'1.weight' must .*complex64. .*Rule\('1.weight', None\)"):
+        glorot.torch.shapes(module)
+
+
 # --- names ----------------------------------------------------------------------------------------
 
 

@@ -42,7 +42,7 @@ def make_plan(groups: list[Group], recipe: Recipe) -> Plan:
     if not groups:
         raise ValueError("`module` has no parameters: there is nothing to fill.")
     specs = {
-        check_parameter_name(place.name): spec_of(place, group.tensor)
+        check_parameter_name(place.name): _described(place, group.tensor)
         for group in groups
         for place in group.places
     }
@@ -64,6 +64,7 @@ def make_plan(groups: list[Group], recipe: Recipe) -> Plan:
         if name is None:
             left_out.append(group)
         else:
+            _check_dtype(name, group.tensor)
             chosen[name] = group
     wanted = {name: specs[name] for name in chosen}
     assignments = recipe._assign(wanted, found.rules, None, specs)
@@ -72,13 +73,25 @@ def make_plan(groups: list[Group], recipe: Recipe) -> Plan:
 
 def spec_of(place: Place, tensor: torch.Tensor) -> TensorSpec:
     """The shape and dtype of a parameter, and what its layer says of its axes."""
+    found = _described(place, tensor)
+    _check_dtype(place.name, tensor)
+    return found
+
+
+def _described(place: Place, tensor: torch.Tensor) -> TensorSpec:
+    """The same, without a dtype where no initializer writes it."""
     if place.spec is not None:
         return place.spec
     check_known(tensor, f"the parameter {place.name!r}")
+    extras = described(place.owner, place.attribute, tensor.dim())
+    known = DTYPES.get(tensor.dtype)
+    return TensorSpec(tuple(tensor.shape), None if known is None else dtype_name(known), **extras)
+
+
+def _check_dtype(name: str, tensor: torch.Tensor) -> None:
     if tensor.dtype not in DTYPES:
         raise TypeError(
-            f"the parameter {place.name!r} must have one of the dtypes "
-            f"{', '.join(map(dtype_name, DTYPES.values()))}; got {tensor.dtype}."
+            f"the parameter {name!r} must have one of the dtypes "
+            f"{', '.join(map(dtype_name, DTYPES.values()))}; got {tensor.dtype}. Fill it yourself, "
+            f"and put Rule({name!r}, None) first."
         )
-    extras = described(place.owner, place.attribute, tensor.dim())
-    return TensorSpec(tuple(tensor.shape), dtype_name(DTYPES[tensor.dtype]), **extras)
