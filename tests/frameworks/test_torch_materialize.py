@@ -119,6 +119,44 @@ def test_what_has_values_keeps_them():
     )
 
 
+class Pretrained(nn.Module):
+    """A method that makes its buffer, and all else anew."""
+
+    def __init__(self):
+        super().__init__()
+        self.weight = nn.Parameter(torch.full((3,), 5.0))
+        self.up = nn.Linear(3, 3)
+        self.register_buffer("scale", torch.full((3,), 7.0))
+        self.register_buffer("freqs", torch.empty(3, device="meta"))
+
+    def reset_parameters(self):
+        """Everything."""
+        with torch.no_grad():
+            self.weight.zero_()
+            self.up.reset_parameters()
+        self.scale = torch.zeros(3)
+        self.freqs.fill_(1.0)
+
+
+@pytest.mark.parametrize("norm", [False, True])
+def test_what_makes_a_buffer_keeps_what_is_beside_it(norm):
+    """A method that makes the buffers again does more; what has values has them afterwards."""
+    module = nn.Module()
+    module.a = nn.BatchNorm1d(3) if norm else Pretrained()
+    if norm:
+        module.a.running_mean = module.a.running_mean + 7.0
+        module.a.running_var = torch.empty(3, device="meta")
+    before = {name: tensor.clone() for name, tensor in module.state_dict().items()}
+    module.b = on_meta(lambda: nn.Linear(2, 2))
+    recipe = glorot.Recipe([glorot.Rule("a.*", None), *PLAIN.rules])
+    materialize(module, recipe, seed=42)
+    made = "a.running_var" if norm else "a.freqs"
+    after = module.state_dict()
+    assert (after[made] == 1.0).all()
+    for name in before.keys() - {made}:
+        assert torch.equal(after[name], before[name]), name
+
+
 @pytest.mark.parametrize(
     "method",
     [

@@ -5,7 +5,7 @@ Whether a buffer was written is seen from torch's version counter: each way is t
 still as it was allocated is left for the next.
 """
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
 
@@ -13,7 +13,7 @@ import torch
 
 from glorot._check import show
 from glorot.torch._collect import Group
-from glorot.torch._names import walk
+from glorot.torch._names import Place, walk
 
 Given = Mapping[str, Any] | Callable[[torch.nn.Module], object] | None
 
@@ -43,10 +43,23 @@ def check(given: Given, groups: list[Group]) -> None:
 
 
 class Remaking:
-    """The buffers without values, from their allocation until all have them."""
+    """The buffers without values, from their allocation until all have them.
 
-    def __init__(self, groups: list[Group], given: Given) -> None:
+    Args:
+        groups: all buffers, as they were before.
+        given: what the user gave.
+        left_out: the parameters that keep the values they have.
+    """
+
+    def __init__(self, groups: list[Group], given: Given, left_out: Sequence[Group]) -> None:
         self.given = given
+        self.kept: list[tuple[Place, str]] = [
+            (place, held)
+            for held, those in (("_parameters", left_out), ("_buffers", groups))
+            for group in those
+            if group.source is None and not group.tensor.is_meta
+            for place in group.places
+        ]
         self.waiting: list[tuple[Group, torch.Tensor, int]] = []
         for group in groups:
             tensor = self._now(group)
@@ -70,10 +83,31 @@ class Remaking:
         """Try each way; what a parametrization holds waits for its weight."""
         with _generators_kept(device), torch.no_grad(), torch.device(device):
             self._copy_given()
-            for way in (self._call_given, _torch_norms, _transformers(module), _own_methods):
-                for owner in dict.fromkeys(group.places[0].owner for group in self._garbage()):
-                    way(owner)
+            for owner in self._waiting_owners():
+                self._call_given(owner)
+            for way in (_torch_norms, _transformers(module), _own_methods):
+                for owner in self._waiting_owners():
+                    with self._keeping(owner):
+                        way(owner)
             self._move(device)
+
+    def _waiting_owners(self) -> dict[torch.nn.Module, None]:
+        return dict.fromkeys(group.places[0].owner for group in self._garbage())
+
+    @contextmanager
+    def _keeping(self, owner: torch.nn.Module) -> Iterator[None]:
+        """Ways write all that a module holds; what had values has them again afterwards."""
+        below = set(owner.modules()) if self.kept else set()
+        held = []
+        for place, where in self.kept:
+            if place.owner in below:
+                tensor = getattr(place.owner, where)[place.attribute]
+                held.append((place, where, tensor, tensor._version, tensor.clone()))
+        yield
+        for place, where, tensor, version, copy in held:
+            getattr(place.owner, where)[place.attribute] = tensor
+            if tensor._version != version:
+                tensor.copy_(copy)
 
     def _copy_given(self) -> None:
         if isinstance(self.given, Mapping):

@@ -41,8 +41,8 @@ def materialize(
     way has written each: by `buffers`; by torch's norms; by the `_init_weights(module)` of the
     transformers model around; by a method of the module that holds them, named `reset_buffers`,
     `init_buffers`, `reset_parameters`, or one of these after an underscore.  What none of them
-    writes is refused by its name.  Buffers that have values keep them.  torch's generators are as
-    they were afterwards.
+    writes is refused by its name.  Buffers that have values keep them, and so do parameters that
+    the recipe leaves out.  torch's generators are as they were afterwards.
 
     A module may be sharded before (`fully_shard`, `parallelize_module`): each rank then has memory
     for its own part only.
@@ -83,7 +83,8 @@ def materialize(
         raise ValueError("`device` must have memory, got the meta device. Give 'cpu' or 'cuda'.")
     contents = collect(module, names)
     _buffers.check(buffers, contents.buffers)
-    for group in make_plan(contents.parameters, rules).left_out:
+    left_out = make_plan(contents.parameters, rules).left_out
+    for group in left_out:
         if group.tensor.is_meta:
             raise ValueError(
                 f"the recipe leaves out the parameter {group.places[0].name!r}, which is on the "
@@ -92,7 +93,7 @@ def materialize(
     before = [(owner, dict(owner._parameters), dict(owner._buffers)) for owner in _owners(module)]
     try:
         _allocate(module, contents, place)
-        made = _buffers.Remaking(contents.buffers, buffers)
+        made = _buffers.Remaking(contents.buffers, buffers, left_out)
         made.before_parameters(module, place)
         again = collect(module, names)
         report = fill(make_plan(again.parameters, rules), again, rules, number)
