@@ -492,6 +492,30 @@ def test_explain_says_what_init_does():
         glorot.tensorflow.explain(variables, glorot.Recipe([rule("*kernel", HE)]))
 
 
+def test_a_dtype_without_initializers_can_be_left_out():
+    """Text and complex numbers are no reason to refuse the variables beside them."""
+    recipe = glorot.Recipe([glorot.Rule("[ct]", None), glorot.Rule("*", HE)])
+    complex_, text, kernel = (
+        tf.Variable(value, name=name)
+        for name, value in (("c", [1j]), ("t", "text"), ("w", tf.zeros((4, 3))))
+    )
+    report = glorot.tensorflow.init([complex_, text, kernel], recipe, seed=SEED)
+    assert report.left_out == ("c", "t")
+    assert (complex_.numpy(), text.numpy()) == ([1j], b"text")
+    wanted = HE((4, 3), seed=SEED, name="w")
+    assert (kernel.numpy() == wanted).all()
+
+    creator = glorot.tensorflow.variable_creator(recipe, seed=SEED)
+    with tf.variable_creator_scope(creator):
+        complex_, text = tf.Variable([1j], name="c"), tf.Variable("text", name="t")
+        kernel = tf.Variable(tf.zeros((4, 3)), name="w")
+        with pytest.raises(TypeError, match=r"'s'.*got string. Put Rule\('s', None\) first"):
+            tf.Variable("text", name="s")
+    assert creator.report().left_out == ("c", "t")
+    assert (complex_.numpy(), text.numpy()) == ([1j], b"text")
+    assert (kernel.numpy() == wanted).all()
+
+
 def test_initializers_refuse():
     """No seed, no part said twice, no part outside."""
     init = glorot.tensorflow.initializer(HE, seed=SEED)

@@ -12,7 +12,6 @@ from typing import Any
 import tensorflow as tf
 
 from glorot import _check
-from glorot._dtypes import dtype_name, parse_dtype
 from glorot._renaming import Names, renaming
 from glorot._report import InitReport, ParameterReport, report_all, report_parameter
 from glorot._stream import check_seed
@@ -20,6 +19,7 @@ from glorot.recipe import Assignment, Recipe, Rule, TensorSpec, _coverage
 from glorot.recipe._argument import read_recipe
 from glorot.recipe._shapes import check_parameter_name
 from glorot.tensorflow._initializer import VariableInitializer
+from glorot.tensorflow._values import known_dtype, refuse_dtype
 
 
 class _Rules:
@@ -39,11 +39,7 @@ class _Rules:
     def initializer(self, name: str, shape: Any, dtype: Any) -> VariableInitializer | None:
         """What fills the variable; None where the recipe leaves it out."""
         name = check_parameter_name(self.renamed(name))
-        try:
-            numpy_dtype = parse_dtype(getattr(dtype, "base_dtype", dtype), floating=False)
-        except TypeError as error:
-            raise TypeError(f"the variable {name!r}: {error}") from None
-        spec = TensorSpec(_check.parse_shape(shape), dtype_name(numpy_dtype))
+        spec = TensorSpec(_check.parse_shape(shape), known_dtype(dtype))
         known = self.specs.get(name, spec)
         if known != spec:
             raise ValueError(
@@ -51,15 +47,17 @@ class _Rules:
                 f"was made as {known.dtype} of shape {known.shape}."
             )
         if name not in self.specs:
-            self._decide(name, spec)
+            self._decide(name, spec, dtype)
         found = self.made.get(name)
         return None if found is None else VariableInitializer(found.initializer, self.seed, name)
 
-    def _decide(self, name: str, spec: TensorSpec) -> None:
+    def _decide(self, name: str, spec: TensorSpec, dtype: Any) -> None:
         found = self.recipe._match({name: spec})._replace(idle=[])
         problems = _coverage.problems(found, self.recipe.rules, {name: spec})
         if problems:
             raise ValueError(" ".join(problems))
+        if spec.dtype is None and found.rules[name].initializer is not None:
+            refuse_dtype(name, dtype)
         self.rules |= found.rules
         assigned = self.recipe._assign({name: spec}, self.rules, None, self.specs)
         self.specs[name] = spec

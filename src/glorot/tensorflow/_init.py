@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from glorot import _base
-from glorot._dtypes import ALL, dtype_name, parse_dtype
+from glorot._dtypes import ALL
 from glorot._fingerprint import Fingerprint
 from glorot._kernel import Batch
 from glorot._memory import aligned
@@ -17,7 +17,7 @@ from glorot.recipe import Assignment, Recipe, TensorSpec
 from glorot.recipe._argument import read_recipe
 from glorot.recipe._tied import choose
 from glorot.tensorflow._collect import Weight, collect
-from glorot.tensorflow._values import Array, assign_all
+from glorot.tensorflow._values import Array, assign_all, known_dtype, refuse_dtype
 
 
 def init(target: Any, recipe: Any, *, seed: int, names: Names = None) -> InitReport:
@@ -101,6 +101,9 @@ def _plan(
     specs = {name: _spec(weight) for weight in weights for name in weight.names}
     chosen, left_out, rules_of = choose(rules, [weight.names for weight in weights], specs)
     wanted = {name: specs[name] for name in chosen}
+    for name, number in chosen.items():
+        if specs[name].dtype is None:
+            refuse_dtype(name, weights[number].parts[0].variable.dtype.base_dtype)
     return chosen, left_out, list(rules._assign(wanted, rules_of, None))
 
 
@@ -145,11 +148,7 @@ def fingerprint(target: Any, *, names: Names = None) -> str:
 
 
 def _spec(weight: Weight) -> TensorSpec:
+    """What is known of a weight; no dtype where no initializer writes it."""
     dtype = weight.parts[0].variable.dtype.base_dtype
-    name = dtype.name
-    if name not in ALL:
-        try:
-            name = dtype_name(parse_dtype(dtype, floating=False))
-        except TypeError as error:
-            raise TypeError(f"the variable {weight.names[0]!r}: {error}") from None
+    name = dtype.name if dtype.name in ALL else known_dtype(dtype)
     return TensorSpec(weight.shape, name, weight.owner)

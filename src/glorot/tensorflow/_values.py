@@ -6,20 +6,36 @@ runs when the variable is initialised.
 """
 
 from collections.abc import Iterable
-from typing import Any
+from typing import Any, NoReturn
 
 import numpy as np
 import tensorflow as tf
 
 from glorot import _base, _shard
 from glorot._base import Initializer
-from glorot._dtypes import dtype_name
+from glorot._dtypes import ALL, dtype_name, parse_dtype
 from glorot._kernel import Batch
 from glorot._memory import aligned
 from glorot._stream import check_name
 
 Array = np.ndarray[Any, np.dtype[Any]]
 _TOGETHER = 1 << 26  # bytes that wait to be assigned
+
+
+def known_dtype(dtype: Any) -> str | None:
+    """The name of a variable's dtype, None of one that no initializer writes."""
+    try:
+        return dtype_name(parse_dtype(getattr(dtype, "base_dtype", dtype), floating=False))
+    except TypeError:
+        return None
+
+
+def refuse_dtype(name: str, dtype: Any) -> NoReturn:
+    """Say that a rule takes a variable of a dtype that no initializer writes."""
+    raise TypeError(
+        f"the variable {name!r}: `dtype` must be one of {', '.join(ALL)}; got "
+        f"{getattr(dtype, 'name', dtype)}. Put Rule({name!r}, None) first, and it stays as it is."
+    )
 
 
 @tf.autograph.experimental.do_not_convert
