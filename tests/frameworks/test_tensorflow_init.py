@@ -516,6 +516,19 @@ def test_a_dtype_without_initializers_can_be_left_out():
     assert (kernel.numpy() == wanted).all()
 
 
+def test_a_variable_of_a_shape_that_may_change():
+    """It is filled as it is, and stays one whose shape may change."""
+    wanted = HE((4, 3), seed=SEED, name="w")
+    for shape in (tf.TensorShape([None, 3]), tf.TensorShape(None)):
+        made = tf.Variable(tf.zeros((4, 3)), shape=shape, name="w")
+        glorot.tensorflow.init([made], HE, seed=SEED)
+        with tf.variable_creator_scope(glorot.tensorflow.variable_creator(HE, seed=SEED)):
+            created = tf.Variable(tf.zeros((4, 3)), shape=shape, dtype=tf.float32, name="w")
+        for variable in (made, created):
+            assert (variable.numpy() == wanted).all()
+            variable.assign(tf.zeros((2, 3)))
+
+
 def test_initializers_refuse():
     """No seed, no part said twice, no part outside."""
     init = glorot.tensorflow.initializer(HE, seed=SEED)

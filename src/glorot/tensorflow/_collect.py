@@ -194,7 +194,10 @@ def _parts(name: str, variable: Any) -> tuple[str, tuple[int, ...], list[Part]]:
     if info is not None:  # a part that v1's partitioner made
         shard = _shard(tuple(map(int, info.var_offset)), variable.shape)
         return str(info.full_name), tuple(map(int, info.full_shape)), [Part(variable, shard)]
-    return name, tuple(variable.shape.as_list()), [Part(variable, None)]
+    shape = variable.shape
+    if not shape.is_fully_defined():  # it may change; what is filled is what is there
+        shape = tf.shape(variable).numpy()
+    return name, tuple(map(int, shape)), [Part(variable, None)]
 
 
 def _shard(start: tuple[int, ...], shape: Any) -> Shard:

@@ -144,8 +144,9 @@ class VariableCreator(_Rules):
                 f"a second variable is called {name!r}; it would be given the values of the first. "
                 "Make it in a tf.name_scope of its own, or give it another name."
             )
-        shape, dtype = options.get("shape"), options.get("dtype")
-        if shape is None or dtype is None:
+        declared, dtype = options.get("shape"), options.get("dtype")
+        shape = declared
+        if dtype is None or not tf.TensorShape(shape).is_fully_defined():
             value = tf.convert_to_tensor(given() if callable(given) else given, dtype=dtype)
             shape, dtype = value.shape, value.dtype
         found = self.initializer(name, shape, dtype)
@@ -153,7 +154,7 @@ class VariableCreator(_Rules):
             dtype = tf.dtypes.as_dtype(dtype)
             options |= {
                 "initial_value": functools.partial(found, shape=shape, dtype=dtype),
-                "shape": tf.TensorShape(shape),
+                "shape": tf.TensorShape(shape if declared is None else declared),
                 "dtype": dtype,
             }
         return next_creator(**options)
