@@ -6,6 +6,7 @@ import functools
 import gc
 import importlib
 import json
+import logging
 import os
 import pkgutil
 import re
@@ -207,6 +208,24 @@ def test_shard_info():
 
     init = glorot.tensorflow.initializer(HE, seed=SEED, name="w")
     assert (init((7, 4), shard_info=ShardInfo()).numpy() == whole((7, 4), "w")[5:]).all()
+
+
+def test_in_a_tf_function():
+    """The value is an op's, and AutoGraph has nothing to warn of."""
+    said = []
+    handler = logging.Handler()
+    handler.emit = said.append
+    logger = tf.get_logger()
+    level = logger.level
+    logger.addHandler(handler)
+    logger.setLevel(logging.WARNING)
+    try:
+        found = tf.function(lambda: EACH((4, 3)))()
+    finally:
+        logger.removeHandler(handler)
+        logger.setLevel(level)
+    assert (found.numpy() == EACH((4, 3)).numpy()).all()
+    assert [record.getMessage() for record in said] == []
 
 
 def test_creators_see_scopes():

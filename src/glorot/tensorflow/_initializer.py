@@ -4,6 +4,8 @@
 from dataclasses import dataclass
 from typing import Any
 
+import tensorflow as tf
+
 from glorot import _check, _registry, _shard
 from glorot._base import Initializer
 from glorot._check import parse_shape
@@ -50,6 +52,19 @@ class VariableInitializer:
             TypeError: a dtype that the initializer does not have; a part said twice, or half.
             ValueError: a part that leaves the whole; a shape that the initializer refuses.
         """
+        placed = (partition_info, partition_shape, partition_offset, shard_info)
+        return self._value(shape, dtype, *placed)
+
+    @tf.autograph.experimental.do_not_convert  # it would warn in a tf.function, and gain nothing
+    def _value(
+        self,
+        shape: Any,
+        dtype: Any,
+        partition_info: Any,
+        partition_shape: Any,
+        partition_offset: Any,
+        shard_info: Any,
+    ) -> Any:
         init = self.initializer
         wanted = (
             ALL[init.dtype] if dtype is None else parse_dtype(_base(dtype), floating=init.random)
