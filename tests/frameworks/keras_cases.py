@@ -510,6 +510,21 @@ def test_fans_of_every_layer(make, shapes, fans):
             assert found[name].stddev == pytest.approx(wanted[side] ** -0.5), name
 
 
+def test_a_wrapper_that_holds_the_kernel_too_did_not_make_it():
+    """Class and axes are those of the layer inside, whichever name counts."""
+    model = keras.Sequential(
+        [
+            keras.Input((8, 8, 3)),
+            keras.layers.SpectralNormalization(keras.layers.Conv2DTranspose(6, 3, name="up")),
+        ]
+    )
+    kernel = glorot.keras.specs(model)["spectral_normalization.kernel"]
+    assert (kernel.type, kernel.layout) == ("Conv2DTranspose", "keras.conv_transpose")
+    assert kernel.tags == ("Sequential", "SpectralNormalization")
+    found = glorot.keras.explain(model, "glorot_uniform")[0]
+    assert found.fans == (27, 54)
+
+
 def test_fans_by_the_shape_alone_would_be_wrong():
     """The table tells them apart from Keras' own rule, which sees no layer."""
     shapes = {

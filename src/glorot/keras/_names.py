@@ -62,6 +62,8 @@ def collect(model: Any, names: Names = None) -> Contents:
                 continue
             for name, variable in _named(variables):
                 place = found.setdefault(id(variable), Found(variable, layer, around, []))
+                if place.layer is not layer and _made(layer, variable):
+                    place = found[id(variable)] = place._replace(layer=layer, around=around)
                 full = check_parameter_name(renamed(prefix + name))
                 if full not in place.names:  # a layer that is held twice by one other
                     place.names.append(full)
@@ -73,6 +75,12 @@ def collect(model: Any, names: Names = None) -> Contents:
         )
     _check_names(parameters.values())
     return Contents(list(parameters.values()), list(state.values()))
+
+
+def _made(layer: Any, variable: Any) -> bool:
+    """Whether it is this layer that made the variable, of several that hold it: a wrapper such as
+    SpectralNormalization holds its layer's kernel too, and is nothing that its axes follow from."""
+    return bool(variable.path.rpartition("/")[0] == layer.path)
 
 
 def _walk(
