@@ -154,6 +154,24 @@ def test_under_set_mesh_a_spec_is_enough():
     assert bits(by_key) == init(SHAPE, seed=5).tobytes()
 
 
+@pytest.mark.parametrize("law", ["uniform", "truncated", "identity", "orthogonal"])
+def test_stacked_weights_under_explicit_axes(law):
+    """A vmap over names, each weight laid out by a spec: as layers of a scanned model are made."""
+    mesh = jax.make_mesh((4, 2), ("x", "y"), axis_types=(AxisType.Explicit,) * 2)
+    init, names = LAWS[law], [f"h.{i}.kernel" for i in range(3)]
+    tags = jnp.stack([glorot.jax.name_words(name) for name in names])
+
+    def one(tag):
+        return glorot.jax.values(init, SHAPE, name=tag, out_sharding=P("x", "y"))
+
+    with jax.set_mesh(mesh):
+        stacked = jax.vmap(one)(tags), jax.jit(jax.vmap(one))(tags)
+    for made in stacked:
+        assert made.sharding.spec == P(None, "x", "y")
+        for values, name in zip(np.asarray(made), names, strict=True):
+            assert bits(values) == init(SHAPE, name=name).tobytes()
+
+
 @pytest.mark.parametrize("law", ["uniform", "truncated"])
 @pytest.mark.parametrize("spec", ["rows", "columns", "both"])
 def test_each_device_computes_its_part_and_no_more(mesh, law, spec):

@@ -206,13 +206,19 @@ def placed(compute: Callable[..., Array], sharding: Any) -> Callable[..., Array]
     if sharding is None:
         return jitted(compute)
 
-    def laid(*args: Array) -> Array:
+    laid = jitted(compute, out_shardings=sharding)
+
+    @jitted
+    def typed(*args: Array) -> Array:
         explicit = jax.sharding.get_abstract_mesh().explicit_axes
-        if not explicit:
-            return compute(*args)
         return jax.sharding.auto_axes(compute, axes=explicit, out_sharding=sharding)(*args)
 
-    return jitted(laid, out_shardings=sharding)
+    def call(*args: Array) -> Array:
+        # A vmap around it would leave the new axis of `out_shardings` to the compiler, which it
+        # cannot where axes are explicit.
+        return (typed if jax.sharding.get_abstract_mesh().explicit_axes else laid)(*args)
+
+    return call
 
 
 def jitted(compute: Callable[..., Array], **options: Any) -> Callable[..., Array]:
