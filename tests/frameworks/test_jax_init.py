@@ -115,6 +115,63 @@ def test_specs_say_what_the_layers_are():
     assert next(a.fans for a in renamed if a.name == "q.kernel") == fans[1]
 
 
+class Layer(nn.Module):
+    """One of several equal layers."""
+
+    @nn.compact
+    def __call__(self, x, _=None):
+        """What `nn.scan` carries on, and nothing that it collects."""
+        x = nn.Dense(4)(x)
+        x = nn.Conv(4, (2,), feature_group_count=2)(x)
+        return nn.MultiHeadDotProductAttention(2)(x), None
+
+
+def scanned(axis):
+    """Three layers, their weights stacked along an axis."""
+    stacked = nn.scan(Layer, variable_axes={"params": axis}, split_rngs={"params": True}, length=3)
+    return nn.remat(stacked)()
+
+
+@pytest.mark.parametrize("axis", [0, 1])
+def test_stacked_linen_layers_have_the_axes_of_one(axis):
+    """nn.scan puts the weights of its layers into one array, of which each keeps its fans."""
+    module, x = scanned(axis), jnp.ones((1, 5, 4))
+    specs = glorot.sources.read((module, x)).shapes
+    one = glorot.sources.read((Layer(), x)).shapes
+    tree = jax.eval_shape(module.init, jax.random.key(0), x)
+    found = {a.name: a for a in glorot.jax.explain(tree, "flax", specs=specs)}
+    alone = {a.name: a for a in glorot.recipe.load("flax").resolve(one)}
+    assert len(found) == len(alone) == 12
+    for name, single in alone.items():
+        if name.endswith("kernel"):
+            assert found[name].fans == single.fans, name
+            assert found[name].law == single.law, name
+            assert specs[name].type == one[name].type
+
+
+def test_stacked_nnx_layers_have_the_axes_of_one():
+    """nnx.vmap does the same."""
+
+    class Layers(nnx.Module):
+        """Of all kinds that have a kernel."""
+
+        def __init__(self, rngs):
+            self.linear = nnx.Linear(4, 6, rngs=rngs)
+            self.conv = nnx.Conv(4, 6, (2,), feature_group_count=2, rngs=rngs)
+            self.up = nnx.ConvTranspose(4, 6, (2,), transpose_kernel=True, rngs=rngs)
+            self.general = nnx.LinearGeneral((4, 2), (3, 6), axis=(-2, -1), rngs=rngs)
+
+    make = nnx.split_rngs(splits=3)(nnx.vmap(Layers, in_axes=0, out_axes=0))
+    specs = glorot.sources.read(nnx.eval_shape(lambda: make(nnx.Rngs(0)))).shapes
+    one = glorot.sources.read(nnx.eval_shape(lambda: Layers(nnx.Rngs(0)))).shapes
+    found, alone = (
+        {a.name: a.fans for a in glorot.recipe.load("flax").resolve(of)} for of in (specs, one)
+    )
+    kernels = [name for name in alone if name.endswith("kernel")]
+    assert len(kernels) == 4
+    assert {name: found[name] for name in kernels} == {name: alone[name] for name in kernels}
+
+
 def test_specs_of_another_model():
     """Another shape is refused; leaves that it does not know are by their shape."""
     tree = {

@@ -1,9 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
 """flax modules, evaluated abstractly: names as `glorot.jax` has them, types and axes of layers."""
 
+import itertools
 import sys
 from typing import Any
 
+from glorot._layouts import BATCH, SPATIAL, expand, parse_layout
 from glorot._loaded import is_a
 from glorot.recipe import TensorSpec, parse_shapes
 from glorot.sources._frameworks import require, said
@@ -81,10 +83,17 @@ def _of_linen(module: Any, inputs: tuple[Any, ...]) -> dict[str, TensorSpec]:
     from glorot.jax._names import leaves
 
     owners: dict[tuple[str, ...], Any] = {}
+    alone: dict[tuple[str, ...], tuple[int, ...]] = {}  # shapes as the layer itself sees them
 
     def note(call: Any, args: Any, kwargs: Any, context: Any) -> Any:
-        owners.setdefault(context.module.path, context.module)
-        return call(*args, **kwargs)
+        module = context.module
+        owners.setdefault(module.path, module)
+        result = call(*args, **kwargs)
+        for collection, held in module.variables.items() if module.scope is not None else ():
+            for name, value in nn.meta.unbox(dict(held)).items():
+                if hasattr(value, "shape"):
+                    alone.setdefault((collection, *module.path, name), tuple(value.shape))
+        return result
 
     try:
         with nn.intercept_methods(note):
@@ -98,7 +107,7 @@ def _of_linen(module: Any, inputs: tuple[Any, ...]) -> dict[str, TensorSpec]:
         if leaf.name is not None:
             path = tuple(leaf.name.split("."))
             owner = owners.get(path[1:-1])
-            found[leaf.name] = _spec(owner, path[-1], leaf.value)
+            found[leaf.name] = _spec(owner, path[-1], leaf.value, alone.get(path))
     return found
 
 
@@ -124,7 +133,9 @@ def variables(
     for leaf in leaves(kept):
         if leaf.name is not None:
             head, _, last = leaf.name.rpartition(".")
-            found.append((leaf.name, leaf.value, _spec(by_name.get(head), last, leaf.value)))
+            owner = by_name.get(head)
+            spec = _spec(owner, last, leaf.value, _alone(owner))
+            found.append((leaf.name, leaf.value, spec))
     return found, [tuple(map(str, path)) for path, _ in nnx.to_flat_state(others)]
 
 
@@ -140,23 +151,57 @@ _LAYOUTS = {
 }
 
 
-def _spec(owner: Any, last: str, value: Any) -> TensorSpec:
-    """The shape and dtype of a variable, and what its module says of its axes."""
+def _spec(owner: Any, last: str, value: Any, alone: tuple[int, ...] | None) -> TensorSpec:
+    """The shape and dtype of a variable, and what its module says of its axes; `alone` is the shape
+    that one layer's has where `nn.scan`, `nn.vmap` or `nnx.vmap` stacked those of several."""
     shape = tuple(value.shape)
+    stack = () if alone is None else _stacked(shape, alone)
+    own = shape if alone is None or not stack else alone
     names = [c.__name__ for c in type(owner).__mro__ if c.__module__.startswith("flax.")]
     kind = "" if owner is None else type(owner).__name__
     layout = None
-    if len(shape) > 1 and last in ("kernel", "embedding"):
+    if len(own) > 1 and last in ("kernel", "embedding"):
         layout = next((_LAYOUTS[name] for name in names if name in _LAYOUTS), None)
         if {"DenseGeneral", "LinearGeneral"} & set(names):
-            layout = _general(owner, len(shape))
+            layout = _general(owner, len(own))
         elif layout == "flax.conv_transpose" and getattr(owner, "transpose_kernel", False):
             layout = "flax.conv_transpose.transpose_kernel"
     groups = getattr(owner, "feature_group_count", 1) if layout == "flax.conv" else 1
+    if layout is not None and stack:
+        roles = list(expand(parse_layout(layout), own, layout).replace(SPATIAL, "L"))
+        for axis in stack:
+            roles.insert(axis, BATCH)
+        layout = "".join(roles)
     return parse_shapes(
         {"spec": {"shape": shape, "dtype": value.dtype, "type": kind, "layout": layout,
                   "groups": groups}}
     )["spec"]  # fmt: skip
+
+
+def _stacked(shape: tuple[int, ...], alone: tuple[int, ...]) -> tuple[int, ...]:
+    """The axes of `shape` that are not those of one layer, the first that may be; () where no axes
+    are.
+
+    Examples:
+        >>> _stacked((3, 4, 8), (4, 8)), _stacked((4, 3, 8), (4, 8)), _stacked((4, 8), (4, 8))
+        ((0,), (1,), ())
+    """
+    for axes in itertools.combinations(range(len(shape)), max(len(shape) - len(alone), 0)):
+        if tuple(size for i, size in enumerate(shape) if i not in axes) == alone:
+            return axes
+    return ()
+
+
+def _alone(owner: Any) -> tuple[int, ...] | None:
+    """The shape that the kernel of one nnx layer has by what the layer was made with."""
+    if hasattr(owner, "kernel_shape"):
+        return tuple(owner.kernel_shape)
+    if hasattr(owner, "in_features") and hasattr(owner, "out_features"):
+        batch = getattr(owner, "batch_axis", None) or {}
+        sizes = (owner.in_features, owner.out_features)
+        spread = (each if isinstance(each, (tuple, list)) else (each,) for each in sizes)
+        return (*batch.values(), *itertools.chain.from_iterable(spread))
+    return None
 
 
 def _general(owner: Any, axes: int) -> str:
