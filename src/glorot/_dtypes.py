@@ -19,11 +19,11 @@ FLOATS: dict[str, np.dtype[Any]] = {
 _NAME_OF = {dtype: name for name, dtype in FLOATS.items()}
 
 # What the constant initializers also write: counters, masks, token ids.
-_INTEGERS = {
+INTEGERS = {
     name: np.dtype(name)
     for name in ("bool", "int8", "int16", "int32", "int64", "uint8", "uint16", "uint32", "uint64")
 }
-ALL = FLOATS | _INTEGERS
+ALL = FLOATS | INTEGERS
 # What others call them, for errors: one name a dtype keeps files and fingerprints alike.
 _SHORT = {
     **dict.fromkeys(("bf16",), "bfloat16"),

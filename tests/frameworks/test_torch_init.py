@@ -404,7 +404,12 @@ REFUSED_MODULES = {
         r"no rule matches '2.weight', '2.bias'. Add a rule",
     ),
     "a rule without a parameter": (mlp, UNUSED, ValueError, r"the rule for '\*wieght' matches no"),
-    "integers": (Counter, RECIPE, TypeError, r"'steps' of shape \(3,\) cannot be initialised"),
+    "integers": (
+        Counter,
+        RECIPE,
+        TypeError,
+        r"'steps' of shape \(3,\) cannot be initialised.*Put Rule\('steps', None\) first",
+    ),
     "complex": (
         lambda: nn.Sequential(nn.Linear(2, 2), nn.Linear(2, 2, dtype=torch.complex64)),
         RECIPE,

@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 from glorot import _check
 from glorot._base import Initializer
 from glorot._blocks import Blocks
-from glorot._dtypes import parse_dtype
+from glorot._dtypes import INTEGERS, parse_dtype
 from glorot._layouts import BOTH
 from glorot.recipe._expression import Expression
 from glorot.recipe._gains import activation
@@ -124,9 +124,11 @@ class Resolver:
                 self.assigned[key] = self._assign(name, spec, rule, dtype, extras, why, role)
             return Assignment(name, *_besides_name(self.assigned[key]))
         except (TypeError, ValueError) as error:
+            number = dtype is None and spec.dtype in INTEGERS and isinstance(error, TypeError)
             raise type(error)(
                 f"{name!r} of shape {spec.shape} cannot be initialised by the rule for {rule}: "
                 f"{error}"
+                + (f" Put Rule({name!r}, None) first, or one with a constant." if number else "")
             ) from None
 
     def _rule(self, name: str, spec: TensorSpec) -> Rule:
