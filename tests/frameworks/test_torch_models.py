@@ -105,3 +105,12 @@ def test_fingerprints_tell_models_apart():
         model.fc.bias[3] = 1e-30
     found.add(glorot.torch.fingerprint(model))
     assert len(found) == 4
+
+
+def test_a_dtype_without_a_fingerprint():
+    """The parameter is named, whatever its dtype."""
+    for dtype in (torch.complex64, torch.float8_e4m3fnuz):
+        odd = torch.nn.Parameter(torch.zeros(3).to(dtype), requires_grad=False)
+        model = torch.nn.ParameterDict({"odd": odd})
+        with pytest.raises(TypeError, match=r"'odd' is of torch.*, which has no fingerprint"):
+            glorot.torch.fingerprint(model)

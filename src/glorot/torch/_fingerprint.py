@@ -7,12 +7,13 @@ from typing import Any
 import torch
 from torch import distributed
 
+from glorot._dtypes import dtype_name
 from glorot._fingerprint import Fingerprint
 from glorot._renaming import Names
 from glorot._shard import Shard
 from glorot.torch._collect import collect
 from glorot.torch._dtensor import Part, is_dtensor, local_parts
-from glorot.torch._memory import view
+from glorot.torch._memory import DTYPES, view
 
 
 @torch.no_grad()
@@ -33,6 +34,7 @@ def fingerprint(module: torch.nn.Module, *, names: Names = None, group: Any = No
 
     Raises:
         ValueError: replicas that differ; parts that no process has; a meta or lazy parameter.
+        TypeError: a parameter of a dtype that no initializer writes.
 
     Examples:
         >>> import glorot, torch
@@ -83,3 +85,9 @@ def _stored(module: torch.nn.Module, names: Names) -> Iterator[tuple[str, torch.
 def _check_values(tensor: torch.Tensor, what: str) -> None:
     if torch.nn.parameter.is_lazy(tensor) or tensor.is_meta:
         raise ValueError(f"{what} has no values yet. Fill the module first.")
+    if tensor.dtype not in DTYPES:
+        raise TypeError(
+            f"{what} is of {tensor.dtype}, which has no fingerprint; those that have one are "
+            f"{', '.join(map(dtype_name, DTYPES.values()))}. Give glorot.fingerprint the arrays of "
+            "the other parameters."
+        )
