@@ -889,6 +889,17 @@ def test_tracing_needs_a_seed():
         jax.jit(lambda: glorot.keras.HeNormal()((2, 2)))()
 
 
+@only_on("tensorflow")
+def test_a_tf_function_needs_a_seed():
+    """A graph has no next seed, and with one the value is that of everywhere."""
+    import tensorflow as tf
+
+    with pytest.raises(ValueError, match=r"without a seed of its own .*Give it `seed`"):
+        tf.function(lambda: glorot.keras.HeNormal()((2, 2)))()
+    found = tf.function(lambda: glorot.keras.HeNormal(seed=SEED)((2, 2)))()
+    assert (found.numpy() == glorot.HeNormal()((2, 2), seed=SEED)).all()
+
+
 @contextlib.contextmanager
 def four_devices():
     """Kernels split by columns over four devices: of dense layers and of 1 x 1 convolutions."""

@@ -43,6 +43,8 @@ def compute(
             initializer, shape, seed=seed, name=name, dtype=wanted, shard=shard,
             out_sharding=_placement(layout), native=False,
         )  # fmt: skip
+    if not fixed and keras.backend.backend() == "tensorflow":
+        _check_eager()
     number = seed if fixed else _seeds.next_seed(seed)
     start, extent = (None, shape) if shard is None else _shard.parse_shard(shard, shape)
     writer = _base._prepared(initializer, shape, wanted)
@@ -107,6 +109,17 @@ def check_backend_dtype(dtype: np.dtype[Any]) -> None:
     if backend not in ("jax", "tensorflow", "torch"):
         raise ValueError(
             f"glorot.keras needs one of Keras' backends jax, tensorflow and torch, got {backend!r}."
+        )
+
+
+def _check_eager() -> None:
+    """Refuse to take a seed from a generator in a graph, where it would be no number."""
+    import tensorflow as tf
+
+    if not tf.executing_eagerly():
+        raise ValueError(
+            "an initializer without a seed of its own takes one from keras.random at each call, "
+            "which it cannot inside of a tf.function. Give it `seed`, or call it outside."
         )
 
 
