@@ -8,7 +8,10 @@ VERSIONS = ("0.10.2",)
 _FLOATS = ("float16", "bfloat16", "float32", "float64")
 _NUMBERS = (*_FLOATS, "int8", "int16", "int32", "int64", "uint8", "uint16", "uint32", "uint64")
 # There XLA multiplies and adds in float16 with one rounding, elsewhere with two.
-HALF = "float16: where the processor has no AVX512-FP16 (Intel's has it since Sapphire Rapids)"
+HALF = (
+    "float16: as where the processor has no AVX512-FP16 (Intel's servers have it since Sapphire "
+    "Rapids); with `float16_fma`, glorot.replay.jax's option, as where it has"
+)
 
 
 def _initializers(*names: str) -> tuple[str, ...]:
