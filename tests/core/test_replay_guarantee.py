@@ -95,4 +95,5 @@ def test_float16_on_jax_says_on_which_processors():
     ]
     assert len(drawn) == 6
     for row in drawn:
-        assert "no AVX512-FP16" in row.note and "float16_fma" in row.note, row.functions
+        assert "no AVX512-FP16" in row.note, row.functions
+        assert "float16_fma" in row.note, row.functions
