@@ -7,7 +7,7 @@ import operator
 import os
 from collections.abc import Mapping, Sequence, Set
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeGuard
 
 import numpy as np
 
@@ -152,14 +152,18 @@ def parse_shape(shape: Any) -> tuple[int, ...]:
     return check_extent(parse_sizes(shape))
 
 
+def _are_sizes(shape: tuple[Any, ...]) -> TypeGuard[tuple[int, ...]]:
+    # A loop, since every call of an initializer comes by; without else, which AutoGraph warns of.
+    for size in shape:  # noqa: SIM110
+        if type(size) is not int or size < 0:
+            return False
+    return True
+
+
 def parse_sizes(shape: Any) -> tuple[int, ...]:
     """Return a shape as a tuple of Python ints, of any number and size."""
-    if type(shape) is tuple:
-        for size in shape:
-            if type(size) is not int or size < 0:
-                break
-        else:
-            return shape
+    if type(shape) is tuple and _are_sizes(shape):
+        return shape
     sizes = []
     for size in _listed(shape):
         try:
