@@ -91,7 +91,11 @@ def _threads_allowed(setting: str) -> int:
     if not setting:
         return min(usable_cpus(), MOST_THREADS)
     digits = setting.lstrip("0")
-    if not setting.isdecimal() or len(digits) > 4 or not 1 <= int(setting) <= MOST_THREADS:
+    if (
+        not (setting.isascii() and setting.isdecimal())
+        or len(digits) > 4
+        or not 1 <= int(setting) <= MOST_THREADS
+    ):
         shown = setting if len(setting) <= 20 else f"{setting[:20]}..."
         raise ValueError(
             f"GLOROT_THREADS must be a whole number from 1 to {MOST_THREADS}, got {shown!r}. "
