@@ -138,6 +138,13 @@ def _check_owner(prefix: str, owner: torch.nn.Module) -> None:
                 "forward pass from parameters of other names. Fill the module before it is added, "
                 "or use torch.nn.utils.parametrizations in its place."
             )
+    keras = sys.modules.get("keras")
+    if keras is not None and isinstance(owner, getattr(keras, "Layer", ())):
+        raise ValueError(
+            f"{what} is a Keras layer, whose names for torch count what the process made before: "
+            "its values would too. Fill it with glorot.keras.init, and the torch modules beside it "
+            "each by itself."
+        )
     for name, parameter in owner._parameters.items():
         if hasattr(parameter, "ds_shape"):
             raise ValueError(
