@@ -57,6 +57,23 @@ def only_on(*backends):
     return decorate
 
 
+@only_on("torch")
+def test_torch_refuses_a_keras_layer():
+    """It is a torch module there too, with names that count the layers of the process."""
+    import torch
+
+    import glorot.torch
+
+    layer = built(layers.Dense(3), 4)
+    before = bits(layer)
+    for module in (layer, torch.nn.Sequential(layer)):
+        with pytest.raises(
+            ValueError, match=r"is a Keras layer, .*Fill it with glorot\.keras\.init"
+        ):
+            glorot.torch.init_(module, "ones", seed=SEED)
+    assert bits(layer) == before
+
+
 # --- initializers ---------------------------------------------------------------------------------
 
 
@@ -352,7 +369,7 @@ def test_names_are_paths_without_the_models_own():
         given = keras.Input((4,))
         both = layers.Concatenate()([tower("a")(given), tower("b")(given)])
         model = keras.Model(given, layers.Dense(2)(both))
-        names.append(list(glorot.keras.specs(model)))
+        names.append(list(glorot.keras.shapes(model)))
 
     inner = ["fc.kernel", "fc.bias", "dense.kernel", "dense.bias", "dense_1.kernel", "dense_1.bias"]
     assert names[0] == names[1]
@@ -363,7 +380,7 @@ def test_a_name_that_counts_is_kept_in_order():
     """Numbers follow the order in which the layers were made, not that of the call."""
     first, second = layers.Dense(2), layers.Dense(2)
     model = keras.Sequential([keras.Input((2,)), second, first, layers.Dense(3, name="dense_x")])
-    specs = glorot.keras.specs(model)
+    specs = glorot.keras.shapes(model)
 
     assert list(specs)[::2] == ["dense_1.kernel", "dense.kernel", "dense_x.kernel"]
 
@@ -379,7 +396,7 @@ def test_weights_without_a_name():
             self.one = self.add_weight(shape=(2,))
             self.two = self.add_weight(shape=(2,))
 
-    assert list(glorot.keras.specs(built(Mine(), 3))) == ["variable", "variable_1"]
+    assert list(glorot.keras.shapes(built(Mine(), 3))) == ["variable", "variable_1"]
 
 
 def shares():
@@ -518,7 +535,7 @@ def test_a_wrapper_that_holds_the_kernel_too_did_not_make_it():
             keras.layers.SpectralNormalization(keras.layers.Conv2DTranspose(6, 3, name="up")),
         ]
     )
-    kernel = glorot.keras.specs(model)["spectral_normalization.kernel"]
+    kernel = glorot.keras.shapes(model)["spectral_normalization.kernel"]
     assert (kernel.type, kernel.layout) == ("Conv2DTranspose", "keras.conv_transpose")
     assert kernel.tags == ("Sequential", "SpectralNormalization")
     found = glorot.keras.explain(model, "glorot_uniform")[0]

@@ -86,6 +86,17 @@ def test_flax_linen_takes_the_keyed_initializer():
     assert abs(np.asarray(kernel)).max() < (6 / 24) ** 0.5
 
 
+def test_shapes_are_those_that_init_sees():
+    """Names, shapes and dtypes of the weights, renamed ones too; keys and text are no weights."""
+    array = jax.ShapeDtypeStruct((4, 8), "bfloat16")
+    tree = {"a": {"kernel": array}, "key": jax.random.key(0), "kind": "relu"}
+    assert glorot.jax.shapes(tree) == {"a.kernel": glorot.recipe.TensorSpec((4, 8), "bfloat16")}
+    renamed = glorot.jax.shapes(tree, names={"a.kernel": "b"})
+    recipe = glorot.Recipe([glorot.Rule("key", None), glorot.Rule("*", "he_normal")])
+    found = glorot.jax.explain(tree, recipe, names={"a.kernel": "b"})
+    assert [(a.name, a.shape) for a in found] == [(n, spec.shape) for n, spec in renamed.items()]
+
+
 def test_specs_say_what_the_layers_are():
     """The flax preset, which asks for types, and attention's axes; names may change beside it; the
     audit of the filled module finds what it promises."""

@@ -758,7 +758,7 @@ def test_keras(here):
         glorot.keras.init(user.made[0], "keras", seed=4)
     model = user.build()
     assert all(weight._value is not None for weight in model.weights)
-    assert source.shapes == glorot.keras.specs(model)
+    assert source.shapes == glorot.keras.shapes(model)
     assert source.shapes["conv.kernel"].groups == 2
     assert source.notes == ("left out: 2 variables that no layer trains",)
     result = invoke("init", "user_keras:build", "--recipe", "keras", "--seed", 4, "--out", "out")

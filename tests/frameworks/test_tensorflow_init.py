@@ -491,6 +491,18 @@ def test_refused_before_anything_is_changed():
             glorot.tensorflow.init([held], HE, seed=SEED)
 
 
+def test_shapes_are_those_that_init_sees():
+    """Whole shapes, names as the report has them; text is no weight."""
+    target = [tf.Variable(tf.zeros((4, 3)), name="w"), tf.Variable(tf.zeros((3,)), name="b")]
+    found = glorot.tensorflow.shapes(target, names={"b": "c"})
+    report = glorot.tensorflow.init(target, "ones", seed=SEED, names={"b": "c"})
+    assert {name: (spec.shape, spec.dtype) for name, spec in found.items()} == {
+        p.name: (p.shape, p.dtype) for p in report.parameters
+    }
+    with pytest.raises(TypeError, match=r"'t'.*got string"):
+        glorot.tensorflow.shapes([tf.Variable("text", name="t")])
+
+
 def test_explain_says_what_init_does():
     """Rule, law and fans of each variable are those of the report after; nothing is filled."""
     variables = {

@@ -2,7 +2,7 @@
 """glorot in JAX: the same bits under `jit`, `vmap`, `shard_map` and on any mesh."""
 
 from glorot.jax._fingerprint import fingerprint
-from glorot.jax._init import explain, init
+from glorot.jax._init import explain, init, shapes
 from glorot.jax._keyed import KeyedInitializer, initializer
 from glorot.jax._processes import check_processes
 from glorot.jax._values import name_words, seed_words, values
@@ -16,5 +16,6 @@ __all__ = [
     "initializer",
     "name_words",
     "seed_words",
+    "shapes",
     "values",
 ]

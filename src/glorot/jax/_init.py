@@ -93,6 +93,32 @@ def explain(
     return list(_plan(tree, recipe, names, aliases, specs).assignments.values())
 
 
+def shapes(tree: Any, *, names: Mapping[str, str] | None = None) -> dict[str, TensorSpec]:
+    """Return the arrays of a tree under the names that `init` gives them; keys and others of a
+    dtype that no weight has are left out.
+
+    A tree says nothing of layers: `glorot.sources.read(module).shapes` does, of a flax module.
+
+    Args:
+        tree, names: as for `init`.
+
+    Raises:
+        ValueError, TypeError: as `init`, of trees and names.
+
+    Examples:
+        >>> import glorot.jax, jax
+        >>> tree = {"up": {"kernel": jax.ShapeDtypeStruct((4, 8), "float32")}}
+        >>> glorot.jax.shapes(tree)
+        {'up.kernel': TensorSpec(shape=(4, 8), dtype='float32')}
+    """
+    found = _names.leaves(tree)
+    return {
+        leaf.name: TensorSpec(tuple(leaf.value.shape), dtype_name(leaf.value.dtype))
+        for leaf in (_names.rename(found, names) if names else found)
+        if leaf.name is not None and leaf.value.dtype in _DTYPES
+    }
+
+
 _DTYPES = frozenset(ALL.values())
 
 

@@ -42,7 +42,7 @@ from glorot.keras._classes import (
     wrap,
 )
 from glorot.keras._fingerprint import fingerprint
-from glorot.keras._init import explain, init, specs
+from glorot.keras._init import explain, init, shapes
 
 __all__ = [
     "Blocks",
@@ -73,6 +73,6 @@ __all__ = [
     "explain",
     "fingerprint",
     "init",
-    "specs",
+    "shapes",
     "wrap",
 ]

@@ -88,14 +88,14 @@ def explain(model: Any, recipe: Any, *, names: Names = None) -> list[Assignment]
     return [assignment for _, assignment in plan.assigned]
 
 
-def specs(model: Any, *, names: Names = None) -> dict[str, TensorSpec]:
+def shapes(model: Any, *, names: Names = None) -> dict[str, TensorSpec]:
     """Return what a model's layers say of their weights: what `Recipe.resolve` takes.
 
     Examples:
         >>> import glorot.keras, keras
         >>> layer = keras.layers.Conv2D(8, 3)
         >>> layer.build((None, 9, 9, 4))
-        >>> glorot.keras.specs(layer)["kernel"]
+        >>> glorot.keras.shapes(layer)["kernel"]
         TensorSpec(shape=(3, 3, 4, 8), dtype='float32', type='Conv2D', layout='keras.conv')
     """
     return {place.names[0]: spec_of(place) for place in collect(model, names).parameters}

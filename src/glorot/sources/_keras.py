@@ -35,10 +35,10 @@ def of_model(model: Any) -> Source:
         ValueError: a layer that is not built; no weights.
     """
     require("keras", KIND)
-    from glorot.keras._init import specs
+    from glorot.keras import _init
     from glorot.keras._names import collect
 
-    shapes = specs(model)
+    shapes = _init.shapes(model)
     if not shapes:
         raise ValueError("the Keras model has no weights: there is nothing to write.")
     contents = collect(model)

@@ -17,7 +17,7 @@ from glorot.tensorflow._creators import (
     custom_getter,
     variable_creator,
 )
-from glorot.tensorflow._init import explain, fingerprint, init
+from glorot.tensorflow._init import explain, fingerprint, init, shapes
 from glorot.tensorflow._initializer import VariableInitializer, initializer
 
 del _tensorflow
@@ -33,5 +33,6 @@ __all__ = [
     "fingerprint",
     "init",
     "initializer",
+    "shapes",
     "variable_creator",
 ]

@@ -94,6 +94,30 @@ def explain(target: Any, recipe: Any, *, names: Names = None) -> list[Assignment
     return _plan(rules, collect(target, names).weights)[2]
 
 
+def shapes(target: Any, *, names: Names = None) -> dict[str, TensorSpec]:
+    """Return what is known of each trainable variable, whole ones of parts: what
+    `Recipe.resolve` takes.
+
+    Args:
+        target, names: as for `init`.
+
+    Raises:
+        ValueError, TypeError: as `init`, of names and variables.
+        TypeError: also a dtype that no initializer writes.
+
+    Examples:
+        >>> import glorot.tensorflow, tensorflow as tf
+        >>> kernel = tf.Variable(tf.zeros((784, 256)), name="kernel")
+        >>> glorot.tensorflow.shapes([kernel])
+        {'kernel': TensorSpec(shape=(784, 256), dtype='float32')}
+    """
+    found = {weight.names[0]: (weight, _spec(weight)) for weight in collect(target, names).weights}
+    for name, (weight, spec) in found.items():
+        if spec.dtype is None:
+            refuse_dtype(name, weight.parts[0].variable.dtype.base_dtype)
+    return {name: spec for name, (_, spec) in found.items()}
+
+
 def _plan(
     rules: Recipe, weights: list[Weight]
 ) -> tuple[dict[str, int], list[int], list[Assignment]]:
