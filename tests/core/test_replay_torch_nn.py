@@ -388,4 +388,4 @@ def test_linear_without_inputs():
         warnings.simplefilter("always")
         layer = nn.Linear(0, 3)
     assert len(caught) == 1
-    assert layer.bias.tolist() == [0, 0, 0]
+    assert layer.bias.tobytes() == np.zeros(3, np.float32).tobytes()  # +0, not -0

@@ -37,7 +37,8 @@ class Draws:
 
     def uniform(self, shape: tuple[int, ...], bound: float) -> Array:
         """Values of [-bound, bound)."""
-        return _uniform.uniform(shape, -bound, bound, self.dtype, self.generator)
+        low = 0.0 - bound  # a bound of 0 has no lower limit of -0
+        return _uniform.uniform(shape, low, bound, self.dtype, self.generator)
 
     def normal(self, shape: tuple[int, ...]) -> Array:
         """Normals of variance 1."""
