@@ -346,6 +346,14 @@ def test_a_shared_module_is_drawn_once():
     assert isinstance(model[1], nn.Tanh)
 
 
+def test_a_tied_parameter_is_one():
+    """A layer's parameter given to another is the same object in both, and counted once."""
+    first, second = nn.Embedding(3, 2), nn.Linear(2, 3, bias=False)
+    second.weight = first.weight
+    assert second.weight is first.weight
+    assert len(list(nn.Sequential(first, second).parameters())) == 1
+
+
 def test_layers_without_parameters_take_anything():
     """They are there so that models can be built, and draw nothing."""
     state = torch.get_rng_state()

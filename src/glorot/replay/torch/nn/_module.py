@@ -94,8 +94,12 @@ class Module:
         self.__dict__[kind][name] = value
 
     def register_parameter(self, name: str, param: Any) -> None:
-        """Add a parameter, an array or None, under a name without dots."""
-        self._register("_parameters", name, None if param is None else Parameter(param))
+        """Add a parameter, an array or None, under a name without dots.
+
+        A `Parameter` stays the object that it is, so that modules can share it.
+        """
+        kept = param is None or isinstance(param, Parameter)
+        self._register("_parameters", name, param if kept else Parameter(param))
 
     def register_buffer(self, name: str, tensor: Any, persistent: bool = True) -> None:
         """Add an array that is no parameter; only a persistent one is in `state_dict()`."""
