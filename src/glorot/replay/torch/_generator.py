@@ -114,6 +114,16 @@ class Generator:
             )
         self.fused, self.libm, self.cpu_capability = fused, libm, cpu_capability.upper()
 
+    def __getstate__(self) -> dict[str, Any]:
+        with self.lock:
+            kept = self.__dict__ | {"engine": self.engine.copy()}
+        del kept["lock"]
+        return kept
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        self.__dict__ |= state
+        self.lock = threading.RLock()
+
     @property
     def device(self) -> str:
         """Always "cpu"."""

@@ -3,8 +3,8 @@
 
 Blocks: as many uniforms as values; each 16 become normals in place; what a last block would lack is
 mended by drawing 16 fresh uniforms for the LAST 16 values (the half types draw no uniforms for the
-values that would be overwritten).  Fewer than 16: pairs, of which the second waits in the generator
-for the next such value, whatever is drawn in between.
+values that would be overwritten).  Fewer than 16, or a tensor that is not contiguous: pairs, of
+which the second waits in the generator for the next such value, whatever is drawn in between.
 """
 
 import numpy as np
@@ -33,12 +33,17 @@ def normal(
     """A new array of what normal_(mean, std) draws."""
     check_std(std)
     out = np.empty(shape, dtype=dtype)
+    fill(out, mean, std, generator)
+    return out
+
+
+def fill(out: Array, mean: float, std: float, generator: Generator, *, blocks: bool = True) -> None:
+    """Draw into a C-contiguous array; without `blocks` any number one by one."""
     with generator.lock:
-        if out.size >= BLOCK:
+        if blocks and out.size >= BLOCK:
             _fill_blocks(out.reshape(-1), mean, std, generator)
         else:
-            out.reshape(-1)[...] = _few(out.size, mean, std, dtype, generator)
-    return out
+            out.reshape(-1)[...] = _one_by_one(out.size, mean, std, out.dtype, generator)
 
 
 def _fill_blocks(out: Array, mean: float, std: float, generator: Generator) -> None:
@@ -74,8 +79,8 @@ def _blocks(generator: Generator, out: Array, mean: float, std: float) -> Array:
         return values.astype(out.dtype)
 
 
-def _few(size: int, mean: float, std: float, dtype: DType, generator: Generator) -> Array:
-    """Fewer than 16 values: the cached normal, then pairs, whose last second is cached."""
+def _one_by_one(size: int, mean: float, std: float, dtype: DType, generator: Generator) -> Array:
+    """The cached normal, then pairs, whose last second is cached."""
     if size == 0:
         return np.empty(0, dtype=dtype)
     cached = [] if generator.next_normal is None else [generator.next_normal]

@@ -69,10 +69,15 @@ def uniform(
     """A new array of what uniform_(low, high) draws."""
     check_limits(low, high, dtype, names)
     out = np.empty(shape, dtype=dtype)
+    fill(out, low, high, generator)
+    return out
+
+
+def fill(out: Array, low: float, high: float, generator: Generator) -> None:
+    """Draw into a C-contiguous array; the limits are known to be good."""
     if out.size:
         with generator.lock:
             _fill(out, low, high, generator)
-    return out
 
 
 def _fill(out: Array, low: float, high: float, generator: Generator) -> None:

@@ -2,6 +2,7 @@
 """torch.nn: its initializers, and the parameters that its layers are born with.
 
 Layers take torch's constructor arguments, and `generator`; nothing computes a forward pass.
+`reset_parameters`, where torch's layers have it, draws again from there, into the same arrays.
 """
 
 import typing

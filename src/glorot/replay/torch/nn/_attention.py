@@ -5,9 +5,9 @@ from typing import Any
 
 from glorot._check import show
 from glorot.replay.torch._generator import Generator
-from glorot.replay.torch.nn._draws import Draws
+from glorot.replay.torch.nn._draws import Draws, dtype_on, empty, fill
 from glorot.replay.torch.nn._linear import Linear
-from glorot.replay.torch.nn._module import Module, Parameter
+from glorot.replay.torch.nn._module import Module
 
 
 class MultiheadAttention(Module):
@@ -65,24 +65,31 @@ class MultiheadAttention(Module):
                 f"embed_dim={show(embed_dim)} and num_heads={show(num_heads)}"
             )
         super().__init__()
-        draw = Draws.of(device, dtype, generator)
+        self._draws, found = Draws.of(generator), dtype_on(device, dtype)
         self.embed_dim, self.num_heads = embed_dim, num_heads
         self.kdim = embed_dim if kdim is None else kdim
         self.vdim = embed_dim if vdim is None else vdim
-        self.out_proj = Linear(
-            embed_dim, embed_dim, bias, dtype=draw.dtype, generator=draw.generator
-        )
-        if self.kdim == self.vdim == embed_dim:
-            shapes = {"in_proj_weight": (3 * embed_dim, embed_dim)}
-        else:
-            widths = {"q": embed_dim, "k": self.kdim, "v": self.vdim}
-            shapes = {f"{name}_proj_weight": (embed_dim, n) for name, n in widths.items()}
-        for name, shape in shapes.items():
-            self.register_parameter(name, draw.xavier_uniform(shape))
-        zeros = draw.constant((3 * embed_dim,), 0.0)
-        self.register_parameter("in_proj_bias", zeros if bias else None)
-        if bias:
-            self.out_proj.bias = Parameter(zeros[:embed_dim].copy())
+        same = self._qkv_same_embed_dim = self.kdim == self.vdim == embed_dim
+        joint = (3 * embed_dim, embed_dim)
+        self.register_parameter("in_proj_weight", empty(joint, found) if same else None)
+        for name, width in (("q", embed_dim), ("k", self.kdim), ("v", self.vdim)):
+            weight = None if same else empty((embed_dim, width), found)
+            self.register_parameter(f"{name}_proj_weight", weight)
+        self.register_parameter("in_proj_bias", empty(joint[:1], found) if bias else None)
+        self.out_proj = Linear(embed_dim, embed_dim, bias, dtype=found, generator=generator)
         for name in ("bias_k", "bias_v"):
-            drawn = draw.xavier_normal((1, 1, embed_dim)) if add_bias_kv else None
+            drawn = empty((1, 1, embed_dim), found) if add_bias_kv else None
             self.register_parameter(name, drawn)
+        self._reset_parameters()
+
+    def _reset_parameters(self) -> None:
+        """Draw again, in place; of the output projection, set only the bias."""
+        joint, separate = ("in_",), ("q_", "k_", "v_")
+        for name in joint if self._qkv_same_embed_dim else separate:
+            self._draws.xavier_uniform(getattr(self, f"{name}proj_weight"))
+        if self.in_proj_bias is not None:
+            fill(self.in_proj_bias, 0.0)
+            fill(self.out_proj.bias, 0.0)
+        for value in (self.bias_k, self.bias_v):
+            if value is not None:
+                self._draws.xavier_normal(value)

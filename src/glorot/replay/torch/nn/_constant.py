@@ -7,15 +7,26 @@ from typing import Any
 import numpy as np
 
 from glorot._check import show
-from glorot.replay.torch.nn import init
-from glorot.replay.torch.nn._draws import dtype_on
+from glorot.replay.torch._arguments import DType
+from glorot.replay.torch.nn._draws import dtype_on, empty, fill
 from glorot.replay.torch.nn._module import Module
 
 
 class _Norm(Module):
-    def _affine(self, shape: Any, affine: bool, bias: bool, dtype: Any) -> None:
-        self.register_parameter("weight", init.ones(shape, dtype=dtype) if affine else None)
-        self.register_parameter("bias", init.zeros(shape, dtype=dtype) if affine and bias else None)
+    switch = "affine"  # torch's attribute that says whether there is a weight
+
+    def _affine(self, shape: Any, affine: bool, bias: bool, dtype: DType) -> None:
+        setattr(self, self.switch, affine)
+        self.register_parameter("weight", empty(shape, dtype) if affine else None)
+        self.register_parameter("bias", empty(shape, dtype) if affine and bias else None)
+        self.reset_parameters()
+
+    def reset_parameters(self) -> None:
+        """Set the weight to 1 and the bias to 0, in place."""
+        if getattr(self, self.switch):
+            fill(self.weight, 1.0)
+            if self.bias is not None:
+                fill(self.bias, 0.0)
 
 
 class _ChannelNorm(_Norm):
@@ -36,11 +47,23 @@ class _ChannelNorm(_Norm):
         super().__init__()
         found, shape = dtype_on(device, dtype), (num_features,)
         self.num_features = num_features
-        self._affine(shape, affine, bias, found)
-        track = track_running_stats
-        self.register_buffer("running_mean", init.zeros(shape, dtype=found) if track else None)
-        self.register_buffer("running_var", init.ones(shape, dtype=found) if track else None)
+        track = self.track_running_stats = track_running_stats
+        self.register_buffer("running_mean", empty(shape, found) if track else None)
+        self.register_buffer("running_var", empty(shape, found) if track else None)
         self.register_buffer("num_batches_tracked", np.array(0, np.int64) if track else None)
+        self._affine(shape, affine, bias, found)
+
+    def reset_running_stats(self) -> None:
+        """Set the running statistics to those of no batch, in place."""
+        if self.track_running_stats:
+            fill(self.running_mean, 0.0)
+            fill(self.running_var, 1.0)
+            fill(self.num_batches_tracked, 0.0)
+
+    def reset_parameters(self) -> None:
+        """Set the weight to 1 and the bias to 0, in place, and reset the running statistics."""
+        self.reset_running_stats()
+        super().reset_parameters()
 
 
 class BatchNorm1d(_ChannelNorm):
@@ -118,6 +141,8 @@ class LayerNorm(_Norm):
     Replays PyTorch 2.13.0: exact.
     """
 
+    switch = "elementwise_affine"
+
     def __init__(
         self,
         normalized_shape: Any,
@@ -132,7 +157,7 @@ class LayerNorm(_Norm):
         self._affine(self.normalized_shape, elementwise_affine, bias, dtype_on(device, dtype))
 
 
-class RMSNorm(_Norm):
+class RMSNorm(Module):
     """The parameter of a new `torch.nn.RMSNorm`: ones.
 
     Replays PyTorch 2.13.0: exact.
@@ -148,9 +173,15 @@ class RMSNorm(_Norm):
     ) -> None:
         super().__init__()
         self.normalized_shape = _shape(normalized_shape)
-        found = dtype_on(device, dtype)
-        ones = init.ones(self.normalized_shape, dtype=found) if elementwise_affine else None
-        self.register_parameter("weight", ones)
+        found, self.elementwise_affine = dtype_on(device, dtype), elementwise_affine
+        weight = empty(self.normalized_shape, found) if elementwise_affine else None
+        self.register_parameter("weight", weight)
+        self.reset_parameters()
+
+    def reset_parameters(self) -> None:
+        """Set the weight to 1, in place."""
+        if self.elementwise_affine:
+            fill(self.weight, 1.0)
 
 
 class GroupNorm(_Norm):
@@ -190,6 +221,10 @@ class PReLU(Module):
         self, num_parameters: int = 1, init: float = 0.25, device: Any = None, dtype: Any = None
     ) -> None:
         super().__init__()
-        self.num_parameters = num_parameters
-        found = dtype_on(device, dtype)
-        self.register_parameter("weight", np.full(num_parameters, init, dtype=found))
+        self.num_parameters, self.init = num_parameters, init
+        self.register_parameter("weight", np.empty(num_parameters, dtype_on(device, dtype)))
+        self.reset_parameters()
+
+    def reset_parameters(self) -> None:
+        """Set the weight to `init`, in place."""
+        fill(self.weight, self.init)

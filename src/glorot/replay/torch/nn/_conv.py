@@ -4,8 +4,9 @@
 from typing import Any
 
 from glorot._check import choice, show
+from glorot.replay.torch._arguments import DType
 from glorot.replay.torch._generator import Generator
-from glorot.replay.torch.nn._draws import Draws, ntuple
+from glorot.replay.torch.nn._draws import Draws, dtype_on, empty, ntuple
 from glorot.replay.torch.nn._module import Module
 
 _PADDING_MODES = ("zeros", "reflect", "replicate", "circular")
@@ -30,7 +31,7 @@ class _Conv(Module):
         groups: int,
         bias: bool,
         padding_mode: str,
-        draw: Draws,
+        dtype: DType,
     ) -> None:
         if groups <= 0:
             raise ValueError(f"groups must be a positive integer, got {show(groups)}.")
@@ -50,10 +51,15 @@ class _Conv(Module):
             (in_channels, out_channels) if self.transposed else (out_channels, in_channels)
         )
         shape = (first, second // groups, *self.kernel_size)
-        self.register_parameter("weight", draw.like_linear(shape))
-        self.register_parameter(
-            "bias", draw.bias_like_linear(out_channels, shape) if bias else None
-        )
+        self.register_parameter("weight", empty(shape, dtype))
+        self.register_parameter("bias", empty((out_channels,), dtype) if bias else None)
+        self.reset_parameters()
+
+    def reset_parameters(self) -> None:
+        """Draw again, in place; the weight by its indices, however it lies in memory."""
+        self._draws.kaiming_uniform(self.weight, by_memory=False)
+        if self.bias is not None:
+            self._draws.bias_of(self.bias, self.weight)
 
 
 class _Straight(_Conv):
@@ -74,9 +80,10 @@ class _Straight(_Conv):
         generator: Generator | None = None,
     ) -> None:
         super().__init__()
+        self._draws = Draws.of(generator)
         self._build(
             in_channels, out_channels, kernel_size, stride, padding, groups, bias, padding_mode,
-            Draws.of(device, dtype, generator),
+            dtype_on(device, dtype),
         )  # fmt: skip
 
 
@@ -106,9 +113,10 @@ class _Transposed(_Conv):
                 f'Only "zeros" padding mode is supported for {type(self).__name__}, got '
                 f"{show(padding_mode)}."
             )
+        self._draws = Draws.of(generator)
         self._build(
             in_channels, out_channels, kernel_size, stride, padding, groups, bias, padding_mode,
-            Draws.of(device, dtype, generator),
+            dtype_on(device, dtype),
         )  # fmt: skip
 
 

@@ -1,16 +1,20 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What layers share: where they draw from, in which dtype, and their bias."""
+"""What layers share: where they draw from, and how their parameters are filled in place."""
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from glorot._check import show
+import numpy as np
+
+from glorot._check import parse_shape, show
 from glorot.replay.torch import _normal, _uniform
 from glorot.replay.torch._arguments import Array, DType, dtype_of
 from glorot.replay.torch._generator import Generator, resolve
 from glorot.replay.torch.nn import init
 from glorot.replay.torch.nn.init._fans import fans
+from glorot.replay.torch.nn.init._scaled import kaiming_std, xavier_std
 
 
 def dtype_on(device: object, dtype: object) -> DType:
@@ -23,49 +27,81 @@ def dtype_on(device: object, dtype: object) -> DType:
     return dtype_of(dtype)
 
 
+def empty(shape: Any, dtype: DType) -> Array:
+    """An array for `reset_parameters` to fill."""
+    return np.empty(parse_shape(shape), dtype)
+
+
+def fill(value: Array, constant: float) -> None:
+    """torch's fill_."""
+    value[...] = init.constant((), constant, dtype=value.dtype)
+
+
+def _draw_into(value: Array, draw: Callable[[Array], None], by_memory: bool = True) -> None:
+    """Let `draw` fill `value`.
+
+    Where that is not contiguous, torch's kernels fill it in the order in which it lies in memory;
+    without `by_memory` it is filled in the order of its indices.
+    """
+    dtype_of(value.dtype)
+    if not value.flags.writeable:
+        raise ValueError("A read-only array cannot be drawn again in place: give the layer a copy.")
+    plain = value.view(np.ndarray)
+    if plain.flags.carray:
+        draw(plain)
+        return
+    axes = range(plain.ndim)
+    view = plain.transpose(
+        sorted(axes, key=lambda axis: -plain.strides[axis]) if by_memory else axes
+    )
+    drawn = np.empty(view.shape, view.dtype)
+    draw(drawn)
+    view[...] = drawn
+
+
 @dataclass(frozen=True)
 class Draws:
-    """A generator and a dtype: each method draws one parameter."""
+    """A generator, None for the default one; each method fills one parameter, in its own dtype."""
 
-    generator: Generator
-    dtype: DType
+    generator: Generator | None
 
     @classmethod
-    def of(cls, device: object, dtype: object, generator: Generator | None) -> "Draws":
-        """From a layer's last three arguments."""
-        return cls(resolve(generator), dtype_on(device, dtype))
+    def of(cls, generator: Generator | None) -> "Draws":
+        """From a layer's last argument."""
+        return cls(None if generator is None else resolve(generator))
 
-    def uniform(self, shape: tuple[int, ...], bound: float) -> Array:
+    def __deepcopy__(self, memo: object) -> "Draws":
+        """Copies of a layer draw from the same generator, as from torch's default one."""
+        return self
+
+    def uniform(self, value: Array, bound: float, *, by_memory: bool = True) -> None:
         """Values of [-bound, bound)."""
-        low = 0.0 - bound  # a bound of 0 has no lower limit of -0
-        return _uniform.uniform(shape, low, bound, self.dtype, self.generator)
+        low, source = 0.0 - bound, resolve(self.generator)  # a bound of 0 has no lower one of -0
+        _draw_into(value, lambda out: _uniform.fill(out, low, bound, source), by_memory)
 
-    def normal(self, shape: tuple[int, ...]) -> Array:
-        """Normals of variance 1."""
-        return _normal.normal(shape, 0.0, 1.0, self.dtype, self.generator)
+    def normal(self, value: Array, std: float = 1.0) -> None:
+        """Normals of mean 0."""
+        blocks, source = value.flags.c_contiguous, resolve(self.generator)
+        _draw_into(value, lambda out: _normal.fill(out, 0.0, std, source, blocks=blocks))
 
-    def like_linear(self, shape: tuple[int, ...]) -> Array:
-        """The weight of linear layers and convolutions: kaiming_uniform with a = sqrt(5)."""
-        return init.kaiming_uniform(
-            shape, a=math.sqrt(5), generator=self.generator, dtype=self.dtype
-        )
+    def kaiming_uniform(self, weight: Array, *, by_memory: bool = True) -> None:
+        """The weight of linear layers and convolutions: a = sqrt(5)."""
+        std = kaiming_std(weight.shape, math.sqrt(5), "fan_in", "leaky_relu")
+        if std is not None:
+            self.uniform(weight, math.sqrt(3.0) * std, by_memory=by_memory)
 
-    def bias_like_linear(self, size: int, weight_shape: tuple[int, ...]) -> Array:
-        """Its bias: uniform, bounded by 1 / sqrt(fan_in) of the weight."""
-        fan_in, _ = fans(weight_shape)
-        return self.uniform((size,), 1 / math.sqrt(fan_in) if fan_in > 0 else 0.0)
+    def bias_of(self, bias: Array, weight: Array) -> None:
+        """Their bias: uniform, bounded by 1 / sqrt(fan_in) of the weight."""
+        fan_in, _ = fans(weight.shape)
+        self.uniform(bias, 1 / math.sqrt(fan_in) if fan_in > 0 else 0.0)
 
-    def xavier_uniform(self, shape: tuple[int, ...]) -> Array:
+    def xavier_uniform(self, value: Array) -> None:
         """xavier_uniform of gain 1."""
-        return init.xavier_uniform(shape, generator=self.generator, dtype=self.dtype)
+        self.uniform(value, math.sqrt(3.0) * xavier_std(value.shape, 1.0))
 
-    def xavier_normal(self, shape: tuple[int, ...]) -> Array:
+    def xavier_normal(self, value: Array) -> None:
         """xavier_normal of gain 1."""
-        return init.xavier_normal(shape, generator=self.generator, dtype=self.dtype)
-
-    def constant(self, shape: tuple[int, ...], value: float) -> Array:
-        """Draws nothing."""
-        return init.constant(shape, value, dtype=self.dtype)
+        self.normal(value, xavier_std(value.shape, 1.0))
 
 
 def ntuple(value: Any, count: int) -> tuple[Any, ...]:

@@ -7,7 +7,7 @@ import numpy as np
 
 from glorot._check import show
 from glorot.replay.torch._generator import Generator
-from glorot.replay.torch.nn._draws import Draws
+from glorot.replay.torch.nn._draws import Draws, dtype_on, empty
 from glorot.replay.torch.nn._module import Module
 
 
@@ -26,6 +26,7 @@ class _Table(Module):
         self.padding_idx = padding_idx
         if padding_idx is not None and padding_idx < 0:
             self.padding_idx = rows + padding_idx
+        self._draws = Draws.of(generator)
         if weight is not None:
             if np.shape(weight) != shape:
                 raise ValueError(
@@ -34,10 +35,14 @@ class _Table(Module):
                 )
             self.register_parameter("weight", weight)
             return
-        drawn = Draws.of(device, dtype, generator).normal(shape)
-        if padding_idx is not None:
-            drawn[padding_idx] = 0
-        self.register_parameter("weight", drawn)
+        self.register_parameter("weight", empty(shape, dtype_on(device, dtype)))
+        self.reset_parameters()
+
+    def reset_parameters(self) -> None:
+        """Draw the table again, in place, and set the padding row to 0."""
+        self._draws.normal(self.weight)
+        if self.padding_idx is not None:
+            self.weight[self.padding_idx] = 0
 
 
 class Embedding(_Table):

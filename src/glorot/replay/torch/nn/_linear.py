@@ -4,8 +4,9 @@
 import math
 from typing import Any
 
+from glorot._check import show
 from glorot.replay.torch._generator import Generator
-from glorot.replay.torch.nn._draws import Draws
+from glorot.replay.torch.nn._draws import Draws, dtype_on, empty
 from glorot.replay.torch.nn._module import Module
 
 
@@ -43,13 +44,17 @@ class Linear(Module):
         generator: Generator | None = None,
     ) -> None:
         super().__init__()
-        draw = Draws.of(device, dtype, generator)
+        self._draws, found = Draws.of(generator), dtype_on(device, dtype)
         self.in_features, self.out_features = in_features, out_features
-        shape = (out_features, in_features)
-        self.register_parameter("weight", draw.like_linear(shape))
-        self.register_parameter(
-            "bias", draw.bias_like_linear(out_features, shape) if bias else None
-        )
+        self.register_parameter("weight", empty((out_features, in_features), found))
+        self.register_parameter("bias", empty((out_features,), found) if bias else None)
+        self.reset_parameters()
+
+    def reset_parameters(self) -> None:
+        """Draw again, in place."""
+        self._draws.kaiming_uniform(self.weight)
+        if self.bias is not None:
+            self._draws.bias_of(self.bias, self.weight)
 
 
 class Bilinear(Module):
@@ -82,12 +87,21 @@ class Bilinear(Module):
         generator: Generator | None = None,
     ) -> None:
         super().__init__()
-        draw = Draws.of(device, dtype, generator)
-        if in1_features <= 0:
-            raise ValueError(f"in1_features must be > 0, but got (in1_features={in1_features})")
+        self._draws, found = Draws.of(generator), dtype_on(device, dtype)
         self.in1_features, self.in2_features = in1_features, in2_features
         self.out_features = out_features
-        bound = 1 / math.sqrt(in1_features)
         shape = (out_features, in1_features, in2_features)
-        self.register_parameter("weight", draw.uniform(shape, bound))
-        self.register_parameter("bias", draw.uniform((out_features,), bound) if bias else None)
+        self.register_parameter("weight", empty(shape, found))
+        self.register_parameter("bias", empty((out_features,), found) if bias else None)
+        self.reset_parameters()
+
+    def reset_parameters(self) -> None:
+        """Draw again, in place."""
+        if self.in1_features <= 0:
+            raise ValueError(
+                f"in1_features must be > 0, but got (in1_features={show(self.in1_features)})"
+            )
+        bound = 1 / math.sqrt(self.weight.shape[1])
+        self._draws.uniform(self.weight, bound)
+        if self.bias is not None:
+            self._draws.uniform(self.bias, bound)

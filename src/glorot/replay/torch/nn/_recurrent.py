@@ -5,19 +5,30 @@ import math
 from typing import Any
 
 from glorot._check import show
+from glorot.replay.torch._arguments import DType
 from glorot.replay.torch._generator import Generator
-from glorot.replay.torch.nn._draws import Draws
+from glorot.replay.torch.nn._draws import Draws, dtype_on, empty
 from glorot.replay.torch.nn._module import Module
 
 
-class _Recurrent(Module):
+class _Uniform(Module):
+    """Every parameter, those of children too, uniform below 1 / sqrt(hidden_size)."""
+
+    def reset_parameters(self) -> None:
+        """Draw again, in place."""
+        bound = 1.0 / math.sqrt(self.hidden_size) if self.hidden_size > 0 else 0.0
+        for value in self.parameters():
+            self._draws.uniform(value, bound)
+
+
+class _Recurrent(_Uniform):
     """Layers and directions in turn: weight_ih_l0, weight_hh_l0, bias_ih_l0, bias_hh_l0, ..."""
 
     gates = 1
 
     def _build(
         self, input_size: int, hidden_size: int, num_layers: int, bias: bool, batch_first: bool,
-        dropout: float, bidirectional: bool, proj_size: int, draw: Draws,
+        dropout: float, bidirectional: bool, proj_size: int, dtype: DType,
     ) -> None:  # fmt: skip
         _check_sizes(input_size, hidden_size, num_layers, proj_size)
         for name, flag in (("bias", bias), ("batch_first", batch_first)):
@@ -28,7 +39,7 @@ class _Recurrent(Module):
         self.input_size, self.hidden_size, self.num_layers = input_size, hidden_size, num_layers
         self.bidirectional, self.proj_size = bidirectional, proj_size
         rows, out = self.gates * hidden_size, proj_size or hidden_size
-        bound, directions = 1.0 / math.sqrt(hidden_size), 2 if bidirectional else 1
+        directions = 2 if bidirectional else 1
         for layer in range(num_layers):
             columns = out * directions if layer else input_size
             for suffix in (f"_l{layer}", f"_l{layer}_reverse")[:directions]:
@@ -41,7 +52,8 @@ class _Recurrent(Module):
                 if proj_size:
                     shapes["weight_hr"] = (proj_size, hidden_size)
                 for name, shape in shapes.items():
-                    self.register_parameter(name + suffix, draw.uniform(shape, bound))
+                    self.register_parameter(name + suffix, empty(shape, dtype))
+        self.reset_parameters()
 
 
 def _check_sizes(input_size: int, hidden_size: int, num_layers: int, proj_size: int) -> None:
@@ -85,9 +97,10 @@ class RNN(_Recurrent):
             raise ValueError(
                 f"Unknown nonlinearity '{nonlinearity}'. Select from 'tanh' or 'relu'."
             )
+        self._draws = Draws.of(generator)
         self._build(
             input_size, hidden_size, num_layers, bias, batch_first, dropout, bidirectional, 0,
-            Draws.of(device, dtype, generator),
+            dtype_on(device, dtype),
         )  # fmt: skip
 
 
@@ -133,9 +146,10 @@ class LSTM(_Recurrent):
         generator: Generator | None = None,
     ) -> None:
         super().__init__()
+        self._draws = Draws.of(generator)
         self._build(
             input_size, hidden_size, num_layers, bias, batch_first, dropout, bidirectional,
-            proj_size, Draws.of(device, dtype, generator),
+            proj_size, dtype_on(device, dtype),
         )  # fmt: skip
 
 
@@ -162,13 +176,14 @@ class GRU(_Recurrent):
         generator: Generator | None = None,
     ) -> None:
         super().__init__()
+        self._draws = Draws.of(generator)
         self._build(
             input_size, hidden_size, num_layers, bias, batch_first, dropout, bidirectional, 0,
-            Draws.of(device, dtype, generator),
+            dtype_on(device, dtype),
         )  # fmt: skip
 
 
-class _Cell(Module):
+class _Cell(_Uniform):
     gates = 1
 
     def __init__(
@@ -182,14 +197,14 @@ class _Cell(Module):
         generator: Generator | None = None,
     ) -> None:
         super().__init__()
-        draw = Draws.of(device, dtype, generator)
+        self._draws, found = Draws.of(generator), dtype_on(device, dtype)
         self.input_size, self.hidden_size = input_size, hidden_size
         rows = self.gates * hidden_size
-        bound = 1.0 / math.sqrt(hidden_size) if hidden_size > 0 else 0.0
-        self.register_parameter("weight_ih", draw.uniform((rows, input_size), bound))
-        self.register_parameter("weight_hh", draw.uniform((rows, hidden_size), bound))
+        self.register_parameter("weight_ih", empty((rows, input_size), found))
+        self.register_parameter("weight_hh", empty((rows, hidden_size), found))
         for name in ("bias_ih", "bias_hh"):
-            self.register_parameter(name, draw.uniform((rows,), bound) if bias else None)
+            self.register_parameter(name, empty((rows,), found) if bias else None)
+        self.reset_parameters()
 
 
 class RNNCell(_Cell):

@@ -8,7 +8,7 @@ from glorot.replay.torch._generator import Generator
 from glorot.replay.torch.nn._attention import MultiheadAttention
 from glorot.replay.torch.nn._constant import LayerNorm
 from glorot.replay.torch.nn._containers import ModuleList
-from glorot.replay.torch.nn._draws import Draws
+from glorot.replay.torch.nn._draws import Draws, dtype_on
 from glorot.replay.torch.nn._linear import Linear
 from glorot.replay.torch.nn._module import Module
 
@@ -33,14 +33,14 @@ class _Layer(Module):
         generator: Generator | None = None,
     ) -> None:
         super().__init__()
-        draw = Draws.of(device, dtype, generator)
-        from_here: dict[str, Any] = {"dtype": draw.dtype, "generator": draw.generator}
+        found = dtype_on(device, dtype)
+        from_here: dict[str, Any] = {"dtype": found, "generator": generator}
         for name in self.attentions:
             self.add_module(name, MultiheadAttention(d_model, nhead, bias=bias, **from_here))
         self.linear1 = Linear(d_model, dim_feedforward, bias, **from_here)
         self.linear2 = Linear(dim_feedforward, d_model, bias, **from_here)
         for number in range(1, len(self.attentions) + 2):
-            self.add_module(f"norm{number}", LayerNorm(d_model, bias=bias, dtype=draw.dtype))
+            self.add_module(f"norm{number}", LayerNorm(d_model, bias=bias, dtype=found))
 
 
 class TransformerEncoderLayer(_Layer):
@@ -138,20 +138,24 @@ class Transformer(Module):
         generator: Generator | None = None,
     ) -> None:
         super().__init__()
-        draw = Draws.of(device, dtype, generator)
-        options: dict[str, Any] = {"bias": bias, "dtype": draw.dtype}
+        self._draws = Draws.of(generator)
+        options: dict[str, Any] = {"bias": bias, "dtype": dtype_on(device, dtype)}
         sizes = (d_model, nhead, dim_feedforward)
         if custom_encoder is None:
-            layer: Module = TransformerEncoderLayer(*sizes, **options, generator=draw.generator)
+            layer: Module = TransformerEncoderLayer(*sizes, **options, generator=generator)
             norm = LayerNorm(d_model, **options)
             custom_encoder = TransformerEncoder(layer, num_encoder_layers, norm)
         self.encoder = custom_encoder
         if custom_decoder is None:
-            layer = TransformerDecoderLayer(*sizes, **options, generator=draw.generator)
+            layer = TransformerDecoderLayer(*sizes, **options, generator=generator)
             norm = LayerNorm(d_model, **options)
             custom_decoder = TransformerDecoder(layer, num_decoder_layers, norm)
         self.decoder = custom_decoder
         self.d_model, self.nhead = d_model, nhead
+        self._reset_parameters()
+
+    def _reset_parameters(self) -> None:
+        """Draw every parameter of two axes or more again, in place."""
         for value in self.parameters():
             if value.ndim > 1:
-                value[...] = draw.xavier_uniform(value.shape)
+                self._draws.xavier_uniform(value)

@@ -15,7 +15,8 @@ from glorot.replay.torch.nn.init._fans import correct_fan, fans
 from glorot.replay.torch.nn.init._gain import calculate_gain
 
 
-def _xavier_std(sizes: tuple[int, ...], gain: float) -> float:
+def xavier_std(sizes: tuple[int, ...], gain: float) -> float:
+    """The standard deviation of both xavier initializers."""
     fan_in, fan_out = fans(sizes)
     if fan_in + fan_out == 0:
         raise ZeroDivisionError(
@@ -54,7 +55,7 @@ def xavier_uniform(
         array([ 0.7078251 ,  0.76843804, -0.21689418,  0.8504688 ], dtype=float32)
     """
     sizes = parse_shape(shape)
-    a = math.sqrt(3.0) * _xavier_std(sizes, gain)
+    a = math.sqrt(3.0) * xavier_std(sizes, gain)
     return _uniform.uniform(sizes, -a, a, dtype_of(dtype), resolve(generator))
 
 
@@ -73,11 +74,11 @@ def xavier_normal(
         array([0.9083566 , 0.70111245, 0.42460215], dtype=float32)
     """
     sizes = parse_shape(shape)
-    std = _xavier_std(sizes, gain)
+    std = xavier_std(sizes, gain)
     return _normal.normal(sizes, 0.0, std, dtype_of(dtype), resolve(generator))
 
 
-def _kaiming_std(sizes: tuple[int, ...], a: float, mode: str, nonlinearity: str) -> float | None:
+def kaiming_std(sizes: tuple[int, ...], a: float, mode: str, nonlinearity: str) -> float | None:
     """The standard deviation, or None for a shape without elements, which torch only warns of."""
     if 0 in sizes:
         warnings.warn("Initializing zero-element tensors is a no-op", stacklevel=3)
@@ -124,7 +125,7 @@ def kaiming_uniform(
         array([ 1.3242196 ,  1.4376159 , -0.40577182], dtype=float32)
     """
     sizes, found, source = parse_shape(shape), dtype_of(dtype), resolve(generator)
-    std = _kaiming_std(sizes, a, mode, nonlinearity)
+    std = kaiming_std(sizes, a, mode, nonlinearity)
     if std is None:
         return np.empty(sizes, dtype=found)
     bound = math.sqrt(3.0) * std
@@ -152,7 +153,7 @@ def kaiming_normal(
         array([0.27490652, 0.10517244, 0.19143772], dtype=float32)
     """
     sizes, found, source = parse_shape(shape), dtype_of(dtype), resolve(generator)
-    std = _kaiming_std(sizes, a, mode, nonlinearity)
+    std = kaiming_std(sizes, a, mode, nonlinearity)
     if std is None:
         return np.empty(sizes, dtype=found)
     return _normal.normal(sizes, 0.0, std, found, source)
