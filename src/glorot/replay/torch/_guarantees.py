@@ -62,8 +62,9 @@ ROWS = (
         note=_LIBM
         + " Where [a, b] holds at most 0.3 of the normal, one candidate in about 1e7 cannot be "
         'told, and is an error. version="2.12", the algorithm of releases before 2.13 and of timm, '
-        "is exact in float16 and bfloat16, near in float32 (3 values in 10,000, by a last bit) and "
-        "float64 (15 in 100, by up to 3): torch's erfinv is MKL's.",
+        "is exact in float16 and bfloat16, near in float32 (3 values in 10,000, by a last bit; 4 "
+        "in 1,000 where MKL uses AVX-512) and float64 (15 in 100, by up to 3): torch's erfinv is "
+        "MKL's.",
     ),
     row(
         _nn("init.orthogonal"),
