@@ -6,6 +6,7 @@ keras_session.py says.
 """
 
 import os
+import runpy
 import subprocess
 import sys
 from pathlib import Path
@@ -13,6 +14,7 @@ from pathlib import Path
 import pytest
 
 SESSION = Path(__file__).with_name("keras_session.py")
+IN_FLOAT32 = runpy.run_path(str(SESSION.parents[1] / "oracle" / "jax_cpu.py"))["IN_FLOAT32"]
 CHECKS = [
     line[4:].split("(")[0]
     for line in SESSION.read_text(encoding="utf-8").splitlines()
@@ -37,7 +39,7 @@ def test_keras_on_a_backend(backend, cases, x64):
     assert len(CHECKS) == 7
     done = subprocess.run(
         [sys.executable, str(SESSION), str(cases)],
-        env={**os.environ, "KERAS_BACKEND": backend, "JAX_ENABLE_X64": x64},
+        env={**os.environ, **IN_FLOAT32, "KERAS_BACKEND": backend, "JAX_ENABLE_X64": x64},
         capture_output=True,
         text=True,
         check=False,

@@ -211,6 +211,10 @@ def main():
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--vectors", action="store_true")
     options = parser.parse_args()
+    from jax_cpu import IN_FLOAT32, float16_fma
+
+    if options.vectors:
+        os.environ.update(IN_FLOAT32)  # before JAX is there to read it
     import flax
     import flax.linen
     import flax.nnx
@@ -220,8 +224,6 @@ def main():
         for case in vector_cases():
             print(row(case, values(flax, jax, case, flax_init)))
         return 0
-    from jax_cpu import float16_fma
-
     from glorot import replay
 
     replay.jax.config.update("float16_fma", float16_fma(jax))

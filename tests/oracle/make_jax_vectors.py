@@ -15,27 +15,18 @@ import argparse
 import json
 import math
 import os
-import platform
 import sys
 from pathlib import Path
 
 import numpy as np
 
-# Both before JAX is there to read them; another kind of processor has no AVX2.
 os.environ.setdefault("JAX_PLATFORMS", "cpu")
-os.environ.setdefault(
-    "XLA_FLAGS",
-    "--xla_cpu_max_isa=AVX2"
-    if "--float16-fma" not in sys.argv and platform.machine() in ("x86_64", "AMD64")
-    else "",
-)
 sys.path.insert(0, str(Path(__file__).parent))
 
 from jax_cases import CUTS, FLOATS, LIMITS, NAMED, make_cases, number, values
-from jax_cpu import float16_fma
+from jax_cpu import IN_FLOAT32, float16_fma
 
-FUSED = "--float16-fma" in sys.argv
-FILE = Path(__file__).parents[1] / "vectors" / f"jax-0.10{'-float16-fma' * FUSED}.txt"
+VECTORS = Path(__file__).parents[1] / "vectors"
 
 
 def case(call, shape, dtype, options=None, *, seed=42, x64=False, partitionable=True):
@@ -114,15 +105,19 @@ def main():
     parser.add_argument("--check", action="store_true")
     parser.add_argument("--float16-fma", action="store_true")
     options = parser.parse_args()
+    fused = options.float16_fma
+    if not fused:
+        os.environ.update(IN_FLOAT32)  # before JAX is there to read it
     import jax
 
-    if float16_fma(jax) != FUSED:
-        parser.error(f"this CPU {'does not compute' if FUSED else 'computes'} float16 itself")
+    if float16_fma(jax) != fused:
+        parser.error(f"this CPU {'does not compute' if fused else 'computes'} float16 itself")
     if not options.check:
-        for case in float16_cases() if FUSED else vector_cases():
+        for case in float16_cases() if fused else vector_cases():
             print(row(case, values(jax, case)))
         return 0
-    lines = FILE.read_text(encoding="ascii").splitlines()
+    file = VECTORS / f"jax-0.10{'-float16-fma' * fused}.txt"
+    lines = file.read_text(encoding="ascii").splitlines()
     rows = [line for line in lines if not line.startswith("#")]
     cases = [json.loads(line[: line.rindex("}") + 1]) for line in rows]
     wrong = sum(

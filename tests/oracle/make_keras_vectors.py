@@ -95,7 +95,8 @@ def main():
     if options.rows:
         print("\n".join(rows(options.rows)))
         return 0
-    quiet = {"TF_CPP_MIN_LOG_LEVEL": "3", "CUDA_VISIBLE_DEVICES": "-1"}
+    cpu = runpy.run_path(str(HERE / "jax_cpu.py"))
+    quiet = {"TF_CPP_MIN_LOG_LEVEL": "3", "CUDA_VISIBLE_DEVICES": "-1", **cpu["IN_FLOAT32"]}
     text = HEAD
     for backend in ("tensorflow", "torch", "jax", "numpy", "jax-x64"):
         name, _, x64 = backend.partition("-")
