@@ -118,7 +118,7 @@ def test_small_tensors_are_right(dtype):
     """Hundreds of tensors of 1 to 6 values in few bits: equal values, equal tensors and equal
     rows come by chance, and are not blamed."""
     recipe = Recipe([Rule("norm*", "random_normal", mean=1.0, stddev=0.1), Rule("*", "he_normal")])
-    shapes = {f"{kind}{i}": ((1,), (2,), (3, 2), (4, 1))[i % 4] for i in range(200)
+    shapes = {f"{kind}{i}": ((1,), (2,), (3, 2), (4, 1))[i % 4] for i in range(100)
               for kind in ("norm", "w")}  # fmt: skip
     for wide in {dtype, "float32" if dtype == "bfloat16" else dtype}:
         model = {
