@@ -5,9 +5,11 @@
 // Inner loops are worth nothing unless their pieces are inlined and their rare cases are not.
 #if defined(__GNUC__)
 #define GLOROT_INLINE inline __attribute__((always_inline))
+#define GLOROT_APART __attribute__((noinline))
 #define GLOROT_COLD __attribute__((noinline, cold))
 #else
 #define GLOROT_INLINE __forceinline
+#define GLOROT_APART __declspec(noinline)
 #define GLOROT_COLD __declspec(noinline)
 #endif
 #if defined(__GNUC__) && !defined(__clang__)

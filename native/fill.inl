@@ -95,25 +95,8 @@ static void fill_blocks_here(const Stream& stream, const Law& law, Dtype dtype,
   });
 }
 
-template <Dtype kDtype, class Value>
-static void apply_value(const Law& law, const uint32_t* words, size_t count, void* out) {
-  using Type = typename Item<kDtype>::Type;
-  constexpr size_t both = 2 * Target::kLanes;
-  const Value value(law);
-  auto* to = static_cast<Type*>(out);
-  alignas(64) uint32_t in[both] = {};
-  alignas(64) Type result[both];
-  for (size_t done = 0; done < count; done += both) {
-    const size_t here = count - done < both ? count - done : both;
-    std::memcpy(in, words + done, 4 * here);
-    const Word vectors[2] = {Target::load(in), Target::load(in + Target::kLanes)};
-    put<kDtype, 2>(value, vectors, result);
-    std::memcpy(to + done, result, here * sizeof(Type));
-  }
-}
-
 static void apply_here(const Law& law, Dtype dtype, const uint32_t* words, size_t count, void* out) {
   with_law(law, dtype, [&]<Dtype kDtype, class Value>() {
-    apply_value<kDtype, Value>(law, words, count, out);
+    put_words<kDtype>(Value(law), words, count, static_cast<typename Item<kDtype>::Type*>(out));
   });
 }

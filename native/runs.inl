@@ -1,48 +1,116 @@
 // SPDX-License-Identifier: Apache-2.0
 // Runs and lists: words, laws and stores put together, over consecutive indices or listed blocks.
 
-// Calls write<n>(n vectors, out): for whole chunks and groups straight into `out`, and through a
-// buffer where the run begins or ends inside of a group.
-template <class Type, class Write>
-static GLOROT_INLINE void run_chunks(const Stream& stream, const RoundKeys& keys, uint64_t start,
-                                     uint64_t count, Type* out, const Write& write) {
-  alignas(64) Type buffer[kGroupWords];
+// The ends of a run, where groups are cut or too few for a chunk.  put(vectors, n, to) takes n groups
+// to memory.
+template <class Type, class Put>
+static void run_groups(const Stream& stream, const RoundKeys& keys, uint64_t start, uint64_t count,
+                       Type* out, const Put& put) {
+  alignas(64) Type buffer[kChunk];
   Word vectors[kVectors];
-  uint64_t block = start / 4;
-  const uint64_t skip = start % 4;
-  if (count && skip) {
-    const uint64_t here = count < kGroupWords - skip ? count : kGroupWords - skip;
-    few_groups(stream, keys, block, 1, vectors);
-    write.template operator()<kGroupVectors>(vectors, buffer);
-    std::memcpy(out, buffer + skip, here * sizeof(Type));
+  uint64_t block = start / 4, skip = start % 4;
+  while (count) {
+    const uint64_t left = (skip + count + kGroupWords - 1) / kGroupWords;
+    const int groups = left < kGroups ? int(left) : kGroups;
+    few_groups(stream, keys, block, groups, vectors);
+    const uint64_t drawn = uint64_t(groups) * kGroupWords, most = drawn - skip;
+    const uint64_t here = count < most ? count : most;
+    const bool cut = here < drawn;
+    put(vectors, groups, cut ? buffer : out);
+    if (cut) std::memcpy(out, buffer + skip, here * sizeof(Type));
     out += here;
     count -= here;
-    block += Target::kBlocks;
-  }
-  const uint64_t chunks = count / kChunk;
-  each_chunk(stream, keys, block, chunks, [&](const Word* chunk) {
-    write.template operator()<kVectors>(chunk, out);
-    out += kChunk;
-  });
-  if (count %= kChunk) {
-    block += chunks * kChunkBlocks;
-    few_groups(stream, keys, block, int((count + kGroupWords - 1) / kGroupWords), vectors);
-    const Word* group = vectors;
-    for (; count >= kGroupWords; count -= kGroupWords, group += kGroupVectors, out += kGroupWords)
-      write.template operator()<kGroupVectors>(group, out);
-    if (count) {
-      write.template operator()<kGroupVectors>(group, buffer);
-      std::memcpy(out, buffer, count * sizeof(Type));
-    }
+    block += uint64_t(groups) * Target::kBlocks;
+    skip = 0;
   }
 }
 
+// Calls chunk(vectors, out) for whole chunks, and groups(start, count, out) for what is not one.  A
+// law's code is large: both are called in as few places as can be.
+template <class Type, class Chunk, class Groups>
+static GLOROT_INLINE void run_chunks(const Stream& stream, const RoundKeys& keys, uint64_t start,
+                                     uint64_t count, Type* out, const Chunk& chunk,
+                                     const Groups& groups) {
+  const uint64_t skip = start % 4, to_group = skip ? kGroupWords - skip : 0;
+  const uint64_t first = count < to_group + kChunk ? count : to_group;
+  if (first) groups(start, first, out);
+  start += first;
+  count -= first;
+  out += first;
+  const uint64_t chunks = count / kChunk, last = count % kChunk;
+  each_chunk(stream, keys, start / 4, chunks,
+             [&](const Word* vectors) {
+               chunk(vectors, out);
+               out += kChunk;
+             },
+             [&](uint64_t block) {
+               groups(4 * block, kChunk, out);
+               out += kChunk;
+             });
+  if (last) groups(start + chunks * kChunk, last, out);
+}
+
+static GLOROT_INLINE void store_words(const Word* vectors, int groups, uint32_t* to) {
+  GLOROT_UNROLL
+  for (int v = 0; v < groups * kGroupVectors; ++v) Target::store(to + v * Target::kLanes, vectors[v]);
+}
+
 static void run_words(const Stream& stream, uint64_t start, uint64_t count, uint32_t* out) {
-  run_chunks<uint32_t>(stream, RoundKeys(stream.key), start, count, out,
-                       []<int n>(const Word* vectors, uint32_t* to) {
-    GLOROT_UNROLL
-    for (int v = 0; v < n; ++v) Target::store(to + v * Target::kLanes, vectors[v]);
-  });
+  const RoundKeys keys(stream.key);
+  run_chunks(
+      stream, keys, start, count, out,
+      [](const Word* vectors, uint32_t* to) { store_words(vectors, kGroups, to); },
+      [&](uint64_t first, uint64_t n, uint32_t* to) {
+        run_groups(stream, keys, first, n, to, store_words);
+      });
+}
+
+// The values of some groups.  A law is long: inlined into each of its callers it takes compilers minutes.
+template <Dtype kDtype, class Value>
+static GLOROT_APART void put_groups(const Value& value, const Word* vectors, int groups,
+                                    typename Item<kDtype>::Type* to) {
+  for (; groups; --groups, vectors += kGroupVectors, to += kGroupWords)
+    put<kDtype, kGroupVectors>(value, vectors, to);
+}
+
+// The values of words in memory.
+template <Dtype kDtype, class Value>
+static void put_words(const Value& value, const uint32_t* words, uint64_t count,
+                      typename Item<kDtype>::Type* to) {
+  constexpr int kMost = kBatch * kGroups;
+  uint32_t in[kBatch * kChunk] = {};
+  alignas(64) typename Item<kDtype>::Type result[kBatch * kChunk];
+  Word vectors[kBatch * kVectors];
+  while (count) {
+    const uint64_t left = (count + kGroupWords - 1) / kGroupWords;
+    const int groups = left < kMost ? int(left) : kMost;
+    const uint64_t most = uint64_t(groups) * kGroupWords, here = count < most ? count : most;
+    const bool cut = here < most;
+    if (cut) std::memcpy(in, words, 4 * here);
+    for (int v = 0; v < groups * kGroupVectors; ++v)
+      vectors[v] = Target::load((cut ? in : words) + v * Target::kLanes);
+    put_groups<kDtype>(value, vectors, groups, cut ? result : to);
+    if (cut) std::memcpy(to, result, here * sizeof *to);
+    words += here;
+    to += here;
+    count -= here;
+  }
+}
+
+// run_values where a vector is no register: rounds inlined into every law would take compilers minutes.
+template <Dtype kDtype, class Value>
+static void run_values_apart(const Stream& stream, const Value& value, uint64_t start, uint64_t count,
+                             typename Item<kDtype>::Type* to) {
+  constexpr uint64_t kBuffer = kBatch * kChunk;
+  uint32_t words[kBuffer];
+  while (count) {
+    const uint64_t here = count < kBuffer ? count : kBuffer;
+    run_words(stream, start, here, words);
+    put_words<kDtype>(value, words, here, to);
+    start += here;
+    count -= here;
+    to += here;
+  }
 }
 
 template <Dtype kDtype, class Value>
@@ -52,7 +120,11 @@ static void run_values(const Stream& stream, const Law& law, const Runs& runs, v
   const Value value(law);
   const RoundKeys keys(stream.key);
   Type* to = static_cast<Type*>(out);
-  auto store = [&]<int n>(const Word* vectors, Type* p) { put<kDtype, n>(value, vectors, p); };
+  auto groups = [&](uint64_t start, uint64_t count, Type* p) {
+    run_groups(stream, keys, start, count, p, [&](const Word* vectors, int n, Type* group) {
+      put_groups<kDtype>(value, vectors, n, group);
+    });
+  };
   if constexpr (kDtype == Dtype::kFloat32 && Target::kLanes == 16) {
     // Vectors as wide as a cache line can skip the cache, once `out` sits on a line where a block
     // starts.  Narrower ones would leave lines half written.
@@ -60,22 +132,26 @@ static void run_values(const Stream& stream, const Law& law, const Runs& runs, v
     const uint64_t to_line = (64 - reinterpret_cast<uintptr_t>(to) % 64) % 64 / 4;
     if (bypass && runs.rows == 1 && reinterpret_cast<uintptr_t>(to) % 4 == 0 &&
         (start + to_line) % 4 == 0 && count > to_line + kChunk) {
-      run_chunks<float>(stream, keys, start, to_line, to, store);
-      const uint64_t rest = count - to_line, whole = rest / kChunk * kChunk;
-      run_chunks<float>(stream, keys, start + to_line, whole, to + to_line,
-                        [&]<int n>(const Word* vectors, float* p) {
-        value.template each<n>(vectors, [&](int v, Real x) { Target::stream(p + v * Target::kLanes, x); });
-      });
-      Target::fence();
-      run_chunks<float>(stream, keys, start + to_line + whole, rest - whole, to + to_line + whole,
-                        store);
-      return;
+      groups(start, to_line, to);
+      run_chunks(
+          stream, keys, start + to_line, count - to_line, to + to_line,
+          [&](const Word* vectors, float* p) {
+            value.template each<kVectors>(
+                vectors, [&](int v, Real x) { Target::stream(p + v * Target::kLanes, x); });
+          },
+          groups);
+      return Target::fence();
     }
   }
-  for (uint64_t row = 0; row < runs.rows; ++row)
-    run_chunks<Type>(stream, keys, runs.start + row * uint64_t(runs.step), runs.count,
-                     reinterpret_cast<Type*>(static_cast<char*>(out) + int64_t(row) * runs.stride),
-                     store);
+  for (uint64_t row = 0; row < runs.rows; ++row) {
+    const uint64_t start = runs.start + row * uint64_t(runs.step);
+    to = reinterpret_cast<Type*>(static_cast<char*>(out) + int64_t(row) * runs.stride);
+    if constexpr (Target::kInlined)
+      run_chunks(stream, keys, start, runs.count, to,
+                 [&](const Word* vectors, Type* p) { put<kDtype, kVectors>(value, vectors, p); }, groups);
+    else
+      run_values_apart<kDtype>(stream, value, start, runs.count, to);
+  }
 }
 
 template <Dtype kDtype, class Value>
@@ -83,22 +159,24 @@ static void list_values(const Stream& stream, const Law& law, const BlockList& l
   using Type = typename Item<kDtype>::Type;
   const Value value(law);
   const List drawn(stream, list);
-  Word vectors[kVectors];
+  Word vectors[kBatch * kVectors];
+  uint64_t padded[kBatch * kChunkBlocks];
+  alignas(64) Type buffer[kBatch * kChunk];
   Type* to = static_cast<Type*>(out);
-  const uint64_t* blocks = list.blocks;
-  size_t count = list.count;
-  for (; count >= kChunkBlocks; count -= kChunkBlocks, blocks += kChunkBlocks, to += kChunk) {
-    drawn.chunk(blocks, vectors);
-    put<kDtype, kVectors>(value, vectors, to);
-  }
-  if (count) {
-    uint64_t padded[kChunkBlocks];
-    for (uint64_t& block : padded) block = list.smallest;
-    alignas(64) Type buffer[kChunk];
-    std::memcpy(padded, blocks, count * sizeof *blocks);
-    drawn.chunk(padded, vectors);
-    put<kDtype, kVectors>(value, vectors, buffer);
-    std::memcpy(to, buffer, 4 * count * sizeof(Type));
+  for (size_t done = 0; done < list.count;) {
+    const uint64_t* blocks = list.blocks + done;
+    const size_t left = list.count - done, chunks = (left + kChunkBlocks - 1) / kChunkBlocks;
+    const int count = chunks < kBatch ? int(chunks) : kBatch;
+    const size_t most = size_t(count) * kChunkBlocks, here = left < most ? left : most;
+    const bool cut = here < most;
+    if (cut)
+      for (size_t b = 0; b < most; ++b) padded[b] = b < here ? blocks[b] : list.smallest;
+    drawn.chunks(cut ? padded : blocks, count, vectors);
+    if constexpr (Target::kInlined) put<kDtype, kVectors>(value, vectors, cut ? buffer : to);
+    else put_groups<kDtype>(value, vectors, count * kGroups, cut ? buffer : to);
+    if (cut) std::memcpy(to, buffer, 4 * here * sizeof(Type));
+    done += here;
+    to += 4 * here;
   }
 }
 
@@ -111,8 +189,8 @@ static void list_words(const Stream& stream, const BlockList& list, uint32_t* ou
     uint64_t padded[kChunkBlocks];
     for (uint64_t& block : padded) block = list.smallest;
     std::memcpy(padded, list.blocks + done, here * sizeof *padded);
-    drawn.chunk(padded, vectors);
-    for (int v = 0; v < kVectors; ++v) Target::store(buffer + v * Target::kLanes, vectors[v]);
+    drawn.chunks(padded, 1, vectors);
+    store_words(vectors, kGroups, buffer);
     std::memcpy(out + 4 * done, buffer, 16 * here);
   }
 }

@@ -10,7 +10,7 @@ namespace glorot::avx2 {
 
 struct Target {
   static constexpr const char* kName = "avx2";
-  static constexpr bool kNear = true;  // near.inl pays: lookups are permutations
+  static constexpr bool kNear = true, kInlined = true;  // near.inl pays: lookups are permutations
   static constexpr int kLanes = 8, kBlocks = 4, kGroups = 4;
   using Word = __m256i;
   using Real = __m256;

@@ -10,7 +10,7 @@ namespace glorot::avx512 {
 
 struct Target {
   static constexpr const char* kName = "avx512";
-  static constexpr bool kNear = true;  // near.inl pays: lookups are permutations
+  static constexpr bool kNear = true, kInlined = true;  // near.inl pays: lookups are permutations
   static constexpr int kLanes = 16, kBlocks = 8, kGroups = 4;
   using Word = __m512i;  // 16 x uint32
   using Real = __m512;   // 16 x float32

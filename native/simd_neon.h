@@ -10,7 +10,7 @@ namespace glorot::neon {
 
 struct Target {
   static constexpr const char* kName = "neon";
-  static constexpr bool kNear = false;
+  static constexpr bool kNear = false, kInlined = true;
   static constexpr int kLanes = 4, kBlocks = 4, kGroups = 4;
   using Word = uint32x4_t;
   using Real = float32x4_t;

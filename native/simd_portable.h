@@ -8,7 +8,7 @@ namespace glorot::portable {
 
 struct Target {
   static constexpr const char* kName = "portable";
-  static constexpr bool kNear = false;
+  static constexpr bool kNear = false, kInlined = false;
   static constexpr int kLanes = 4, kBlocks = 4, kGroups = 1;  // more takes compilers minutes
   struct Word { uint32_t lane[4]; };
   struct Real { float lane[4]; };
@@ -44,7 +44,9 @@ struct Target {
 
   static Word word(uint32_t x) { return {{x, x, x, x}}; }
   static Word load(const uint32_t* p) { Word x; std::memcpy(&x, p, sizeof x); return x; }
-  static void store(uint32_t* p, Word x) { std::memcpy(p, &x, sizeof x); }
+  static void store(uint32_t* p, Word x) {  // one by one, or gcc sees no vectors in a loop of stores
+    for (int i = 0; i < 4; ++i) std::memcpy(p + i, &x.lane[i], sizeof *p);
+  }
   static void store(float* p, Real x) { std::memcpy(p, &x, sizeof x); }
   static void stream(float* p, Real x) { store(p, x); }
   static void fence() {}

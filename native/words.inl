@@ -99,13 +99,15 @@ struct Consecutive {
 // Groups of blocks one by one: where a counter's lowest digit carries, and vectors would not agree.
 static GLOROT_COLD void scalar_words(const Stream& stream, const uint64_t* blocks, int groups,
                                      Word* out) {
-  uint32_t words[kChunk];
-  for (int b = 0; b < groups * Target::kBlocks; ++b) {
-    Counter counter = counter_at(stream, blocks[b]);
-    philox4x32(counter, stream.key);
-    std::memcpy(words + 4 * b, counter.digit, sizeof counter.digit);
+  uint32_t words[kGroupWords];
+  for (; groups; --groups, blocks += Target::kBlocks, out += kGroupVectors) {
+    for (int b = 0; b < Target::kBlocks; ++b) {
+      Counter counter = counter_at(stream, blocks[b]);
+      philox4x32(counter, stream.key);
+      std::memcpy(words + 4 * b, counter.digit, sizeof counter.digit);
+    }
+    for (int v = 0; v < kGroupVectors; ++v) out[v] = Target::load(words + v * Target::kLanes);
   }
-  for (int v = 0; v < groups * kGroupVectors; ++v) out[v] = Target::load(words + v * Target::kLanes);
 }
 
 // A few groups of consecutive blocks, wherever they are: the ends of a run.  One after the other,
@@ -127,17 +129,17 @@ static GLOROT_COLD void few_groups(const Stream& stream, const RoundKeys& keys, 
   }
 }
 
-// Calls write(vectors) for `chunks` chunks of consecutive blocks.
-template <class Write>
+// Calls write(vectors) for `chunks` chunks of consecutive blocks; and rare(block) for one in which the
+// counter's lowest digit carries.
+template <class Write, class Rare>
 static GLOROT_INLINE void each_chunk(const Stream& stream, const RoundKeys& keys, uint64_t block,
-                                     uint64_t chunks, const Write& write) {
+                                     uint64_t chunks, const Write& write, const Rare& rare) {
   Word vectors[kVectors];
   while (chunks) {
     const Counter counter = counter_at(stream, block);
     const uint64_t until_carry = (~uint32_t(0) - counter.digit[0] + uint64_t(1)) / kChunkBlocks;
     if (!until_carry) {
-      few_groups(stream, keys, block, kGroups, vectors);
-      write(vectors);
+      rare(block);
       --chunks;
       block += kChunkBlocks;
       continue;
@@ -154,7 +156,7 @@ static GLOROT_INLINE void each_chunk(const Stream& stream, const RoundKeys& keys
   }
 }
 
-// Draws the words of listed blocks, kChunkBlocks at a time.
+// Draws the words of listed blocks, kChunkBlocks times `count` at a time.
 class List {
  public:
   List(const Stream& stream, const BlockList& list)
@@ -166,16 +168,20 @@ class List {
     alike_ = !carries && first >> 32 == last >> 32;
   }
 
-  GLOROT_INLINE void chunk(const uint64_t* blocks, Word* out) const {
-    if (!alike_) return scalar_words(stream_, blocks, kGroups, out);
+  GLOROT_APART void chunks(const uint64_t* blocks, int count, Word* out) const {
+    if (!alike_) return scalar_words(stream_, blocks, count * kGroups, out);
+    const RoundKeys keys = keys_;
+    const Prefix prefix = prefix_;
     const Digit base = Target::digit(uint32_t(stream_.counter_lo));
-    Product first[kGroups];
-    GLOROT_UNROLL
-    for (int g = 0; g < kGroups; ++g)
-      first[g] = Target::multiply(
-          Target::add(Target::low_digits(blocks + g * Target::kBlocks), base),
-          Target::digit(kMultiplier0));
-    group_words(keys_, prefix_, first, out);
+    for (int i = 0; i < count; ++i, blocks += kChunkBlocks, out += kVectors) {
+      Product first[kGroups];
+      GLOROT_UNROLL
+      for (int g = 0; g < kGroups; ++g)
+        first[g] = Target::multiply(
+            Target::add(Target::low_digits(blocks + g * Target::kBlocks), base),
+            Target::digit(kMultiplier0));
+      group_words(keys, prefix, first, out);
+    }
   }
 
  private:
