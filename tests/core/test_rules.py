@@ -509,7 +509,12 @@ def test_blocks_are_checked(blocks, error, text):
     ("rule", "shape", "text"),
     [
         (Rule("*", NORMAL, blocks=3), (4, 4), "cannot be cut in the proportions 1 : 1 : 1"),
-        (Rule("*", NORMAL, blocks=["n"]), (4, 4), "`size of 0`='n' must be a whole number above 0"),
+        (Rule("*", NORMAL, blocks=["n"]), (4, 4), "`size of 0`='n' must be a whole number, 0 or"),
+        (
+            Rule("*", NORMAL, blocks=["n - 1.5", "n - 1.5"]),
+            (4, 4),
+            "at least one, and all are of size 0",
+        ),
         (Rule("*", NORMAL, blocks=["fan_in"]), (4, 4), "fan_in is not known yet where blocks"),
         (
             Rule("*", NORMAL, blocks={"parts": 2, "repeat": "n"}),
@@ -525,6 +530,26 @@ def test_blocks_that_do_not_fit(rule, shape, text):
     """What the shape or the variables make impossible is told with the parameter."""
     with pytest.raises((ValueError, TypeError), match=re.escape(text)):
         one(rule, shape, {"n": 1.5})
+
+
+@pytest.mark.parametrize(("before", "rows"), [(0, 1), (2, 1), (3, 0), (5, 1), (0, 0), (4, 2)])
+def test_blocks_of_size_0_are_not_there(before, rows):
+    """Any rows of an embedding can be 0, at its ends too, and no bit of the others changes."""
+    parts = [
+        {"name": "before", "size": "before"},
+        {"name": "padding", "size": "rows", "initializer": "zeros"},
+        {"name": "after", "size": "6 - before - rows"},
+    ]
+    numbers = {"before": before, "rows": rows}
+    found = one(Rule("*", NORMAL, blocks={"axis": 0, "parts": parts}), (6, 4), numbers)
+    expected = one(Rule("*", NORMAL), (6, 4)).initializer((6, 4), seed=3, name="w")
+    expected[before : before + rows] = 0
+    assert (found.initializer((6, 4), seed=3, name="w") == expected).all()
+    sizes = {"before": before, "padding": rows, "after": 6 - before - rows}
+    there = [name for name, size in sizes.items() if size]
+    assert [block.name for block in found.blocks] == (there if len(there) > 1 else [])
+    if not found.blocks:  # what is one block is the whole
+        assert found.initializer == one(Rule("*", NORMAL), (6, 4)).initializer
 
 
 # --- layouts and siblings ------------------------------------------------------------------------

@@ -225,8 +225,8 @@ def test_a_config_without_architectures(tmp_path):
 
 @pytest.mark.parametrize("model_type", MODEL_TYPES)
 def test_every_model_type_with_a_preset(tmp_path, model_type):
-    """The type alone says enough: the preset covers the model, and follows all of its config but
-    the row of a padding token, where transformers has one: that is said."""
+    """The type alone says enough: the preset covers the model, and follows all of its config, the
+    row of a padding token too, where transformers has one."""
     layers = {"num_hidden_layers": 2, "num_layers": 2}
     content = {
         "clip": {"text_config": layers, "vision_config": layers}, "convnext": {}, "resnet": {}
@@ -235,11 +235,13 @@ def test_every_model_type_with_a_preset(tmp_path, model_type):
     assert source.model == model_type
     assert source.preset == MODEL_TYPES[model_type]
     assert len(source.recipe().resolve(source.shapes)) == len(source.shapes)
-    note, *padding = source.notes
+    (note,) = source.notes
     assert "names no architecture" in note
     rows = {"phi3": 32000, "olmo2": 1, "helium": 3, "cohere": 0, "cohere2": 0, "seed_oss": 1}
-    row = {**rows, "ernie4_5": 0}.get(model_type)
-    assert padding == [] if row is None else f"draws row {row} of model.embed" in padding[0]
+    rows |= {"ernie4_5": 0, "bert": 0, "gemma": 0, "gemma2": 0, "gemma3_text": 0}
+    said = source.recipe().variables
+    padded = "padding_rows" in said and said["padding_rows"].value == 1
+    assert (said["pad_token_id"].value if padded else None) == rows.get(model_type)
 
 
 def test_the_towers_of_clip(tmp_path):
@@ -261,20 +263,40 @@ def test_the_towers_of_clip(tmp_path):
 
 
 PADDING = {
-    "llama": ({**LLAMA, "pad_token_id": 3}, "draws row 3 of model.embed_tokens.weight as all"),
-    "bert": ({**CONFIGS["bert"], "pad_token_id": 5}, "begins row 0 of bert.embeddings.word_embed"),
-    "bert-0": ({**CONFIGS["bert"], "pad_token_id": 0}, None),
-    "torch": ({**LLAMA, "pad_token_id": None}, None),
+    "llama": ({**LLAMA, "pad_token_id": 3}, 3),
+    "llama, the last": ({**LLAMA, "pad_token_id": -1}, -1),
+    "llama, none": ({**LLAMA, "pad_token_id": None}, None),
+    "bert": ({**CONFIGS["bert"], "pad_token_id": 5}, 5),
+    "bert, the first": ({**CONFIGS["bert"], "pad_token_id": 0}, 0),
+    "bert, none": ({**CONFIGS["bert"], "pad_token_id": None}, None),
 }
 
 
 @pytest.mark.parametrize("name", PADDING)
 def test_the_rows_of_padding_tokens(tmp_path, name):
-    """transformers begins such a row at 0: where the recipe does not, that is said."""
-    content, text = PADDING[name]
+    """The row that transformers begins at 0 is 0, and no bit of the others changes with it."""
+    content, row = PADDING[name]
     path = config_of(tmp_path, {"architectures": ["LlamaForCausalLM"], **content})
-    notes = glorot.sources.read(path).notes
-    assert notes == () if text is None else (len(notes), text in notes[0]) == (1, True)
+    source = glorot.sources.read(path)
+    assert source.notes == ()
+    preset = glorot.recipe.preset(source.preset, padding_rows=0)
+    own, plain = (
+        {found.name: found for found in recipe.resolve(source.shapes)}
+        for recipe in (source.recipe(), preset)
+    )
+    name = next(
+        name for name in own if name.endswith(("embed_tokens.weight", "word_embeddings.weight"))
+    )
+    values, expected = (
+        found[name].initializer(found[name].shape, seed=1, name=name) for found in (own, plain)
+    )
+    drawn = built(path).get_parameter(name).detach().numpy()
+    assert drawn.any()
+    assert expected.all()
+    if row is not None:
+        expected[row] = 0
+    assert (values == expected).all()
+    assert ((drawn == 0).all(axis=1) == (values == 0).all(axis=1)).all()
 
 
 def test_a_config_of_old_without_model_type(tmp_path):

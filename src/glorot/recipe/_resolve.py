@@ -19,7 +19,7 @@ from glorot.recipe._gains import activation
 from glorot.recipe._law import describe_law
 from glorot.recipe._rule import Rule
 from glorot.recipe._shapes import TensorSpec
-from glorot.recipe._split import parse_split
+from glorot.recipe._split import Cut, parse_split
 from glorot.recipe._template import Template, build, make, says_axes, takes
 from glorot.recipe._variables import FANS, Values
 
@@ -225,31 +225,32 @@ class Resolver:
         init = rule.initializer
         assert init is not None
         notes = list(why)
-        if rule.blocks is None or rule.blocks.whole:
-            made = build(init, self._lookup, shape, extras)
-            factor = self._factor(rule, made, shape, notes, beside)
-            return _Found(_scaled(made, factor), factor or 1.0, (), tuple(notes))
-        return self._build_blocks(rule, init, shape, extras, notes, beside)
+        if rule.blocks is not None and not rule.blocks.whole:
+            cut = rule.blocks.cut(self._lookup)
+            if not cut.whole:
+                return self._build_blocks(rule, cut, init, shape, extras, notes, beside)
+        made = build(init, self._lookup, shape, extras)
+        factor = self._factor(rule, made, shape, notes, beside)
+        return _Found(_scaled(made, factor), factor or 1.0, (), tuple(notes))
 
     def _build_blocks(
         self,
         rule: Rule,
+        cut: Cut,
         init: Initializer | Template,
         shape: tuple[int, ...],
         extras: Mapping[str, Any],
         notes: list[str],
         beside: str | None,
     ) -> _Found:
-        split = rule.blocks
-        assert split is not None
-        sizes, repeat = split.sizes(self._lookup)
+        axis, parts, sizes, repeat = cut
         # A stand-in with the rule's axes says which axis is cut and what shapes the blocks have.
         plain = build(init, self._lookup, shape, extras)
-        cut = Blocks(plain, sizes, axis=split.axis, repeat=repeat, dtype=plain.dtype)
-        shapes = [block.shape for block in cut.blocks(shape)]
-        axis = cut._split(shape).axis
+        shaped = Blocks(plain, sizes, axis=axis, repeat=repeat, dtype=plain.dtype)
+        shapes = [block.shape for block in shaped.blocks(shape)]
+        axis = shaped._split(shape).axis
         made, gains = [], []
-        for part, alone in zip(split.parts, shapes, strict=True):
+        for part, alone in zip(parts, shapes, strict=True):
             factor: float | None = None
             own = part.initializer
             if own is None:
@@ -267,7 +268,7 @@ class Resolver:
         plans = tuple(
             BlockPlan(part.name, alone, b.fans(alone), describe_law(b, alone),
                       b.expected_stddev(alone), gain)
-            for part, alone, b, gain in zip(split.parts, shapes, made, gains, strict=True)
+            for part, alone, b, gain in zip(parts, shapes, made, gains, strict=True)
         )  # fmt: skip
         largest = max(range(len(made)), key=lambda i: math.prod(shapes[i]))
         text = " : ".join(map(str, sizes)) + (f", {repeat} times" if repeat > 1 else "")

@@ -4,7 +4,7 @@
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NamedTuple
 
 from glorot import _check
 from glorot._base import Initializer
@@ -47,6 +47,22 @@ class Part:
     gain: float | Expression | None = None
 
 
+class Cut(NamedTuple):
+    """The blocks that are there, and their proportions in one of `repeat` periods."""
+
+    axis: int | None
+    parts: tuple[Part, ...]
+    sizes: tuple[int, ...]
+    repeat: int
+
+    @property
+    def whole(self) -> bool:
+        """Whether it is one block with nothing of its own: the weight is not cut."""
+        one = self.parts[0]
+        alone = len(self.parts) == self.repeat == 1
+        return alone and one.initializer is None and not one.options and one.gain is None
+
+
 @dataclass(frozen=True, slots=True)
 class Split:
     """How a fused weight is cut.
@@ -85,17 +101,25 @@ class Split:
                 found |= {f"{key} of {part.name}": value for key, value in named}
         return {k: v for k, v in found.items() if isinstance(v, Expression)}
 
-    def sizes(self, lookup: Lookup) -> tuple[list[int], int]:
-        """Return (the proportions of the blocks, how many times they follow one another)."""
-        sizes = [_number(f"size of {part.name}", part.size, lookup) for part in self.parts]
-        return sizes, _number("repeat", self.repeat, lookup)
+    def cut(self, lookup: Lookup) -> Cut:
+        """Return the blocks with numbers for formulas; one whose size is 0 is not there.
+
+        Raises:
+            ValueError: a size or number of repeats that is no whole number; no block is there.
+        """
+        sizes = [_number(f"size of {part.name}", part.size, lookup, least=0) for part in self.parts]
+        found = [(part, size) for part, size in zip(self.parts, sizes, strict=True) if size]
+        if not found:
+            raise ValueError("`blocks`: there must be at least one, and all are of size 0.")
+        parts, kept = zip(*found, strict=True)
+        return Cut(self.axis, parts, kept, _number("repeat", self.repeat, lookup))
 
 
-def _number(argument: str, value: int | Expression, lookup: Lookup) -> int:
+def _number(argument: str, value: int | Expression, lookup: Lookup, least: int = 1) -> int:
     if not isinstance(value, Expression):
         return value
     try:
-        return whole(argument, value.text, value.value(lookup))
+        return whole(argument, value.text, value.value(lookup), least)
     except ValueError as error:
         raise ValueError(f"`blocks`: {error}") from None
 

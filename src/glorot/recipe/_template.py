@@ -91,11 +91,11 @@ def _compute(key: str, value: Any, lookup: Lookup) -> Any:
     return whole(key, value.text, number) if key in _WHOLE else number
 
 
-def whole(argument: str, text: str, number: float) -> int:
-    """Return a formula's result as the whole number above 0 that it must be."""
-    if number != int(number) or number < 1:
+def whole(argument: str, text: str, number: float, least: int = 1) -> int:
+    """Return a formula's result as the whole number, `least` or more, that it must be."""
+    if number != int(number) or number < least:
         raise ValueError(
-            f"`{argument}`={text!r} must be a whole number above 0, and it is {number!r}."
+            f"`{argument}`={text!r} must be a whole number, {least} or more, and it is {number!r}."
         )
     return int(number)
 

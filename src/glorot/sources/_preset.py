@@ -56,6 +56,9 @@ def choose(model: str, config: Mapping[str, Any] | None = None) -> Choice:
         value: Any = said.get(name)
         if isinstance(variable.value, float) and _is_number(value) and value != variable.value:
             found[name] = value
+    if "padding_rows" in known and "pad_token_id" in config:
+        token = config["pad_token_id"]
+        found = with_padding(preset, found, token if _is_number(token) and token >= 0 else None)
     for (of, switch), variables in _SWITCHES.items():
         if of == preset and config.get(switch) is True:
             found |= variables
@@ -71,6 +74,24 @@ def choose(model: str, config: Mapping[str, Any] | None = None) -> Choice:
         if _differs(value := config.get(name), own)
     )
     return Choice(model, preset, found, notes)
+
+
+def with_padding(
+    preset: str, variables: Mapping[str, float | str], row: float | None
+) -> dict[str, float | str]:
+    """The variables of a preset with `padding_rows`, for an embedding of which this row is 0.
+
+    Examples:
+        >>> with_padding("llama", {}, 3), with_padding("bert", {}, 0)
+        ({'padding_rows': 1, 'pad_token_id': 3}, {})
+    """
+    wanted: dict[str, float] = {"padding_rows": 0 if row is None else 1}
+    wanted |= {} if row is None else {"pad_token_id": row}
+    known = recipes.preset(preset).variables
+    changed = {key: value for key, value in wanted.items() if value != known[key].value}
+    return {
+        k: v for k, v in variables.items() if k not in ("padding_rows", "pad_token_id")
+    } | changed
 
 
 def _differs(value: Any, own: float | str) -> bool:

@@ -8,7 +8,7 @@ from typing import Any
 from glorot import recipe as recipes
 from glorot.recipe import TensorSpec
 from glorot.sources._frameworks import require
-from glorot.sources._preset import Choice, choose
+from glorot.sources._preset import Choice, choose, with_padding
 from glorot.sources._source import Source
 
 BUFFER = "buffer"  # the tag that a rule can ask for: where = { tag = "buffer" }
@@ -48,10 +48,10 @@ def of_module(
             aliases |= {place.name: stored for place in kept if place.name != stored}
     if not contents.parameters:
         raise ValueError(f"the {kind} has no parameters: there is nothing to write.")
-    choice = _choice(module, model)
+    choice = _padding(contents.parameters, shapes, _choice(module, model))
     return Source(
         shapes, kind, choice.model, choice.preset, choice.variables, aliases,
-        (*notes, *choice.notes, *_padding(contents.parameters, shapes, choice)),
+        (*notes, *choice.notes),
     )  # fmt: skip
 
 
@@ -83,32 +83,31 @@ def _stored(names: list[str], patterns: list[str]) -> str:
     return next((name for name in names if name not in tied), sorted(tied)[-1])
 
 
-def _padding(groups: Any, shapes: dict[str, TensorSpec], choice: Choice) -> list[str]:
-    """What is to be said of the rows of padding tokens, which transformers begins at 0."""
+def _padding(groups: Any, shapes: dict[str, TensorSpec], choice: Choice) -> Choice:
+    """The choice with the row of the padding token, which transformers begins at 0, as the
+    embeddings have it; or with a note where the recipe has no variable for it."""
     from torch import nn
 
     places = [place for group in groups for place in group.places if place.name in shapes]
     rows = {p.name: p.owner.padding_idx for p in places if isinstance(p.owner, nn.Embedding)}
     if choice.preset is None or not rows:
-        return []
+        return choice
+    recipe = recipes.preset(choice.preset, **choice.variables)
     try:
-        found = recipes.preset(choice.preset, **choice.variables).resolve(shapes)
+        found = recipe.resolve(shapes)
     except ValueError:  # what the recipe does not cover is told by whoever uses it
-        return []
-    said = []
+        return choice
     for assignment in found:
-        row, name = rows.get(assignment.name), assignment.name
-        first = bool(assignment.blocks) and assignment.blocks[0].name == "padding"
-        if name not in rows or row == (0 if first else None):
-            continue
-        if not first:
-            what = f"draws row {row} of {name} as all others, and transformers begins it at 0"
-        elif row is None:
-            what = f"begins row 0 of {name} at 0, and transformers none"
-        else:
-            what = f"begins row 0 of {name} at 0, and transformers row {row}"
-        said.append(f"the recipe {choice.preset} {what}: pad_token_id of the config")
-    return said
+        name, row = assignment.name, rows.get(assignment.name)
+        if name in rows and "padding_rows" in recipe.variables and assignment.rule.blocks:
+            choice = choice._replace(variables=with_padding(choice.preset, choice.variables, row))
+        elif row is not None:
+            note = (
+                f"the recipe {choice.preset} draws row {row} of {name} as all others, and "
+                "transformers begins it at 0: pad_token_id of the config"
+            )
+            choice = choice._replace(notes=(*choice.notes, note))
+    return choice
 
 
 def _choice(module: Any, model: str) -> Choice:
