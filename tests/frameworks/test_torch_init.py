@@ -503,23 +503,18 @@ def test_a_refused_module_is_as_it_was(case):
     assert first._version == version
 
 
-def test_fsdp1():
-    """FSDP 1's flat pieces are refused, and are whole under summon_full_params. (FSDP 1 cannot be
-    made without an accelerator, so a module that looks like one stands for it.)"""
-    from types import SimpleNamespace
-
-    from torch.distributed.fsdp import FullyShardedDataParallel
-
-    module = FullyShardedDataParallel.__new__(FullyShardedDataParallel)
-    nn.Module.__init__(module)
-    module._fsdp_wrapped_module = mlp()
-    state = SimpleNamespace(name="IDLE")
-    object.__setattr__(module, "_handle", SimpleNamespace(_training_state=state))
-    with pytest.raises(ValueError, match=r"\(FSDP 1\), whose parameters are flat pieces .*summon"):
-        init_(module, RECIPE, seed=42)
-    state.name = "SUMMON_FULL_PARAMS"
-    report = init_(module, RECIPE, seed=42)
-    assert [p.name for p in report.parameters] == ["0.weight", "0.bias", "2.weight", "2.bias"]
+def test_memory_can_still_be_resized():
+    """Filling takes nothing from a tensor's storage: it is freed and given back afterwards, as
+    sharding and offloading do."""
+    for dtype in (torch.float32, torch.bfloat16):
+        tensor = torch.empty(6, 4, dtype=dtype)
+        init_(tensor, NORMAL, seed=42, name="w")
+        glorot.torch.fingerprint(nn.ParameterList([tensor]))
+        size = tensor.untyped_storage().nbytes()
+        tensor.untyped_storage().resize_(0)
+        tensor.untyped_storage().resize_(size)
+        init_(tensor, NORMAL, seed=42, name="w")
+        assert (tensor == init_(torch.empty(6, 4, dtype=dtype), NORMAL, seed=42, name="w")).all()
 
 
 def test_left_out():

@@ -224,6 +224,17 @@ def test_a_module_that_has_run():
         assert found == plain
 
 
+def test_fsdp1():
+    """FSDP 1's flat pieces are refused; under summon_full_params they are whole and are filled."""
+    plain = torch.nn.Sequential(torch.nn.Linear(5, 7), torch.nn.Linear(7, 5))
+    glorot.torch.init_(plain, torch_layouts.NORMAL, seed=torch_layouts.SEED)
+    wanted = glorot.torch.fingerprint(plain)
+    for found in torch_world.run(2, torch_layouts.fsdp1):
+        for refusal, *fingerprints in (found[:3], found[3:]):
+            assert re.search(r"\(FSDP 1\), whose parameters are flat pieces .*summon", refusal)
+            assert fingerprints == [wanted] * 2
+
+
 def test_saved_by_three_and_loaded_by_one(tmp_path):
     """A checkpoint that three ranks save of their shards is, loaded whole, the single model."""
     import torch.distributed.checkpoint as dcp

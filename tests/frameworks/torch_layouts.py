@@ -373,3 +373,29 @@ def after_a_step(rank, world):
     plain = Model().to(torch.float32)
     glorot.torch.init_(plain, RECIPE, seed=SEED)
     return glorot.torch.fingerprint(model), glorot.torch.fingerprint(plain)
+
+
+def fsdp1(rank, world):
+    """What FSDP 1 says of its flat pieces, and the fingerprint of the whole that is filled while it
+    is there, before and after a forward pass."""
+    from torch.distributed.fsdp import FullyShardedDataParallel
+
+    found = []
+    for original in (True, False):
+        options = {"use_orig_params": original, "device_id": torch.device("cpu")}
+        model = nn.Sequential(nn.Linear(5, 7), nn.Linear(7, 5))
+        model[0] = FullyShardedDataParallel(model[0], **options)
+        model = FullyShardedDataParallel(model, **options)
+        try:
+            glorot.torch.init_(model, NORMAL, seed=SEED)
+        except ValueError as error:
+            found.append(str(error))
+        with FullyShardedDataParallel.summon_full_params(model):
+            glorot.torch.init_(model, NORMAL, seed=SEED)
+        for _ in range(2):
+            with FullyShardedDataParallel.summon_full_params(model):
+                found.append(glorot.torch.fingerprint(model))
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore")
+                model(torch.ones(2, 5))
+    return found

@@ -54,7 +54,7 @@ def fingerprint(module: torch.nn.Module, *, names: Names = None, group: Any = No
         if is_dtensor(tensor):
             local, parts = local_parts(tensor, what)
         _check_values(local, what)
-        values = view(local.detach().cpu().contiguous(), what)
+        values = view(local.detach().cpu().resolve_neg().contiguous(), what)
         for start, extent, place in parts:
             shard = Shard(start, [i + n for i, n in zip(start, extent, strict=True)])
             part = values if place is None else values[place]

@@ -23,10 +23,13 @@ Place = tuple[slice, ...]
 DTYPES: dict[torch.dtype, np.dtype[Any]] = {
     getattr(torch, name): dtype for name, dtype in ALL.items() if hasattr(torch, name)
 }
-_CARRIERS: dict[torch.dtype, torch.dtype] = {
-    torch.bfloat16: torch.int16,
-    torch.float8_e4m3fn: torch.uint8,
-    torch.float8_e5m2: torch.uint8,
+_CARRIERS: dict[torch.dtype, str] = {
+    torch.bfloat16: "<i2",
+    torch.float8_e4m3fn: "|u1",
+    torch.float8_e5m2: "|u1",
+}
+_TYPES = {  # what NumPy calls the elements, and how many bytes each has
+    kind: (_CARRIERS.get(kind, dtype.str), dtype.itemsize) for kind, dtype in DTYPES.items()
 }
 _STAGED = 1 << 24  # elements at a time, on the way to a device without a kernel
 
@@ -117,13 +120,32 @@ def _check_plain(tensor: torch.Tensor, what: str) -> None:
         )
 
 
+class _Lent:
+    """A tensor's memory as NumPy asks for it. `Tensor.numpy` would take from the storage for ever
+    that it can be resized, which FSDP 1 and offloading do to free it."""
+
+    __slots__ = ("__array_interface__", "tensor")
+
+    def __init__(self, tensor: torch.Tensor, what: str) -> None:
+        address = tensor.data_ptr()
+        if not address and tensor.numel():
+            raise TypeError(f"{what} is a {type(tensor).__name__} that has no memory of its own.")
+        self.tensor = tensor  # which lives as long as the array
+        carrier, size = _TYPES[tensor.dtype]
+        self.__array_interface__ = {
+            "version": 3,
+            "typestr": carrier,
+            "shape": tuple(tensor.shape),
+            "strides": tuple([size * stride for stride in tensor.stride()]),
+            "data": (address, False),
+        }
+
+
 def view(tensor: torch.Tensor, what: str) -> Array:
     """The CPU tensor's memory as a NumPy array: the same bytes, no copy."""
-    carrier = _CARRIERS.get(tensor.dtype)
-    if carrier is None:
-        array: Array = tensor.detach().numpy()
-    else:
-        array = tensor.detach().view(carrier).numpy().view(DTYPES[tensor.dtype])
+    array: Array = np.asarray(_Lent(tensor, what))
+    if tensor.dtype in _CARRIERS:
+        array = array.view(DTYPES[tensor.dtype])
     if not array.flags.c_contiguous and _overlaps(array):
         raise ValueError(
             f"{what} must hold each element in memory of its own, got shape {tuple(tensor.shape)} "
