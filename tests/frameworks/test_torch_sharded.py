@@ -224,6 +224,16 @@ def test_a_module_that_has_run():
         assert found == plain
 
 
+def test_fsdp_of_an_empty_part():
+    """A part without elements is filled, though FSDP gives it no size on any axis."""
+    values = torch_layouts.NORMAL((11, 6), seed=torch_layouts.SEED, name="0.weight")
+    wanted = glorot.fingerprint({"0.weight": values})
+    ranks = torch_world.run(4, torch_layouts.empty_columns)
+    for way in ("init_", "materialize", "load"):
+        assert [found[way][0] for found in ranks] == [(11, 2)] * 3 + [(0, 0)]
+        assert [found[way][1] for found in ranks] == [wanted] * 4
+
+
 def test_fsdp1():
     """FSDP 1's flat pieces are refused; under summon_full_params they are whole and are filled."""
     plain = torch.nn.Sequential(torch.nn.Linear(5, 7), torch.nn.Linear(7, 5))

@@ -399,3 +399,26 @@ def fsdp1(rank, world):
                 warnings.simplefilter("ignore")
                 model(torch.ones(2, 5))
     return found
+
+
+def empty_columns(rank, world):
+    """{way: (shape of the local part, the whole's fingerprint)} of an embedding of fewer columns
+    than tensor parallelism has ranks, so that FSDP has nothing to shard on the last."""
+    import torch.distributed.checkpoint as dcp
+
+    mesh = init_device_mesh("cpu", (1, world), mesh_dim_names=("dp", "tp"))
+    found = {}
+    for way in ("init_", "materialize", "load"):
+        with torch.device("meta" if way == "materialize" else "cpu"):
+            model = nn.Sequential(nn.Embedding(11, 6))
+        parallelize_module(model, mesh["tp"], {"0": ColwiseParallel()})
+        fully_shard(model, mesh=mesh["dp"])
+        if way == "load":
+            reader = glorot.torch.VirtualCheckpoint(NORMAL, SEED, model)
+            dcp.load(model.state_dict(), storage_reader=reader)
+        elif way == "init_":
+            glorot.torch.init_(model, NORMAL, seed=SEED)
+        else:
+            glorot.torch.materialize(model, NORMAL, seed=SEED)
+        found[way] = tuple(model[0].weight.to_local().shape), glorot.torch.fingerprint(model)
+    return found

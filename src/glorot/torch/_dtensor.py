@@ -103,6 +103,8 @@ def local_parts(tensor: Any, what: str) -> tuple[torch.Tensor, Sequence[Part]]:
     if hasattr(local, "__create_chunk_list__"):
         return local, _chunks(local, what)
     expected, parts = _dealt(shape, tuple(mesh.shape), tuple(coordinate), tuple(splits))
+    if not local.numel() and 0 in expected:  # FSDP leaves nothing of other axes' sizes then either
+        return local, ()
     if local.shape != expected:
         raise ValueError(
             f"{what} is a DTensor of shape {shape} and placements {tuple(placements)} on a mesh of "
