@@ -5,7 +5,10 @@ import pytest
 import torch
 import torch.distributed.checkpoint as dcp
 from torch import nn
+from torch.distributed.algorithms._checkpoint.checkpoint_wrapper import checkpoint_wrapper
 from torch.distributed.checkpoint import CheckpointException, DefaultLoadPlanner
+from torch.distributed.checkpoint.default_planner import _EmptyStateDictLoadPlanner
+from torch.distributed.checkpoint.state_dict_loader import _load_state_dict
 from torch.nn.utils import parametrizations
 
 import glorot
@@ -100,6 +103,63 @@ def test_compiled_modules_and_prefixes():
     reader = VirtualCheckpoint(RECIPE, 42, model, prefix="model.")
     dcp.load({"model": model.state_dict()}, storage_reader=reader)
     assert equal(model, filled())
+
+
+def wrapped(name):
+    """A model in wrappers whose word `module.` is in the keys of its state dict."""
+    if name == "DataParallel":
+        return nn.DataParallel(Model())
+    if name == "AveragedModel":
+        return torch.optim.swa_utils.AveragedModel(Model())
+    compiled = torch.compile(Model(), backend="eager")
+    if name == "compiled inside":
+        return nn.ModuleDict({"net": nn.DataParallel(compiled)})
+    return torch.compile(nn.DataParallel(checkpoint_wrapper(Model())), backend="eager")
+
+
+@pytest.mark.parametrize(
+    "name", ["DataParallel", "AveragedModel", "compiled inside", "compiled outside"]
+)
+def test_wrappers(name):
+    """The keys of a wrapped module's own state dict are known, and so are those without its words;
+    the word of a model's own attribute stays."""
+    model = wrapped(name)
+    reader = VirtualCheckpoint(RECIPE, 42, model)
+    state = model.state_dict()
+    dcp.load(state, storage_reader=reader)
+    wanted = Model()
+    prefix = "net." if name == "compiled inside" else ""
+    glorot.torch.init_(wanted, RECIPE, seed=42, names=lambda key: prefix + key)
+    values = wanted.state_dict()
+    for key, value in values.items():
+        found = [v for k, v in state.items() if k.endswith(key)]
+        assert len(found) == 1
+        assert torch.equal(found[0], value), key
+    plain = {prefix + key: torch.empty_like(value) for key, value in values.items()}
+    dcp.load(plain, storage_reader=reader)
+    assert all(torch.equal(plain[prefix + key], value) for key, value in values.items())
+
+
+def test_a_module_called_module():
+    """An attribute of a model's own that is called as a wrapper's is part of the name."""
+    model = nn.ModuleDict({"module": nn.Linear(3, 2)})
+    dcp.load(model.state_dict(), storage_reader=VirtualCheckpoint(NORMAL, 42, model))
+    wanted = NORMAL((2, 3), seed=42, name="module.weight")
+    assert (model["module"].weight.detach().numpy() == wanted).all()
+
+
+@pytest.mark.parametrize("prefix", ["", "app.model."])
+def test_keys_that_are_asked_for(prefix):
+    """What reads a checkpoint without a state dict finds each key where a saved one has it."""
+    reader = VirtualCheckpoint(RECIPE, 42, Model(), prefix=prefix)
+    key = f"{prefix}low.weight"
+    found = {}
+    planner = _EmptyStateDictLoadPlanner(keys={key})
+    _load_state_dict(found, storage_reader=reader, planner=planner, no_dist=True)
+    for around in prefix.split(".")[:-1]:
+        found = found[around]
+    assert list(found) == ["low.weight"]
+    assert torch.equal(found["low.weight"], filled().low.weight)
 
 
 def test_shapes_and_names():

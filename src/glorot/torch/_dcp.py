@@ -28,7 +28,7 @@ from glorot.recipe._argument import read_recipe
 from glorot.torch._collect import Group, collect, memory_key
 from glorot.torch._dtensor import is_dtensor, local_parts
 from glorot.torch._memory import DTYPES
-from glorot.torch._names import Place, canonical_name
+from glorot.torch._names import Place, canonical_key, canonical_name
 from glorot.torch._plan import make_plan
 from glorot.torch._target import Target
 
@@ -128,8 +128,14 @@ class VirtualCheckpoint(StorageReader):
                 )
                 for key, entry in self._entries.items()
             },
+            planner_data={key: self._path(key) for key in self._entries},
             storage_meta=StorageMeta(),
         )
+
+    def _path(self, key: str) -> tuple[str, ...]:
+        """Where a key is in a nested state dict: `prefix` says what is around the model's."""
+        around = self.prefix.removesuffix(".").split(".") if self.prefix else []
+        return (*around, key.removeprefix(self.prefix))
 
     def set_up_storage_reader(
         self, metadata: Metadata, is_coordinator: bool, *_: Any, **__: Any
@@ -183,10 +189,10 @@ class VirtualCheckpoint(StorageReader):
 
 def _of_module(model: torch.nn.Module, names: Names) -> list[tuple[Group, list[str]]]:
     """The parameters of a module under their names, and the keys that a state dict has for each:
-    canonical ones, and of a compiled or checkpointed module those with its wrappers' words."""
+    canonical ones, and of a wrapped module those with its wrappers' words."""
     words: dict[str, list[str]] = {}
     for key in model.state_dict():
-        words.setdefault(canonical_name(key), []).append(key)
+        words.setdefault(canonical_key(model, key), []).append(key)
     named = []
     pairs = zip(collect(model).parameters, collect(model, names).parameters, strict=True)
     for canonical, group in pairs:
@@ -230,8 +236,8 @@ def _buffers(model: torch.nn.Module) -> Iterator[tuple[str, torch.Tensor]]:
     for key, tensor in model.state_dict(keep_vars=True).items():
         if id(tensor) in held and not tensor.is_meta:
             yield key, tensor
-            if canonical_name(key) != key:
-                yield canonical_name(key), tensor
+            if canonical_key(model, key) != key:
+                yield canonical_key(model, key), tensor
 
 
 def _check_one_block(planner: Any, key: str) -> None:

@@ -76,6 +76,24 @@ def walk(module: torch.nn.Module, prefix: str = "") -> Iterator[tuple[str, torch
         yield from walk(child, prefix if name == held else f"{prefix}{name}.")
 
 
+def canonical_key(module: torch.nn.Module, key: str) -> str:
+    """The canonical name of what a key of the module's state dict stands for.
+
+    Some wrappers leave their word in the key, some take it out.
+    """
+    found = []
+    owner: torch.nn.Module | None = module
+    for part in key.split("."):
+        held = None if owner is None else _held(owner)
+        while owner is not None and held is not None and held != part:
+            owner = owner._modules[held]
+            held = None if owner is None else _held(owner)
+        if held is None:
+            found.append(part)
+        owner = None if owner is None else owner._modules.get(part)
+    return ".".join(found)
+
+
 def is_parametrized(module: torch.nn.Module) -> bool:
     """Whether some tensor of the module itself is computed from others."""
     return torch.nn.utils.parametrize.is_parametrized(module)
