@@ -24,7 +24,7 @@ from glorot.torch._target import Target, check_tensor, read_initializer, whole
 
 @overload
 def init_(
-    target: torch.nn.Module, recipe: Any, /, *, seed: int, names: Names = None
+    target: torch.nn.Module, recipe: Any, /, *, seed: int, names: Names = None, whole: Any = None
 ) -> InitReport: ...
 
 
@@ -51,6 +51,7 @@ def init_(
     seed: int | None = None,
     name: str | None = None,
     names: Names = None,
+    whole: Any = None,
     shape: Any = None,
     shard: Any = None,
 ) -> Any:
@@ -75,6 +76,9 @@ def init_(
         name: of the tensor; two that must differ need two names.
         names: for a module, other names for its parameters: a mapping from the canonical names,
             or a function of one. Give a pipeline's stage the names of the whole model with it.
+        whole: for a module that is a part of a model, as a pipeline's stage: the whole model, for
+            which the meta device will do, or a mapping from its names to shapes. The recipe is then
+            about the whole: its rules may match what is elsewhere, and it counts all layers.
         shape, shard: for a plain tensor that is a part: the shape of the whole, and which part of
             it, a `glorot.Shard` or slices. A DTensor knows both.
 
@@ -108,9 +112,11 @@ def init_(
                 raise TypeError(
                     f"`{argument}` is for a tensor; a module's parameters have their own."
                 )
-        return init_module(target, recipe, seed=seed, names=names)
+        return init_module(target, recipe, seed=seed, names=names, whole=whole)
     if names is not None:
         raise TypeError("`names` is for a module; give a tensor its `name`.")
+    if whole is not None:
+        raise TypeError("`whole` is for a module; a tensor that is a part has `shape` and `shard`.")
     if not isinstance(target, torch.Tensor):
         raise TypeError(
             f"init_ fills a torch.Tensor or a torch.nn.Module, got {type(target).__name__}."
@@ -145,14 +151,14 @@ def init_tensor(
 
 
 def init_module(
-    module: torch.nn.Module, recipe: Any, *, seed: Any, names: Names = None
+    module: torch.nn.Module, recipe: Any, *, seed: Any, names: Names = None, whole: Any = None
 ) -> InitReport:
     """Fill the parameters of a module and report."""
     rules = read_recipe(recipe)
     number = check_seed(seed)
     check_eager()
     contents = collect(module, names)
-    plan = make_plan(contents.parameters, rules)
+    plan = make_plan(contents.parameters, rules, whole)
     _check_buffers(contents.buffers)
     return fill(plan, contents, rules, number)
 

@@ -33,6 +33,7 @@ def materialize(
     seed: int,
     device: Any = "cpu",
     names: Names = None,
+    whole: Any = None,
     buffers: _buffers.Given = None,
 ) -> InitReport:
     """Give a module of the meta device memory on `device`, and its parameters their first values.
@@ -49,7 +50,7 @@ def materialize(
 
     Args:
         module: changed in place; what is not on the meta device moves to `device` too.
-        recipe, seed, names: as for `init_`.
+        recipe, seed, names, whole: as for `init_`.
         device: where the memory is.
         buffers: values by the buffers' names, or a function that is called with each module that
             holds buffers without values, and writes or replaces them.
@@ -83,7 +84,7 @@ def materialize(
         raise ValueError("`device` must have memory, got the meta device. Give 'cpu' or 'cuda'.")
     contents = collect(module, names)
     _buffers.check(buffers, contents.buffers)
-    left_out = make_plan(contents.parameters, rules).left_out
+    left_out = make_plan(contents.parameters, rules, whole).left_out
     for group in left_out:
         if group.tensor.is_meta:
             raise ValueError(
@@ -96,7 +97,7 @@ def materialize(
         made = _buffers.Remaking(contents.buffers, buffers, left_out)
         made.before_parameters(module, place)
         again = collect(module, names)
-        report = fill(make_plan(again.parameters, rules), again, rules, number)
+        report = fill(make_plan(again.parameters, rules, whole), again, rules, number)
         made.check(module)
     except BaseException:
         _restore(module, before)

@@ -1,14 +1,16 @@
 # SPDX-License-Identifier: Apache-2.0
 """What a recipe gives the parameters of a module, tied ones once; nothing is written here."""
 
-from typing import NamedTuple
+from collections.abc import Mapping
+from typing import Any, NamedTuple
 
 import torch
 
+from glorot import _check
 from glorot._dtypes import dtype_name
-from glorot.recipe import Assignment, Recipe, TensorSpec, _coverage
+from glorot.recipe import Assignment, Recipe, TensorSpec, _coverage, parse_shapes
 from glorot.recipe._shapes import check_parameter_name
-from glorot.torch._collect import Group
+from glorot.torch._collect import Group, collect
 from glorot.torch._layers import described
 from glorot.torch._memory import DTYPES, check_known
 from glorot.torch._names import Place
@@ -28,47 +30,91 @@ class Plan(NamedTuple):
     left_out: list[Group]
 
 
-def make_plan(groups: list[Group], recipe: Recipe) -> Plan:
+def make_plan(groups: list[Group], recipe: Recipe, whole: Any = None) -> Plan:
     """Return what the recipe gives each group.
+
+    Where the groups are those of a part of a model, `whole` says what else the recipe's rules and
+    variables are about: the model itself, or a mapping from its names to their shapes.
 
     A tied parameter's canonical name is the first of its names to which the recipe gives an
     initializer: a rule of None on one of them ("left out: tied") does not leave out the others.
 
     Raises:
         ValueError: a parameter that no rule matches, a rule that matches none; a shape or dtype
-            that the initializer refuses; no parameters.
+            that the initializer refuses; no parameters; one that `whole` does not have.
         TypeError: a dtype that the initializer refuses.
     """
     if not groups:
         raise ValueError("`module` has no parameters: there is nothing to fill.")
-    specs = {
+    own = {
         check_parameter_name(place.name): _described(place, group.tensor)
         for group in groups
         for place in group.places
     }
+    specs, ties = _within(own, whole)
     found = recipe._match(specs)
-    missing = {
-        group.places[0].name
-        for group in groups
-        if not any(place.name in found.rules for place in group.places)
-    }
-    left = found._replace(unmatched=[name for name in found.unmatched if name in missing])
+    names = [_names(group, ties) for group in groups]
+    together = ties | {name: all_ for all_ in names for name in all_}
+    missing = {all_[0] for all_ in together.values() if found.rules.keys().isdisjoint(all_)}
+    alone = specs.keys() - together.keys()
+    left = found._replace(unmatched=[n for n in found.unmatched if n in missing or n in alone])
     problems = _coverage.problems(left, recipe.rules, specs)
     if problems:
         raise ValueError(" ".join(problems))
-    chosen: dict[str, Group] = {}
+    chosen: dict[str, list[Group]] = {}
     left_out = []
-    for group in groups:
-        given = (place.name for place in group.places if place.name in found.rules)
+    for group, all_ in zip(groups, names, strict=True):
+        given = (name for name in all_ if name in found.rules)
         name = next((n for n in given if found.rules[n].initializer is not None), None)
         if name is None:
             left_out.append(group)
         else:
             _check_dtype(name, group.tensor)
-            chosen[name] = group
+            chosen.setdefault(name, []).append(group)
     wanted = {name: specs[name] for name in chosen}
     assignments = recipe._assign(wanted, found.rules, None, specs)
-    return Plan([Planned(chosen[found.name], found) for found in assignments], left_out)
+    return Plan([Planned(g, found) for found in assignments for g in chosen[found.name]], left_out)
+
+
+def _names(group: Group, ties: Mapping[str, list[str]]) -> list[str]:
+    """A group's names, and those that it has in the whole model, whose order decides."""
+    own = [place.name for place in group.places]
+    return list(dict.fromkeys([name for one in own for name in ties.get(one, [one])]))
+
+
+def _within(
+    own: dict[str, TensorSpec], whole: Any
+) -> tuple[dict[str, TensorSpec], dict[str, list[str]]]:
+    """(what is known of the whole model, of which `own` is a part that knows its own layers; the
+    names that are tied there)."""
+    ties: dict[str, list[str]] = {}
+    every: dict[str, TensorSpec] = {}
+    if isinstance(whole, torch.nn.Module):
+        for group in collect(whole).parameters:
+            together = [at.name for at in group.places]
+            every |= {at.name: _described(at, group.tensor) for at in group.places}
+            ties |= dict.fromkeys(together, together)
+    elif isinstance(whole, Mapping):
+        every = parse_shapes(whole)
+    elif whole is None:
+        every = own
+    else:
+        raise TypeError(
+            "`whole` must be a torch.nn.Module or a mapping from names to shapes; got "
+            f"{_check.show(whole)} of {type(whole).__name__}."
+        )
+    for name, spec in own.items():
+        if name not in every:
+            raise ValueError(
+                f"the parameter {name!r} is none of `whole`. Give it the name that it has there, "
+                f"names={{{name!r}: ...}}. {_check.near(name, list(every))}"
+            )
+        if spec.shape != every[name].shape:
+            raise ValueError(
+                f"the parameter {name!r} has the shape {spec.shape}, and in `whole` "
+                f"{every[name].shape}. Both must be of one model."
+            )
+    return {**every, **own}, ties
 
 
 def spec_of(place: Place, tensor: torch.Tensor) -> TensorSpec:

@@ -40,14 +40,16 @@ def shapes(module: torch.nn.Module, *, names: Names = None) -> dict[str, TensorS
     }
 
 
-def explain(module: torch.nn.Module, recipe: Any, *, names: Names = None) -> list[Assignment]:
+def explain(
+    module: torch.nn.Module, recipe: Any, *, names: Names = None, whole: Any = None
+) -> list[Assignment]:
     """Return what `init_` would do with each parameter: its rule, initializer, fans and law.
 
     Nothing is filled, so that a module of the meta device will do; what the recipe leaves out is
     left out.
 
     Args:
-        module, recipe, names: as for `init_`.
+        module, recipe, names, whole: as for `init_`.
 
     Raises:
         ValueError, TypeError: as `init_`, of recipes, names, shapes and dtypes.
@@ -59,5 +61,5 @@ def explain(module: torch.nn.Module, recipe: Any, *, names: Names = None) -> lis
         >>> [(a.name, a.fans) for a in glorot.torch.explain(layer, "he_normal")]
         [('weight', (12.0, 24.0))]
     """
-    plan = make_plan(collect(module, names).parameters, read_recipe(recipe))
+    plan = make_plan(collect(module, names).parameters, read_recipe(recipe), whole)
     return [planned.assignment for planned in plan.parameters]
