@@ -109,6 +109,35 @@ def test_layers_that_are_numbered_anew(filled):
         assert torch.equal(parameter, filled.get_parameter(f"h.{int(name[0]) + 2}{name[1:]}"))
 
 
+class Untyped(nn.Module):
+    """What a layer of a traced stage is: the parameters, and no more."""
+
+    def __init__(self, layer):
+        super().__init__()
+        for name, parameter in layer.named_parameters(recurse=False):
+            self.register_parameter(name, parameter)
+        for name, child in layer.named_children():
+            self.add_module(name, Untyped(child))
+
+
+def test_layers_that_forgot_what_they_were():
+    """Types and axes are the whole's, as torch.distributed.pipelining traces layers."""
+    recipe = glorot.Recipe(
+        [
+            glorot.Rule("*", "zeros", where={"ndim": 1}),
+            glorot.Rule("*", "he_normal", where={"type": ["Linear", "Embedding"]}),
+        ]
+    )
+    whole = Stage()
+    glorot.torch.init_(whole, recipe, seed=42)
+    stage = Untyped(Stage(range(1, 3)))
+    with pytest.raises(ValueError, match="type='Untyped'"):
+        glorot.torch.init_(stage, recipe, seed=42)
+    glorot.torch.init_(stage, recipe, seed=42, whole=whole)
+    for name, parameter in stage.named_parameters():
+        assert torch.equal(parameter, whole.get_parameter(name)), name
+
+
 def test_without_the_whole_a_stage_is_refused():
     """A rule for what is elsewhere is a mistake where nobody says that there is more."""
     with pytest.raises(ValueError, match=r"the rule for 'embed\.weight' matches no parameter"):

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """What a recipe gives the parameters of a module, tied ones once; nothing is written here."""
 
+import dataclasses
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
@@ -85,8 +86,10 @@ def _names(group: Group, ties: Mapping[str, list[str]]) -> list[str]:
 def _within(
     own: dict[str, TensorSpec], whole: Any
 ) -> tuple[dict[str, TensorSpec], dict[str, list[str]]]:
-    """(what is known of the whole model, of which `own` is a part that knows its own layers; the
-    names that are tied there)."""
+    """(what is known of the whole model, of which `own` is a part; the names that are tied there).
+
+    Layers that are traced for a pipeline forget what they were, so the whole's word counts first.
+    """
     ties: dict[str, list[str]] = {}
     every: dict[str, TensorSpec] = {}
     if isinstance(whole, torch.nn.Module):
@@ -103,7 +106,7 @@ def _within(
             "`whole` must be a torch.nn.Module or a mapping from names to shapes; got "
             f"{_check.show(whole)} of {type(whole).__name__}."
         )
-    for name, spec in own.items():
+    for name, spec in list(own.items()):
         if name not in every:
             raise ValueError(
                 f"the parameter {name!r} is none of `whole`. Give it the name that it has there, "
@@ -114,6 +117,8 @@ def _within(
                 f"the parameter {name!r} has the shape {spec.shape}, and in `whole` "
                 f"{every[name].shape}. Both must be of one model."
             )
+        if every[name].extras():
+            own[name] = dataclasses.replace(every[name], dtype=spec.dtype)
     return {**every, **own}, ties
 
 
