@@ -8,6 +8,7 @@ import math
 import os
 import subprocess
 import sys
+import time
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
@@ -350,6 +351,27 @@ def test_killed_while_it_finishes(tmp_path, monkeypatch, alone, options, forced)
             one(folder, rank, 2, resume=True, force=forced, **options)
         assert contents(folder) == alone[str(options)]
     assert place > 2
+
+
+@pytest.mark.skipif(os.name != "posix", reason="locks here are POSIX's")
+def test_a_rank_that_begins_while_another_finishes(tmp_path, monkeypatch, alone):
+    """Of ranks that are run again, one is late: it waits until the files have their names, and is
+    as content with them as if it had come later still."""
+    one(tmp_path, 0, 2)
+    put_in_place = _together.put_in_place
+    late = []
+
+    def slowly(*arguments):
+        late.append(pool.submit(one, tmp_path, 0, 2, resume=True))
+        time.sleep(0.3)
+        assert not late[0].done()
+        put_in_place(*arguments)
+
+    monkeypatch.setattr(_together, "put_in_place", slowly)
+    with ThreadPoolExecutor(1) as pool:
+        assert one(tmp_path, 1, 2).complete
+        assert late[0].result().complete
+    assert contents(tmp_path) == alone["{}"]
 
 
 @pytest.mark.parametrize(

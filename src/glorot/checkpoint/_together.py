@@ -8,6 +8,7 @@ is read back from the disk before it is believed.
 """
 
 import contextlib
+import time
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -27,6 +28,7 @@ from glorot.checkpoint._texts import write_texts
 from glorot.checkpoint._work import Work, check_space, remove_partials
 
 _CHUNK = 16 << 20
+_POLL = 0.05  # seconds
 
 
 class Rank(NamedTuple):
@@ -93,7 +95,9 @@ def write_share(work: Work, me: Rank) -> Outcome:
 def _begin(folder: Path, job: Job, me: Rank) -> tuple[Places, dict[int, str]]:
     """What to do, and the tokens of the records that are there already."""
     done_path(folder, me.rank, me.world_size).unlink(missing_ok=True)
-    if (folder / FINISH).exists() and (not me.resume or _records.is_held(folder / FINISH)):
+    while me.resume and _records.is_held(folder / FINISH):
+        time.sleep(_POLL)  # one that began sooner found all records, and this one is not needed
+    if (folder / FINISH).exists() and not me.resume:
         raise FileExistsError(
             f"another rank gives the checkpoint in {folder} its names, or was cut off doing so. "
             "Let it end; then `resume` (--resume) goes on."
