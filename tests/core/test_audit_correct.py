@@ -1,12 +1,17 @@
 # SPDX-License-Identifier: Apache-2.0
 """Correct models that the audit must not blame: time steps, an embedding's padding row, another
-library's logarithms. Nor may it miss what only resembles them."""
+library's logarithms, laws that underflow. Nor may it miss what only resembles them."""
+
+import math
 
 import numpy as np
 import pytest
 
 import glorot
 from glorot import Recipe, Rule
+from glorot._audit._distribution import distribution
+from glorot._audit._measure import pattern_values
+from glorot._dtypes import ALL
 
 STEPS = Recipe([Rule("*", "time_step", minval=0.002, maxval=0.2)])
 
@@ -133,3 +138,29 @@ def test_an_identity_is_exact():
     eye[2, 2] = np.nextafter(np.float32(1), np.float32(2))
     report = audit({"w": eye}, Recipe([Rule("*", "identity")]))
     assert [problem.kind for problem in report.problems] == ["constant"]
+
+
+@pytest.mark.filterwarnings("error")
+@pytest.mark.parametrize(
+    ("dtype", "stddev"), [("float8_e4m3fn", 0.00025), ("float8_e4m3fn", 0.0003), ("float16", 1e-8)]
+)
+@pytest.mark.parametrize("count", [20, 100, 1000])
+def test_what_the_dtype_rounds_to_zero(dtype, stddev, count):
+    """Of a law that underflows all values may be 0, and a few that are not are no other mean."""
+    init = glorot.RandomNormal(stddev=stddev)
+    for seed in range(60):
+        report = glorot.audit({"w": init((count,), dtype, seed=seed, name="w")}, init)
+        assert report.ok, str(report)
+
+
+@pytest.mark.parametrize(("dtype", "stddev"), [("float8_e4m3fn", 0.0003), ("float16", 1e-8)])
+def test_the_bounds_of_what_underflows(dtype, stddev):
+    """No smaller than the exact chances: that all are 0, and that the only one is not."""
+    law = distribution(glorot.RandomNormal(stddev=stddev).law((9,)), ALL[dtype])
+    assert law.square_rate(0.0) == pytest.approx(-math.log(law.zero), rel=1e-3)
+    least = float(np.abs(pattern_values(ALL[dtype])[1]))
+    one = (1 - law.zero) / 2
+    for count in (10, 50, 200):
+        chance = -np.expm1(count * np.log1p(-one))
+        z = least / count / math.sqrt(law.proxy) * math.sqrt(count)
+        assert 2 * math.exp(-z * z / 2) > chance

@@ -18,6 +18,7 @@ from glorot._laws import Law, TruncatedNormal, Uniform
 _NODES = 200
 _LEAST_T, _MOST_T = -400.0, 50.0  # exponents for which the nodes' integrals are exact enough
 _REACH = 9.0  # stddevs of a normal within which everything is, for integrals
+_HEAVY = 3.05  # kurtosis of no law but one that its dtype rounds to few values
 
 
 class Moments(NamedTuple):
@@ -76,6 +77,8 @@ class Distribution:
         self.proxy = self.variance if even else max(self.variance, law.scale**2)
         if isinstance(law, StepLaw):
             self.proxy = law.proxy
+        elif self.kurtosis > _HEAVY:  # most values are rounded to 0, and the rest are rare
+            self.proxy = max(self.proxy, _proxy(nodes - self.mean, weights))
         self._normal = law.kind == "normal" and dtype.itemsize > 2
         self._squares = (nodes - self.mean) ** 2 / (self.variance or 1.0), weights
 
@@ -84,17 +87,23 @@ class Distribution:
         """The patterns' bins and probabilities, which are made again when others were needed."""
         return _table(self.law, self.dtype)
 
+    @property
+    def zero(self) -> float:
+        """The probability of 0, of either sign."""
+        patterns = [0, 1 << 8 * min(2, self.dtype.itemsize) - 1]
+        return float(self.table.probability[patterns].sum())
+
     def square_cgf(self, t: float) -> float:
         """log E exp(t * y), y the square of a deviation over the variance; t below 1/2."""
         if self._normal:
             return -0.5 * math.log1p(-2.0 * t)
         y, weights = self._squares
-        return float(np.log((weights * np.exp(t * y)).sum()))
+        return _cgf(t, y, weights)
 
     def square_rate(self, ratio: float) -> float:
         """Cramér's rate of the mean square: P(mean of n squares over its expectation beyond
         `ratio`) <= exp(-n * rate), for any n."""
-        if ratio <= 0.0 or not math.isfinite(ratio):
+        if not math.isfinite(ratio) or (ratio <= 0.0 and self.dtype.itemsize > 2):
             return math.inf
         return (ratio - 1.0 - math.log(ratio)) / 2.0 if self._normal else self._rate(ratio)
 
@@ -168,6 +177,24 @@ def _moments(values: Array, weights: Array) -> Moments:
     variance = float((squares * weights).sum()) / total
     fourth = float((squares * squares * weights).sum()) / total
     return Moments(mean, variance, fourth / variance**2 if variance else 1.0)
+
+
+def _cgf(t: float, values: Array, weights: Array) -> float:
+    """log E exp(t * value)."""
+    power = t * values
+    shift = float(power.max())
+    return shift + math.log(float((weights * np.exp(power - shift)).sum()))
+
+
+def _proxy(away: Array, weights: Array) -> float:
+    """sup over t of 2 * log E exp(t * deviation) / t**2, from above: between two exponents the
+    logarithm is at most that of the larger, and the divisor at least that of the smaller."""
+    variance = float((weights * away * away).sum())
+    largest = float(np.abs(away).max())  # whose square is Hoeffding's proxy
+    exponents = np.geomspace(0.05 / largest, 2.0 * largest / variance, 400)
+    rates = [max(_cgf(t, away, weights), _cgf(-t, away, weights)) for t in exponents.tolist()]
+    bounds = 2.0 * np.array(rates[1:]) / np.square(exponents[:-1])
+    return min(largest**2, float(bounds.max()))
 
 
 @functools.lru_cache(maxsize=8)

@@ -22,9 +22,7 @@ def padding_row(parameter: Parameter, found: Measure, law: Distribution) -> int 
     rows, columns = spec.shape
     if rows < 2 or not 0 < columns <= found.zeros or found.zeros == found.count:
         return None
-    zero = [0, 1 << 8 * found.width - 1]
-    chance = float(law.table.probability[zero].sum())
-    if chance and columns * math.log(chance) + math.log(rows) > math.log(_BY_CHANCE):
+    if law.zero and columns * math.log(law.zero) + math.log(rows) > math.log(_BY_CHANCE):
         return None
     empty: list[int] = []
     step = max(1, RUN // columns)

@@ -123,7 +123,7 @@ def _unlikely_equal(facts: Facts, limit: float) -> bool:
     """Whether so many values of the law are not all one by chance."""
     most = 2.0**-7
     if facts.law is not None:
-        most = max(most, float(facts.law.table.probability.max()))
+        most = max(most, float(facts.law.table.probability.max()), facts.law.zero)
     return most < 1.0 and (facts.found.count - 1) * math.log(most) < limit
 
 
@@ -183,8 +183,7 @@ def _zeros_fit(facts: Facts) -> bool:
     more = found.zeros - segment.zeros
     if law is None or more <= 0:
         return more == 0
-    zero = [0, 1 << 8 * found.width - 1]
-    chance = float(law.table.probability[zero].sum()) if facts.dtype.itemsize <= 2 else 0.0
+    chance = law.zero if facts.dtype.itemsize <= 2 else 0.0
     kept = found.count - segment.zeros
     return more <= kept * chance + 10 * math.sqrt(kept * chance) + (10 if chance > 1e-9 else 0)
 
