@@ -370,6 +370,52 @@ def test_bfloat16_drawn_in_few_bits():
     assert re.search(r"12[89] different values where \d{4} are expected, mean -1", problem.text)
 
 
+PARTS = {
+    "half of the rows": lambda v, rng: np.where(np.arange(len(v))[:, None] < len(v) // 2, 0, v),
+    "a few rows": lambda v, rng: np.where(np.arange(len(v))[:, None] < 2, 0, v),
+    "a block of a fused weight": lambda v, rng: np.where(np.arange(v.shape[1]) < 100, 0, v),
+    "at random": lambda v, rng: v * (rng.random(v.shape) < 0.9),
+    "the smaller half": lambda v, rng: np.where(np.abs(v) > np.median(np.abs(v)), v, 0),
+}
+
+
+@pytest.mark.parametrize("part", PARTS)
+@pytest.mark.parametrize("dtype", ["float32", "bfloat16", "float16"])
+@pytest.mark.parametrize("law", ["he_normal", "glorot_uniform"])
+def test_a_part_that_is_zero(part, dtype, law):
+    """It is said to be 0, and no scheme whose stddev is by chance as much smaller is blamed."""
+    value = glorot.get(law)((64, 300), seed=0, name="w")
+    left = PARTS[part](value, np.random.default_rng(0)).astype(ALL[dtype])
+    problem = only(glorot.audit({"w": left}, Recipe([Rule("w", law)])), "uninitialised")
+    assert f"{np.sum(left == 0):,} of 19,200 values are 0 where " in problem.text
+    fits = part != "the smaller half"
+    assert ("and the others fit: a part that nothing wrote" in problem.text) == fits
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64", "bfloat16", "float16"])
+@pytest.mark.parametrize("bits", [4, 8])
+@pytest.mark.parametrize("count", [5_000, 1_000_000])
+def test_quantised_weights_are_not_clipped(dtype, bits, count):
+    """Integers times one step: few values, of which 0 is one; in wide types too."""
+    values = glorot.RandomNormal(stddev=0.02)((count,), seed=0, name="w")
+    step = 0.08 / 2 ** (bits - 1)
+    left = (step * np.round(values / step)).astype(ALL[dtype])
+    recipe = Recipe([Rule("*", "random_normal", stddev=0.02)])
+    assert only(glorot.audit({"w": left}, recipe), "precision").text.endswith("quantised?")
+
+
+@pytest.mark.parametrize("dtype", ["bfloat16", "float16"])
+@pytest.mark.parametrize("count", [3_000, 65_536])
+def test_another_law_is_not_quantised(dtype, count):
+    """A uniform law has fewer 16-bit values than a normal one, of which it is no coarse drawing."""
+    bound = 0.02 * math.sqrt(3)
+    values = glorot.RandomUniform(-bound, bound)((count,), seed=0, name="w", dtype=dtype)
+    recipe = Recipe([Rule("*", "random_normal", stddev=0.02)])
+    assert (
+        "another law of the same stddev" in only(glorot.audit({"w": values}, recipe), "shape").text
+    )
+
+
 def test_a_matrix_of_zeros_without_a_recipe():
     """It may be meant, and is no problem: a note says it; vectors are not worth one."""
     model = {f"h.{i}.w": np.zeros((3, 4), np.float32) for i in range(5)}

@@ -62,18 +62,19 @@ class Distribution:
         self.dtype = dtype
         self.lower, self.upper = _support(law)
         nodes, weights = _nodes(law)
-        exact = _moments(nodes, weights)
-        self.mean, self.variance, self.kurtosis = exact
         if dtype.itemsize <= 2:
             values = pattern_values(dtype)
             known = np.isfinite(values)
             known &= self.table.probability > 0
             nodes, weights = values[known], self.table.probability[known]
-            self.mean, self.variance, self.kurtosis = _moments(nodes, weights)
+        self.mean, self.variance, self.kurtosis = _moments(nodes, weights)
+        even = not isinstance(law, TruncatedNormal) or law.lower == -law.upper
+        if even and not isinstance(law, StepLaw) and law.mean == 0.0:
+            self.mean = 0.0  # and not what sums are rounded to
+        self._centre = float(weights[nodes == self.mean].sum()) if dtype.itemsize <= 2 else 0.0
         # Symmetric uniform and truncated normal laws are strictly sub-Gaussian (Arbel, Marchal,
         # Nguyen, "On strict sub-Gaussianity", 2020); a normal that is cut unevenly is at least no
         # heavier than before the cut.
-        even = not isinstance(law, TruncatedNormal) or law.lower == -law.upper
         self.proxy = self.variance if even else max(self.variance, law.scale**2)
         if isinstance(law, StepLaw):
             self.proxy = law.proxy
@@ -103,8 +104,10 @@ class Distribution:
     def square_rate(self, ratio: float) -> float:
         """Cramér's rate of the mean square: P(mean of n squares over its expectation beyond
         `ratio`) <= exp(-n * rate), for any n."""
-        if not math.isfinite(ratio) or (ratio <= 0.0 and self.dtype.itemsize > 2):
+        if not math.isfinite(ratio):
             return math.inf
+        if ratio <= 0.0:  # all are the mean
+            return -math.log(self._centre) if self._centre else math.inf
         return (ratio - 1.0 - math.log(ratio)) / 2.0 if self._normal else self._rate(ratio)
 
     def _rate(self, ratio: float) -> float:

@@ -17,7 +17,7 @@ KINDS = (
     "stddev",
     "mean",
     "outside",  # beyond the law's bounds
-    "precision",  # values that a narrow type drew, not rounded to
+    "precision",  # quantised values, or those that a narrow type drew, not rounded to
     "shape",  # another law of the same mean and stddev
     "matrix",  # not orthogonal
     "untied",

@@ -82,7 +82,7 @@ def run_tests(found: Measure, law: Distribution, bits: int) -> list[Outcome]:
         _pile(found, law),
     ]  # fmt: skip
     if bits <= 16:
-        outcomes.append(_distinct(found, law))
+        outcomes.append(distinct(found, law))
     return outcomes
 
 
@@ -119,8 +119,9 @@ def _relative_entropy(share: Array, expected: Array) -> Array:
     return total
 
 
-def _distinct(found: Measure, law: Distribution) -> Outcome:
-    """How many different values there are: McDiarmid's bound, one element changing it by one."""
+def distinct(found: Measure, law: Distribution) -> Outcome:
+    """How many different values, or bins of a wide type, there are: McDiarmid's bound, one element
+    changing it by one."""
     n = found.finite
     expected = float(-np.expm1(n * np.log1p(-np.minimum(law.table.probability, 1 - 1e-12))).sum())
     seen = int((~np.isnan(law.table.low[found.patterns])).sum())

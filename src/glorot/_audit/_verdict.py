@@ -13,7 +13,7 @@ from glorot._audit._distribution import Distribution
 from glorot._audit._measure import Measure
 from glorot._audit._promise import CONSTANT, LAW, MATRIX, SPARSE, Promise, Segment, tolerance
 from glorot._audit._spectrum import Spectrum
-from glorot._audit._tests import Outcome, scores
+from glorot._audit._tests import Outcome, distinct, scores
 from glorot.recipe import describe_law
 
 MEMORY = "memory that nothing wrote (torch.empty)?"
@@ -21,6 +21,9 @@ _BITS = "rounded towards 0 (truncated bits), clipped, or drawn in few bits?"
 _WILD = 1e4  # stddevs that no law reaches
 _TINY_SHARE = 0.01
 _FEW_VALUES = 0.9
+_HALF = 0.5  # of the values: above it another law, of lighter tails, has so few too
+_MANY = 20  # values, of which half by chance are not a few
+_NO_ZEROS = 1e-6  # the probability of 0 below which another scale gives no zeros either
 _HARDLY_ANY = 0.05  # of the values that a law has: other laws' values differ among themselves
 # How far the mean, in stddevs, and the log of the root mean square of values may be off that a
 # narrow type drew: in 3 bits of mantissa, rounded down, they lose a sixteenth.
@@ -216,11 +219,22 @@ def _stddev(facts: Facts, ratio: float, log_p: float) -> Finding:
 def _tests(facts: Facts, limit: float) -> Finding | None:
     """The tests that failed, of which one is said: the others follow from it, or say less."""
     failed = {o.kind: o for o in facts.outcomes if o.log_p < limit}
-    if facts.law is None:
+    found, law = facts.found, facts.law
+    if law is None:
         return None
-    checks: list[Callable[[Facts, dict[str, Outcome]], Finding | None]] = [_one_value, _outside]
-    checks += [_few_values, _one_far_out, _failed_stddev, _failed_mean, _failed_shape]
+    if failed and "distinct" not in failed and found.patterns.size > 2 and _quantised(found, law):
+        # no test of wide types, nor sure of very many values, but why others failed
+        worst = min(outcome.log_p for outcome in failed.values())
+        failed["distinct"] = distinct(found, law)._replace(log_p=worst)
+    checks: list[Callable[[Facts, dict[str, Outcome]], Finding | None]] = [_one_value, _left_zero]
+    checks += [_outside, _few_values, _one_far_out, _failed_stddev, _failed_mean, _failed_shape]
     return next((f for f in (check(facts, failed) for check in checks) if f is not None), None)
+
+
+def _quantised(found: Measure, law: Distribution) -> bool:
+    """Whether far fewer values are there than the law has in so many draws."""
+    few = distinct(found, law)
+    return few.expected > _MANY and few.seen < _HALF * few.expected
 
 
 def _one_value(facts: Facts, failed: dict[str, Outcome]) -> Finding | None:
@@ -229,6 +243,32 @@ def _one_value(facts: Facts, failed: dict[str, Outcome]) -> Finding | None:
     if not failed or found.smallest != found.largest or (found.count < 2 and found.largest):
         return None
     return _all_one(facts, min(outcome.log_p for outcome in failed.values()))
+
+
+def _left_zero(facts: Facts, failed: dict[str, Outcome]) -> Finding | None:
+    """Zeros of which the law has none, or that are too many while all other values fit."""
+    found, law = facts.found, facts.law
+    assert law is not None
+    if not failed or facts.segment.kind != LAW or found.zeros == found.count:
+        return None
+    more = found.zeros - round(found.finite * law.zero)
+    if more <= 10 + 10 * math.sqrt(found.finite * law.zero):
+        return None
+    rest = without_zeros(found, more)
+    if found.zeros < 4 * rest.counts.max() and _quantised(rest, law):  # 0 is one value of a few
+        return None
+    off = (rest.mean - law.mean) / math.sqrt(law.variance) * math.sqrt(rest.finite)
+    spread = math.sqrt(rest.square(law.mean) / law.variance)
+    error = math.sqrt((law.kurtosis - 1.0) / 4.0 / rest.finite)
+    fits = abs(off) < 6 and abs(spread - 1.0) < 6 * error
+    if not fits and law.zero > _NO_ZEROS:
+        return None
+    others = "the others fit" if fits else f"the others have a stddev of {rest.stddev:.4g}"
+    text = (
+        f"{found.zeros:,} of {found.count:,} values are 0 where {_law(facts.segment)} is promised, "
+        f"and {others}: a part that nothing wrote, rows that were padded, or pruned?"
+    )
+    return Finding("uninitialised", ("zeros",), text, min(o.log_p for o in failed.values()))
 
 
 def _outside(facts: Facts, failed: dict[str, Outcome]) -> Finding | None:
@@ -252,16 +292,19 @@ def _few_values(facts: Facts, failed: dict[str, Outcome]) -> Finding | None:
     few = failed.get("distinct")
     if few is None or few.seen > _FEW_VALUES * few.expected:
         return None
-    law = facts.law
+    law, narrow = facts.law, facts.dtype.itemsize <= 2
     assert law is not None
+    if few.seen > _HALF * few.expected and "shape" in failed:
+        return None
     off = (facts.found.mean - law.mean) / math.sqrt(law.variance)
     spread = math.sqrt(facts.found.square(law.mean) / law.variance)
     few_words = (
-        f"{few.seen:.0f} different values where {few.expected:.0f} are expected, mean "
-        f"{100 * off:+.2f} % of a stddev"
+        f"{few.seen:.0f} different {'values' if narrow else 'leading 16 bits'} where "
+        f"{few.expected:.0f} are expected, mean {100 * off:+.2f} % of a stddev"
     )
     if abs(off) < _NEAR_MEAN and abs(math.log(spread)) < _NEAR_SPREAD:
-        hint = f"drawn in {facts.dtype.name} and not rounded to it, or quantised?"
+        drawn = f"drawn in {facts.dtype.name} and not rounded to it, or " if narrow else ""
+        hint = f"{drawn}quantised?"
         return Finding("precision", (), f"{few_words}: {hint}", few.log_p)
     if abs(off) < _NEAR_MEAN or few.seen > _HARDLY_ANY * few.expected:
         return None  # the law is another, which its stddev or mean says
@@ -311,7 +354,8 @@ def _failed_mean(facts: Facts, failed: dict[str, Outcome]) -> Finding | None:
 
 
 def _failed_shape(facts: Facts, failed: dict[str, Outcome]) -> Finding | None:
-    left = [failed[kind] for kind in ("shape", "pile", "distinct") if kind in failed]
+    kinds = ("shape", "pile") if "shape" in failed else ("pile", "distinct")
+    left = [failed[kind] for kind in kinds if kind in failed]
     if not left:
         return None
     outcome = min(left, key=lambda o: o.log_p)
