@@ -8,7 +8,7 @@ distinct values, NaN and infinities, and histograms all follow from these counts
 
 import functools
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -240,20 +240,20 @@ def measure(
     parameter: Parameter,
     split: Callable[[int, int], Array] | None,
     segments: int = 1,
-    watch: Callable[[int, Array], None] | None = None,
+    watch: Sequence[Callable[[int, Array], None]] = (),
 ) -> list[Measure]:
     """Return a `Measure` of each segment of a parameter, in one pass.
 
     Args:
         split: (start, stop) -> the number of the segment of each of these elements; None: one.
         segments: how many there are.
-        watch: is shown each run as well.
+        watch: are shown each run as well.
     """
     dtype = ALL[parameter.spec.dtype or "float32"]
     tallies = [Tally(dtype) for _ in range(segments)]
     for start, run in runs(parameter):
-        if watch is not None:
-            watch(start, run)
+        for see in watch:
+            see(start, run)
         if split is None:
             tallies[0].add(run)
         else:

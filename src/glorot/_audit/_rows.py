@@ -15,6 +15,7 @@ from glorot._audit._padding import padding_row
 from glorot._audit._parameter import Parameter
 from glorot._audit._promise import FIXED, MATRIX, SPARSE, Promise, Segment
 from glorot._audit._report import ParameterReport
+from glorot._audit._slices import FirstAxis
 from glorot._audit._spectrum import HELD, Spectrum, spectrum
 from glorot._audit._tests import Outcome, Scores, run_tests, scores
 from glorot._audit._verdict import without_zeros
@@ -32,6 +33,7 @@ class Row:
         found: its measure; whole: that of the parameter, all blocks together.
         law: the distribution promised, for what follows one.
         padding: the row of an embedding that is all 0 and is not tested, if there is one.
+        begins: of the slices of the parameter along its first axis, where a recipe promises it.
         differing: how many elements of the parameter are not the seed's; None where nobody asked.
         sure: every byte is the seed's: nothing else is asked.
     """
@@ -46,6 +48,7 @@ class Row:
     outcomes: list[Outcome] = field(default_factory=list)
     scores: Scores | None = None
     spectrum: Spectrum | None = None
+    begins: FirstAxis | None = None
     differing: int | None = None
     first: str = ""
     sure: bool = False
@@ -87,11 +90,12 @@ def read_rows(
         row.spectrum = _spectrum(parameter, "", singular_values)
         return [row]
     comparison = _comparison(parameter, promise, seed)
-    watch = comparison.see if comparison is not None else None
+    begins = FirstAxis(parameter.spec.shape)
+    watch = [begins.see] + ([comparison.see] if comparison is not None else [])
     measures = _measure.measure(parameter, promise.split, len(promise.segments), watch)
     whole = merged(measures)
     rows = [
-        Row(parameter, promise, segment, found, whole)
+        Row(parameter, promise, segment, found, whole, begins=begins)
         for segment, found in zip(promise.segments, measures, strict=True)
     ]
     if promise.split is None:

@@ -9,6 +9,7 @@ from glorot._audit import _repeats
 from glorot._audit._plan import Plan
 from glorot._audit._report import Problem
 from glorot._audit._rows import Row
+from glorot._audit._slices import find_copies
 from glorot._audit._verdict import Finding, without_zeros
 
 _USED_TWICE = "one seeded initializer, seed or key used more than once?"
@@ -33,6 +34,9 @@ class Doubles:
         self.random = {name: row for name, row in firsts.items() if _is_random(row)}
         shapes = (row.parameter.spec.shape for row in self.random.values())
         self.tests = sum(map(_repeats.divisions, shapes)) + len(self.random)
+        self.tests += sum(
+            len(row.parameter.spec.shape) for row in self.random.values() if row.begins
+        )
         log_p = math.log(false_alarms / max(1, tests + self.tests))
         unsure = [row for row in self.random.values() if not row.sure]
         for row in unsure:
@@ -52,6 +56,7 @@ class Doubles:
         equal = _repeats.coincidence(without_zeros(row.whole), row.bits)
         repeat = _repeats.find_repeat(row.parameter, equal, log_p)
         if repeat is None:
+            self._copies(row, equal, log_p)
             return
         what, cause = (
             f"shards of {repeat.size}",
@@ -64,6 +69,19 @@ class Doubles:
             f"values: {cause}"
         )
         group = repeat.axis, repeat.shards, repeat.equal
+        self.findings.append((row, Finding("repeated", group, text, -math.inf)))
+
+    def _copies(self, row: Row, equal: float, log_p: float) -> None:
+        copies = find_copies(row.parameter, row.begins, equal, log_p) if row.begins else None
+        if copies is None:
+            return
+        length = row.parameter.spec.shape[copies.axis]
+        text = (
+            f"{copies.number}{' or more' * copies.more} of {length:,} slices along axis "
+            f"{copies.axis} hold the values of an earlier one (the first: {copies.second} those of "
+            f"{copies.first}): copied, drawn twice from one seed, or a table grown by one row?"
+        )
+        group = copies.axis, copies.first, copies.second
         self.findings.append((row, Finding("repeated", group, text, -math.inf)))
 
     def _equal(self, names: list[str], plan: Plan) -> None:
