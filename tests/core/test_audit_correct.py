@@ -164,3 +164,24 @@ def test_the_bounds_of_what_underflows(dtype, stddev):
         chance = -np.expm1(count * np.log1p(-one))
         z = least / count / math.sqrt(law.proxy) * math.sqrt(count)
         assert 2 * math.exp(-z * z / 2) > chance
+
+
+def test_known_sequences_without_a_recipe():
+    """Rotary frequencies, Mamba's logarithms and position numbers are alike in all layers, and no
+    draws; a drawn tensor that is alike is one."""
+    frequencies = 10000.0 ** (-np.arange(0, 64, 2) / 64)
+    logarithms = np.log(np.tile(np.arange(1.0, 17.0), (128, 1)))
+    for dtype in ("float32", "bfloat16", "float64"):
+        model = {}
+        for layer in range(3):
+            model[f"{layer}.rotary_emb.inv_freq"] = frequencies.astype(ALL[dtype])
+            model[f"{layer}.mixer.A_log"] = logarithms.astype(ALL[dtype])
+            model[f"{layer}.positions"] = np.arange(64.0)[None].astype(ALL[dtype])
+        report = glorot.audit({name: value.copy() for name, value in model.items()})
+        assert report.ok, str(report)
+    for layer in range(2):
+        model[f"{layer}.up"] = glorot.RandomNormal()((20, 16), seed=0)
+    (problem,) = glorot.audit(model).problems
+    assert problem.names == ("0.up", "1.up")
+    assert problem.text.startswith("hold equal values: ")
+    assert problem.text.endswith("used more than once? Or a copied layer (deepcopy)?")

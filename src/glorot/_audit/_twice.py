@@ -90,7 +90,8 @@ class Doubles:
         if ends or (plan.promises and len(promised) < 2):
             self.notes.append(f"equal, so probably tied: {', '.join(names)}")
             return
-        self.problems.append(Problem("repeated", tuple(names), f"hold equal values: {_USED_TWICE}"))
+        text = f"hold equal values: {_USED_TWICE} Or a copied layer (deepcopy)?"
+        self.problems.append(Problem("repeated", tuple(names), text))
 
     def _draws(self, rows: list[Row], known: dict[str, str]) -> None:
         """Tensors of other shapes or scales that begin with the same draws."""
@@ -131,4 +132,6 @@ def _is_random(row: Row) -> bool:
     found = row.whole
     if not found.patterns.size or found.nans or found.smallest == found.largest:
         return False
-    return row.promise is None or row.promise.assignment.initializer.random
+    if row.promise is None:
+        return not _repeats.is_sequence(row.parameter)
+    return row.promise.assignment.initializer.random
