@@ -308,6 +308,52 @@ def test_fans(rule, wrong, words):
     assert words in problem.text
 
 
+def test_the_cause_that_most_weights_share():
+    """Of causes with one factor: a kernel with twice as many outputs as inputs has them exchanged,
+    or lacks He's factor of 2, as two others do."""
+    shapes = {"a": (300, 200), "b": (200, 400), "c": (400, 100)}
+    recipe = Recipe([Rule("*", "kaiming_normal")])
+    right = build(recipe, shapes)
+    wrong = {name: value * np.float32(0.5**0.5) for name, value in right.items()}
+    problem = only(glorot.audit(wrong, recipe), "stddev")
+    assert len(problem.names) == 3
+    assert "the factor 2 of He's scheme missing?" in problem.text
+    turned = Recipe([Rule("*", "kaiming_normal", mode="fan_out")])
+    problem = only(glorot.audit(build(turned, shapes), recipe), "stddev")
+    assert len(problem.names) == 3
+    assert "fan_in and fan_out exchanged?" in problem.text
+
+
+@pytest.mark.parametrize(
+    ("wrong", "words"),
+    [
+        ("kaiming_normal", "He's scheme in its place?"),
+        ("xavier_normal", "Glorot's scheme in its place?"),
+        (glorot.VarianceScaling(1.0, "fan_in", "untruncated_normal"), "LeCun's scheme in its"),
+    ],
+)
+def test_another_scheme(wrong, words):
+    """The named schemes are known, in place of one with a gain."""
+    shapes = {"a": (300, 220), "b": (200, 90), "c": (500, 130)}
+    recipe = Recipe([Rule("*", "xavier_normal", gain="tanh")])
+    model = build(Recipe([Rule("*", wrong)]), shapes)
+    problem = only(glorot.audit(model, recipe), "stddev")
+    assert len(problem.names) == 3
+    assert words in problem.text
+
+
+def test_half_the_depth():
+    """A gain that a formula gives, of n layers where their branches are 2 n."""
+    rules = [Rule("*", "normal", stddev=0.02, gain="1 / sqrt(2 * layers)")]
+    recipe = Recipe(rules, variables={"layers": 12})
+    half = Recipe(rules, variables={"layers": 6})
+    model = build(half, {"a": (300, 200), "b": (100, 100)})
+    words = "sqrt(2) times too large"
+    problem = only(glorot.audit(model, recipe), "stddev")
+    assert words in problem.text
+    assert problem.text.endswith("depth scaling by 12 layers, and not by twice as many?")
+
+
 @pytest.mark.parametrize(
     ("law", "init", "kind", "words"),
     [

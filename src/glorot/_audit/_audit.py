@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """`audit`: read a model once, and say what is wrong with its first values."""
 
+import collections
 import math
 import time
 from typing import Any
@@ -20,6 +21,7 @@ from glorot.checkpoint._arguments import Progress, check_progress
 from glorot.recipe._argument import read_recipe
 
 FALSE_ALARMS = 1e-6
+MOST_CAUSES = 2
 
 
 def audit(
@@ -175,10 +177,23 @@ def _differs(row: Row, seed: int | None) -> Finding | None:
     return Finding("seed", (), text, -math.inf)
 
 
+def _explained(findings: list[tuple[Row, Finding]]) -> list[tuple[Row, Finding]]:
+    """The findings with their causes in words: first that which most of them share, and of these
+    the more specific."""
+    shared = collections.Counter(cause for _, finding in findings for cause in finding.causes)
+    found = []
+    for row, finding in findings:
+        causes = sorted(finding.causes, key=lambda cause: -shared[cause])[:MOST_CAUSES]
+        words = f"{finding.text}: {' Or: '.join(causes)}"
+        told = finding._replace(group=("cause", causes[0]), text=words) if causes else finding
+        found.append((row, told))
+    return found
+
+
 def _join(findings: list[tuple[Row, Finding]]) -> list[Problem]:
     """One problem for the findings of one kind and cause, of one rule unless the cause is known."""
     groups: dict[object, list[tuple[Row, Finding]]] = {}
-    for row, finding in findings:
+    for row, finding in _explained(findings):
         pattern = row.promise.assignment.rule.pattern if row.promise else ""
         known = finding.group[:1] in (("cause",), ("ratio",))
         shared = known or finding.kind in ("seed", "not finite")

@@ -15,11 +15,10 @@ from glorot._layouts import BATCH, GROUP, SPATIAL
 from glorot._random import TRUNCATED_STDDEV, VarianceScaling
 
 Candidate = tuple[float, str]
-_MOST = 2
 
 
 def likely_causes(promise: Promise, segment: Segment, ratio: float, error: float) -> list[str]:
-    """Return at most two causes, in words, of a stddev that is `ratio` times what it should be.
+    """Return the causes, in words, of a stddev that is `ratio` times what it should be.
 
     Args:
         error: the relative standard error of the ratio.
@@ -31,7 +30,7 @@ def likely_causes(promise: Promise, segment: Segment, ratio: float, error: float
     for factor, words in _candidates(promise, segment):
         if factor > 0 and abs(math.log(factor)) > margin and abs(math.log(ratio / factor)) < margin:
             found.setdefault(words.partition(", as ")[0], words)
-    return list(found.values())[:_MOST]
+    return list(found.values())
 
 
 def factor_words(ratio: float, error: float) -> str:
@@ -56,6 +55,8 @@ def _candidates(promise: Promise, segment: Segment) -> Iterator[Candidate]:
         yield from _of_fans(promise, segment, init)
         yield from _of_scale(init)
     yield from _of_gain(promise, init)
+    if isinstance(init, VarianceScaling):
+        yield from _of_schemes(segment, init)
     yield from _of_law(segment)
     yield from _of_defaults(promise, segment)
 
@@ -147,10 +148,25 @@ def _of_gain(promise: Promise, init: object) -> Iterator[Candidate]:
         yield 1 / total, f"the rule's gain missing ({shown})?"
         yield total, f"the rule's gain applied twice ({shown})?"
         yield total**-0.5, f"the rule's gain ({shown}) taken for a factor of the variance?"
+        count = round(total**-2)
+        if count > 2 and count % 2 == 0 and abs(total * total * count - 1) < 1e-6:
+            yield math.sqrt(2), f"depth scaling by {count // 2} layers, and not by twice as many?"
     own = getattr(init, "gain", 1.0)
     if own not in (0.0, 1.0, total):
         yield 1 / own, f"the gain missing ({own:.4g})?"
         yield own**-0.5, f"the gain ({own:.4g}) taken for a factor of the variance?"
+
+
+def _of_schemes(segment: Segment, init: VarianceScaling) -> Iterator[Candidate]:
+    """The schemes that have names, with the rule's fans and without its gain."""
+    fan_in, fan_out = (max(1.0, fan) for fan in init._axes.fans(segment.shape))
+    for variance, name in (
+        (2 / fan_in, "He's scheme"),
+        (2 / fan_out, "He's scheme by fan_out"),
+        (1 / fan_in, "LeCun's scheme"),
+        (2 / (fan_in + fan_out), "Glorot's scheme"),
+    ):
+        yield math.sqrt(variance) / segment.stddev, f"{name} in its place?"
 
 
 def _of_law(segment: Segment) -> Iterator[Candidate]:

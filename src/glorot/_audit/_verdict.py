@@ -32,12 +32,14 @@ _FAR = 12.0  # stddevs at which no normal value lies
 
 
 class Finding(NamedTuple):
-    """One segment that is wrong: those of one kind, rule and cause share a line."""
+    """One segment that is wrong: those of one kind, rule and cause share a line, and of the likely
+    `causes` that is said which most have."""
 
     kind: str
     group: tuple[Any, ...]
     text: str
     log_p: float
+    causes: tuple[str, ...] = ()
 
 
 class Facts(NamedTuple):
@@ -206,14 +208,12 @@ def _stddev(facts: Facts, ratio: float, log_p: float) -> Finding:
             f"{expected:.4g} promised{z}): {_BITS}"
         )
         return Finding("precision", ("cause", "bits"), text, log_p)
-    causes = likely_causes(facts.promise, segment, ratio, error)
-    hint = f": {' Or: '.join(causes)}" if causes else ""
+    causes = tuple(likely_causes(facts.promise, segment, ratio, error))
     text = (
         f"stddev is {factor_words(ratio, error)} ({ratio * expected:.4g}, {expected:.4g} promised"
-        f"{z}){hint}"
+        f"{z})"
     )
-    group = ("cause", causes[0]) if causes else ("ratio", f"{ratio:.2g}")
-    return Finding("stddev", group, text, log_p)
+    return Finding("stddev", ("ratio", f"{ratio:.2g}"), text, log_p, causes)
 
 
 def _tests(facts: Facts, limit: float) -> Finding | None:
