@@ -128,3 +128,16 @@ def test_atol(model):
     assert_same_init(model, near, atol=2e-6)
     with pytest.raises(AssertionError, match="values differ, by at most 1"):
         assert_same_init(model, near)
+
+
+@pytest.mark.filterwarnings("error")
+@pytest.mark.parametrize("other", [1.0, np.inf])
+def test_what_is_no_number_differs(other):
+    """NaN and a number, without a warning; NaN is NaN, an infinity itself."""
+    nothing, one = {"w": np.full(3, np.nan)}, {"w": np.full(3, other)}
+    with pytest.raises(AssertionError, match=r"^w: 3 of 3 values differ; the first .* is nan and"):
+        assert_same_init(nothing, one)
+    some = {"w": np.array([np.nan, np.inf, 2.0])}
+    with pytest.raises(AssertionError, match="1 of 3 values differ, by at most 1; the first"):
+        assert_same_init(some, {"w": np.array([np.nan, np.inf, 3.0])})
+    assert_same_init(some, {"w": some["w"].copy()})

@@ -125,14 +125,20 @@ def _compare(one: Array, other: Array, atol: float) -> str | None:
     if one.tobytes() == other.tobytes():
         return None
     a, b = one.astype(np.float64), other.astype(np.float64)
-    unequal = ~((a == b) | (np.abs(a - b) <= atol) | (np.isnan(a) & np.isnan(b)))
+    with np.errstate(invalid="ignore"):  # infinities
+        near = np.abs(a - b) <= atol
+    unequal = ~((a == b) | near | (np.isnan(a) & np.isnan(b)))
     count = int(unequal.sum())
     if not count:
         return None
     at = int(unequal.argmax())
+    with np.errstate(invalid="ignore"):
+        apart = np.abs(a - b)
+    apart = apart[~np.isnan(apart)]
+    most = f", by at most {apart.max():.3g}" if apart.size else ""
     return (
-        f"{count:,} of {a.size:,} values differ, by at most {np.nanmax(np.abs(a - b)):.3g}; the "
-        f"first in canonical order is {a[at]:.9g} and {b[at]:.9g}"
+        f"{count:,} of {a.size:,} values differ{most}; the first in canonical order is "
+        f"{a[at]:.9g} and {b[at]:.9g}"
     )
 
 
