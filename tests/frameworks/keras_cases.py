@@ -21,6 +21,7 @@ import glorot
 import glorot.keras
 from glorot.keras import _tensors
 from glorot.keras._tensors import to_numpy
+from glorot.testing import assert_initialized
 
 pytestmark = [
     pytest.mark.frameworks,
@@ -720,6 +721,18 @@ class Twice(keras.Layer):
         """Both."""
         self.a.build(shape)
         self.b.build(shape)
+
+
+def test_audits_and_sources_have_the_names_of_init():
+    """On torch a Keras model is a torch module too, and is still read as Keras' own."""
+    layer = keras.Sequential([keras.Input((8,)), layers.Dense(4), layers.BatchNormalization()])
+    glorot.keras.init(layer, "keras", seed=SEED)
+    names = ["dense.kernel", "dense.bias", "batch_normalization.gamma", "batch_normalization.beta"]
+    audited = assert_initialized(layer, "keras", seed=SEED)
+
+    assert [row.name for row in audited.parameters] == names
+    assert [row.name for row in glorot.audit(layer).parameters] == names
+    assert list(glorot.sources.read(layer).shapes) == names
 
 
 def test_refused_before_anything_is_changed():

@@ -27,10 +27,10 @@ def weights(model: Any) -> Iterator[Weight] | None:
     Raises:
         ValueError: as the adapter's `init`: layers that are not built, variables of a graph.
     """
+    if is_a(model, "keras", "Layer"):  # on Keras' torch backend a torch module, too
+        return _of_keras(model)
     if is_a(model, "torch", "nn.Module"):
         return _of_torch(model)
-    if is_a(model, "keras", "Layer"):
-        return _of_keras(model)
     if is_a(model, "tensorflow", "Module"):
         return _of_tensorflow(model)
     if is_a(model, "flax.nnx", "Module"):

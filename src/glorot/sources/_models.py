@@ -38,6 +38,10 @@ def of_model(value: Any) -> Source:
     """
     if isinstance(value, Source):
         return value
+    if is_a(value, "keras", "Layer"):  # on Keras' torch backend a torch module, too
+        from glorot.sources._keras import of_model as of_keras
+
+        return of_keras(value)
     if is_a(value, "torch", "nn.Module"):
         from glorot.sources._torch import of_module
 
@@ -46,10 +50,6 @@ def of_model(value: Any) -> Source:
         from glorot.sources._transformers import of_config
 
         return of_config(value)
-    if is_a(value, "keras", "Layer"):
-        from glorot.sources._keras import of_model as of_keras
-
-        return of_keras(value)
     if _flax.is_linen(value) or _flax.is_nnx(value) or _flax.is_linen_call(value):
         return _flax.of_module(value)
     if isinstance(value, Mapping):
