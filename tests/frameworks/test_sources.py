@@ -221,6 +221,14 @@ def test_a_config_without_architectures(tmp_path):
     vit = {"model_type": "vit", "hidden_size": 32, "num_hidden_layers": 1, "intermediate_size": 48,
            "num_attention_heads": 4, "image_size": 16, "patch_size": 8}  # fmt: skip
     assert "ViT" in glorot.sources.read(config_of(tmp_path / "b", vit)).notes[0]
+    small = {"d_model": 96, "encoder_layers": 1, "decoder_layers": 1}
+    for model_type, cls in (("whisper", "Whisper"), ("pegasus", "Pegasus"), ("mbart", "MBart")):
+        (tmp_path / model_type).mkdir()
+        source = glorot.sources.read(
+            config_of(tmp_path / model_type, {"model_type": model_type, **small})
+        )
+        assert source.notes[0].endswith(f": {cls}ForConditionalGeneration is taken")
+        assert any(name.startswith("model.encoder.layers.0.") for name in source.shapes)
 
 
 @pytest.mark.parametrize("model_type", MODEL_TYPES)

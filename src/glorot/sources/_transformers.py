@@ -18,11 +18,13 @@ from glorot.sources._torch import of_module
 
 NAME = "config.json"
 KIND = "transformers config"
-# Which head a model has that nobody names: the first of these that its type has.
+# Which head a model has that nobody names: the first of these that its type has.  An encoder with
+# its decoder comes before the decoder alone.
 _HEADS = (
     "AutoModelForPreTraining",
-    "AutoModelForCausalLM",
     "AutoModelForSeq2SeqLM",
+    "AutoModelForSpeechSeq2Seq",
+    "AutoModelForCausalLM",
     "AutoModelForMaskedLM",
     "AutoModelForZeroShotImageClassification",
     "AutoModelForImageClassification",
