@@ -184,7 +184,8 @@ def test_stacked_nnx_layers_have_the_axes_of_one():
 
 
 def test_specs_of_another_model():
-    """Another shape is refused; leaves that it does not know are by their shape."""
+    """Another shape is refused, and so are specs that know no leaf; leaves that it does not know
+    are by their shape."""
     tree = {
         "a": jax.ShapeDtypeStruct((4, 6), "float32"),
         "b": jax.ShapeDtypeStruct((3,), "float32"),
@@ -192,6 +193,8 @@ def test_specs_of_another_model():
     with pytest.raises(ValueError, match=r"`specs` says that 'a' has the shape \(6, 4\)"):
         glorot.jax.init(tree, "he_normal", seed=0, specs={"a": (6, 4)})
     spec = glorot.recipe.TensorSpec((4, 6), layout="torch.linear")
+    with pytest.raises(ValueError, match=r"`specs` knows no leaf of `tree`: 'params\.a' is .* 'a'"):
+        glorot.jax.init(tree, "he_normal", seed=0, specs={"params.a": spec})
     (one, two) = glorot.jax.explain(tree, "he_normal", specs={"a": spec, "c": (9,)})
     assert (one.fans, two.fans) == ((6.0, 4.0), (3.0, 3.0))
 

@@ -144,6 +144,13 @@ def _plan(tree: Any, recipe: Any, names: Any, aliases: Any, specs: Any) -> _Plan
 def _said(specs: Any, found: list[Leaf], known: list[Leaf]) -> dict[str, TensorSpec]:
     """What `specs` says of the leaves, under the names that the recipe knows; it may know more."""
     every = parse_shapes(specs)
+    names = [leaf.name for leaf in found if leaf.name is not None]
+    if every and every.keys().isdisjoint(names):
+        raise ValueError(
+            f"`specs` knows no leaf of `tree`: {next(iter(every))!r} is one of its names, and "
+            f"{names[0]!r} one of the tree's. Both must be of one model, and begin at the same "
+            "place: of a flax.linen module at all that `init` returns."
+        )
     said = {}
     for leaf, renamed in zip(found, known, strict=True):
         spec = every.get(leaf.name or "")
