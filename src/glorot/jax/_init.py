@@ -45,7 +45,8 @@ def init(
         names: other names for some leaves, under which the recipe and the stream know them.
         aliases: leaves that are another's array: {"head.kernel": "embed.embedding"}.
         specs: what the layers say of their leaves, types and axes, which a tree does not:
-            `glorot.sources.read(module).shapes` of a flax module. Presets ask for types.
+            `glorot.sources.read(module).shapes` of a flax or Equinox module. Presets ask for
+            types.
 
     Raises:
         ValueError: a leaf that no rule matches, a rule that matches nothing; a shape, dtype or
@@ -97,7 +98,8 @@ def shapes(tree: Any, *, names: Mapping[str, str] | None = None) -> dict[str, Te
     """Return the arrays of a tree under the names that `init` gives them; keys and others of a
     dtype that no weight has are left out.
 
-    A tree says nothing of layers: `glorot.sources.read(module).shapes` does, of a flax module.
+    A tree says nothing of layers: `glorot.sources.read(module).shapes` does, of a flax
+    or Equinox module.
 
     Args:
         tree, names: as for `init`.

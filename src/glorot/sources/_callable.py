@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from glorot import _check
-from glorot.sources import _flax, _keras
+from glorot.sources import _equinox, _flax, _keras
 from glorot.sources._frameworks import building, meta, said
 from glorot.sources._models import is_model, of_model
 from glorot.sources._source import Source
@@ -86,6 +86,8 @@ def _call(text: str, build: Any) -> Any:
     try:
         with meta(), _keras.valueless():
             abstract = _flax.abstract(build)
+            if abstract is None:
+                abstract = _equinox.abstract(build)
             return build() if abstract is None else abstract
     except (Exception, SystemExit) as error:
         if not _for_want_of_values(error):

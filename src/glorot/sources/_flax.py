@@ -29,6 +29,11 @@ def is_linen_call(value: Any) -> bool:
     return isinstance(value, tuple) and bool(value) and is_linen(value[0])
 
 
+def is_module(value: Any) -> bool:
+    """Whether this is what `of_module` takes."""
+    return is_linen(value) or is_nnx(value) or is_linen_call(value)
+
+
 def abstract(build: Any) -> Any:
     """Return the nnx module that `build` makes, without memory; None where it makes none, or
     cannot be evaluated abstractly: it is to be called as it is then."""

@@ -8,11 +8,11 @@ from typing import Any
 from glorot import _check
 from glorot._loaded import is_a
 from glorot.recipe import parse_shapes
-from glorot.sources import _flax
+from glorot.sources import _equinox, _flax
 from glorot.sources._source import Source
 
 NEEDED = (
-    "a torch.nn.Module, a config of transformers, a Keras 3 model, a flax.nnx module, "
+    "a torch.nn.Module, a config of transformers, a Keras 3 model, a flax.nnx or Equinox module, "
     "(a flax.linen module, its example inputs), or a mapping from names to shapes"
 )
 
@@ -24,6 +24,7 @@ def is_model(value: Any) -> bool:
         or is_a(value, "keras", "Layer")
         or _flax.is_linen(value)
         or _flax.is_nnx(value)
+        or _equinox.is_module(value)
         or isinstance(value, Mapping)
     )
 
@@ -50,8 +51,12 @@ def of_model(value: Any) -> Source:
         from glorot.sources._transformers import of_config
 
         return of_config(value)
-    if _flax.is_linen(value) or _flax.is_nnx(value) or _flax.is_linen_call(value):
-        return _flax.of_module(value)
+    for is_module, read in (
+        (_flax.is_module, _flax.of_module),
+        (_equinox.is_module, _equinox.of_module),
+    ):
+        if is_module(value):
+            return read(value)
     if isinstance(value, Mapping):
         return Source(parse_shapes(_flat(value)), "shapes")
     raise TypeError(f"{NEEDED} is needed; got {_check.show(value)} of {type(value).__name__}.")

@@ -31,7 +31,7 @@ def read(source: Any) -> Source:
             - "timm:resnet50", a model of timm;
             - "package.module:callable": a callable without arguments that returns a model;
             - a torch module, a config of transformers, a Keras model, a flax nnx module, (a linen
-              module, its inputs), or a mapping from names to shapes.
+              module, its inputs), an Equinox module, or a mapping from names to shapes.
 
     Raises:
         TypeError: none of these.
