@@ -15,7 +15,13 @@ __all__ = ["assert_initialized", "assert_same_init"]
 _MOST_LINES = 20
 
 
-def assert_initialized(model: Any, recipe: Any, seed: int | None = None) -> AuditReport:
+def assert_initialized(
+    model: Any,
+    recipe: Any,
+    seed: int | None = None,
+    *,
+    specs: Mapping[str, Any] | None = None,
+) -> AuditReport:
     """Assert that a model's values are what a recipe promises; return the report.
 
     With a seed every byte must be what the recipe and the seed give; where one is not, the message
@@ -23,7 +29,7 @@ def assert_initialized(model: Any, recipe: Any, seed: int | None = None) -> Audi
     are taken, and must pass every check of `glorot.audit`.
 
     Args:
-        model, recipe, seed: as for `glorot.audit`.
+        model, recipe, seed, specs: as for `glorot.audit`.
 
     Raises:
         AssertionError: something is wrong; the message is one line a problem, the worst first.
@@ -39,7 +45,7 @@ def assert_initialized(model: Any, recipe: Any, seed: int | None = None) -> Audi
         Traceback (most recent call last):
         AssertionError: up: stddev is 2 times too large (0.5043, 0.25 promised, z +119)
     """
-    report = audit(model, recipe, seed, singular_values=False)
+    report = audit(model, recipe, seed, specs=specs, singular_values=False)
     if not report.ok:
         raise AssertionError(_lines([str(problem) for problem in report.problems]))
     return report

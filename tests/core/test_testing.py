@@ -141,3 +141,26 @@ def test_what_is_no_number_differs(other):
     with pytest.raises(AssertionError, match="1 of 3 values differ, by at most 1; the first"):
         assert_same_init(some, {"w": np.array([np.nan, np.inf, 3.0])})
     assert_same_init(some, {"w": some["w"].copy()})
+
+
+def test_specs_say_what_arrays_do_not():
+    """The types and axes of layers, without which a preset fits no tree; of this model alone."""
+    specs = {
+        "up.weight": glorot.recipe.TensorSpec((64, 32), type="Linear", layout="torch.linear"),
+        "up.bias": {"shape": (64,), "type": "Linear"},
+        "elsewhere": (3,),
+    }
+    kept = {name: specs[name] for name in ("up.weight", "up.bias")}
+    model = {
+        a.name: a.initializer(a.shape, seed=0, name=a.name)
+        for a in glorot.recipe.preset("torch").resolve(kept)
+    }
+
+    report = assert_initialized(model, "torch", seed=0, specs=specs)
+
+    assert report.parameters[0].fans == (32.0, 64.0)
+    assert not glorot.audit(model, "torch", 0).ok
+    with pytest.raises(ValueError, match="`specs` knows no array of `model`: 'elsewhere' is"):
+        assert_initialized(model, "torch", specs={"elsewhere": (3,)})
+    with pytest.raises(ValueError, match=r"'up.bias' has the shape \(63,\), and in `model` it has"):
+        assert_initialized(model, "torch", specs={"up.bias": (63,)})

@@ -193,7 +193,9 @@ def test_specs_of_another_model():
     with pytest.raises(ValueError, match=r"`specs` says that 'a' has the shape \(6, 4\)"):
         glorot.jax.init(tree, "he_normal", seed=0, specs={"a": (6, 4)})
     spec = glorot.recipe.TensorSpec((4, 6), layout="torch.linear")
-    with pytest.raises(ValueError, match=r"`specs` knows no leaf of `tree`: 'params\.a' is .* 'a'"):
+    with pytest.raises(
+        ValueError, match=r"`specs` knows no array of `tree`: 'params\.a' is .* 'a'"
+    ):
         glorot.jax.init(tree, "he_normal", seed=0, specs={"params.a": spec})
     (one, two) = glorot.jax.explain(tree, "he_normal", specs={"a": spec, "c": (9,)})
     assert (one.fans, two.fans) == ((6.0, 4.0), (3.0, 3.0))

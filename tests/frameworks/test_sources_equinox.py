@@ -11,6 +11,7 @@ from typer.testing import CliRunner
 import glorot
 import glorot.jax
 from glorot.cli._app import app
+from glorot.testing import assert_initialized
 
 pytestmark = pytest.mark.frameworks
 
@@ -92,11 +93,13 @@ def test_the_preset_fits():
             *glorot.recipe.preset("equinox").rules,
         ]
     )
-    filled = glorot.jax.init(module, recipe, seed=0, specs=glorot.sources.read(module).shapes)
+    specs = glorot.sources.read(module).shapes
+    filled = glorot.jax.init(module, recipe, seed=0, specs=specs)
 
     bound = 1 / np.sqrt(6)
     assert 0.8 * bound < float(abs(filled.blocks[0].weight).max()) <= bound
     assert (filled.parts["norm"][0].weight == 1).all()
+    assert assert_initialized(filled, recipe, seed=0, specs=specs).ok
 
 
 def test_the_command_line(tmp_path, monkeypatch):

@@ -4,6 +4,7 @@
 import collections
 import math
 import time
+from collections.abc import Mapping
 from typing import Any
 
 from glorot._audit import _pooled
@@ -29,6 +30,7 @@ def audit(
     recipe: Any = None,
     seed: int | None = None,
     *,
+    specs: Mapping[str, Any] | None = None,
     singular_values: bool | None = None,
     progress: Progress | None = None,
 ) -> AuditReport:
@@ -49,12 +51,15 @@ def audit(
         recipe: a `glorot.Recipe`, the name of a built-in one, the path of a file, or one
             initializer for all parameters, as for `init` of the adapters; or None.
         seed: that the recipe was used with: 0 <= seed < 2**64; or None, for statistics alone.
+        specs: what layers say of types and axes, which a mapping or a JAX tree does not, as for
+            `glorot.jax.init`: `glorot.sources.read(module).shapes`.
         singular_values: of all matrices, of none, or (None) of those up to 2**22 elements.
         progress: called with (bytes done, bytes in all).
 
     Raises:
         TypeError: nothing that holds parameters, an unsupported dtype, a seed without a recipe.
-        ValueError: no parameters, or some without values; a malformed file or recipe.
+        ValueError: no parameters, or some without values; a malformed file or recipe; specs of
+            another model.
         OSError: a file that cannot be read.
 
     Examples:
@@ -73,7 +78,7 @@ def audit(
     if recipe is None and seed is not None:
         raise TypeError("`seed` says nothing without `recipe`: give the recipe it was used with.")
     known = None if recipe is None else read_recipe(recipe)
-    found = read_model(model)
+    found = read_model(model, specs)
     plan = make_plan(found.parameters, known)
     sizes = [math.prod(p.spec.shape) * ALL[p.spec.dtype or ""].itemsize for p in plan.parameters]
     rows: list[Row] = []

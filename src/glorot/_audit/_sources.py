@@ -19,6 +19,7 @@ from glorot._audit._parameter import Parameter
 from glorot._dtypes import ALL
 from glorot._loaded import is_a
 from glorot.recipe import parse_shapes
+from glorot.recipe._shapes import said_of
 
 Array = np.ndarray[Any, np.dtype[Any]]
 
@@ -30,12 +31,13 @@ class Model(NamedTuple):
     notes: tuple[str, ...] = ()
 
 
-def read_model(model: Any) -> Model:
-    """Return the parameters of whatever `model` is.
+def read_model(model: Any, specs: Any = None) -> Model:
+    """Return the parameters of whatever `model` is, with what `specs` says of them.
 
     Raises:
         TypeError: nothing that holds parameters; an array whose dtype is not supported.
-        ValueError: no parameters; parameters without values; a malformed checkpoint.
+        ValueError: no parameters; parameters without values; a malformed checkpoint; specs of
+            another model.
         OSError: a checkpoint that cannot be read.
     """
     notes: tuple[str, ...] = ()
@@ -47,7 +49,12 @@ def read_model(model: Any) -> Model:
         found, notes = _of_tree(model)
     if not found:
         raise ValueError("`model` holds no parameters: there is nothing to audit.")
-    return Model(found, notes)
+    return Model(found if specs is None else _with_specs(found, specs), notes)
+
+
+def _with_specs(found: list[Parameter], specs: Any) -> list[Parameter]:
+    said = said_of(specs, "model", {p.name: p.spec for p in found})
+    return [dataclasses.replace(p, spec=said.get(p.name, p.spec)) for p in found]
 
 
 # --- arrays --------------------------------------------------------------------------------------

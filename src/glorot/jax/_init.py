@@ -12,8 +12,9 @@ from glorot.jax import _names, _place
 from glorot.jax._names import Leaf
 from glorot.jax._traced import Array
 from glorot.jax._values import parse_jax_dtype
-from glorot.recipe import Assignment, Recipe, TensorSpec, parse_shapes
+from glorot.recipe import Assignment, Recipe, TensorSpec
 from glorot.recipe._argument import read_recipe
+from glorot.recipe._shapes import said_of
 
 
 def init(
@@ -145,26 +146,13 @@ def _plan(tree: Any, recipe: Any, names: Any, aliases: Any, specs: Any) -> _Plan
 
 def _said(specs: Any, found: list[Leaf], known: list[Leaf]) -> dict[str, TensorSpec]:
     """What `specs` says of the leaves, under the names that the recipe knows; it may know more."""
-    every = parse_shapes(specs)
-    names = [leaf.name for leaf in found if leaf.name is not None]
-    if every and every.keys().isdisjoint(names):
-        raise ValueError(
-            f"`specs` knows no leaf of `tree`: {next(iter(every))!r} is one of its names, and "
-            f"{names[0]!r} one of the tree's. Both must be of one model, and begin at the same "
-            "place: of a flax.linen module at all that `init` returns."
-        )
-    said = {}
-    for leaf, renamed in zip(found, known, strict=True):
-        spec = every.get(leaf.name or "")
-        if spec is not None and renamed.name is not None:
-            shape, dtype = tuple(leaf.value.shape), dtype_name(leaf.value.dtype)
-            if spec.shape != shape:
-                raise ValueError(
-                    f"`specs` says that {leaf.name!r} has the shape {spec.shape}, and in `tree` it "
-                    f"has {shape}. Both must be of one model."
-                )
-            said[renamed.name] = TensorSpec(shape, dtype, **spec.extras())
-    return said
+    own = {leaf.name: leaf.value for leaf in found if leaf.name is not None}
+    said = said_of(specs, "tree", own)
+    return {
+        renamed.name: said[leaf.name]
+        for leaf, renamed in zip(found, known, strict=True)
+        if leaf.name in said and renamed.name is not None
+    }
 
 
 def _assign(

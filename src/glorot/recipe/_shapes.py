@@ -84,6 +84,31 @@ def parse_shapes(shapes: Mapping[str, Any]) -> dict[str, TensorSpec]:
     return {check_parameter_name(name): _parse_spec(name, spec) for name, spec in shapes.items()}
 
 
+def said_of(specs: Any, argument: str, own: Mapping[str, Any]) -> dict[str, TensorSpec]:
+    """Return the arrays of `own`, the argument of this name, of which `specs` says something, with
+    what it says. It may know more.
+
+    Raises:
+        ValueError: none of them is known; one has another shape.
+    """
+    every = parse_shapes(specs)
+    if every.keys().isdisjoint(own):
+        raise ValueError(
+            f"`specs` knows no array of `{argument}`: {next(iter(every))!r} is one of its names, "
+            f"and {next(iter(own))!r} one of `{argument}`. Both must be of one model, and begin at "
+            "the same place: of a flax.linen module at all that `init` returns."
+        )
+    said = parse_shapes({name: value for name, value in own.items() if name in every})
+    for name, spec in said.items():
+        if every[name].shape != spec.shape:
+            raise ValueError(
+                f"`specs` says that {name!r} has the shape {every[name].shape}, and in "
+                f"`{argument}` it has {spec.shape}. Both must be of one model."
+            )
+        said[name] = dataclasses.replace(spec, **every[name].extras())
+    return said
+
+
 def check_parameter_name(name: object) -> str:
     """Return `name` if it can stand for a parameter in a checkpoint."""
     text = check_name(name)
