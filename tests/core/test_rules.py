@@ -661,6 +661,11 @@ def test_the_first_sibling_that_is_there():
             ValueError,
             "no option 'stdev', and a rule no key of that name. Near: stddev",
         ),
+        (
+            lambda: Rule("*", "normal", type="Linear"),
+            ValueError,
+            "a rule no key of that name. A condition stands in `where`: where={'type': ...}.",
+        ),
         (lambda: Rule("*", "normal", seed=1), ValueError, "must have no seed, got 1"),
         (lambda: Rule("*", "normal", stddev="1 +"), ValueError, "`stddev`: '1 +' is no formula"),
         (

@@ -14,6 +14,7 @@ from glorot.recipe._gains import activation
 
 # What a rule says besides its pattern and its initializer's options.
 RULE_KEYS = ("where", "gain", "layers", "branches", "mup", "blocks", "fans_of", "optional")
+CONDITIONS = ("ndim", "shape", "dtype", "type", "tag")  # what its `where` says
 NONE = "none"  # what a file says for None: these parameters are left out
 # The options that are numbers; a text in their place is a formula.
 _WHOLE = {"groups"}
@@ -122,6 +123,8 @@ def make(initializer: Any, options: Mapping[str, Any]) -> Initializer | Template
     for key in options:
         if key not in known:
             near = _check.near(key, (*known, *RULE_KEYS))
+            if key in CONDITIONS:
+                near = f"A condition stands in `where`: where={{{key!r}: ...}}."
             raise ValueError(
                 f"{name} has no option {key!r}, and a rule no key of that name. {near}"
             )

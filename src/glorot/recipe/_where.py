@@ -8,9 +8,9 @@ from typing import Any
 
 from glorot import _check
 from glorot.recipe._shapes import TensorSpec
+from glorot.recipe._template import CONDITIONS
 
 ANY = "*"
-_KEYS = ("ndim", "shape", "dtype", "type", "tag")
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +51,7 @@ class Where:
             "tag": _globs("tag", tag),
         }
         if shape is None and not any(found.values()):
-            raise ValueError(f"`where` must hold a condition; there are {', '.join(_KEYS)}.")
+            raise ValueError(f"`where` must hold a condition; there are {', '.join(CONDITIONS)}.")
         for key, value in found.items():
             object.__setattr__(self, key, value)
 
@@ -72,7 +72,7 @@ class Where:
 
     def config(self) -> dict[str, Any]:
         """Return the conditions as JSON can hold them."""
-        found = {key: getattr(self, key) for key in _KEYS}
+        found = {key: getattr(self, key) for key in CONDITIONS}
         return {
             key: list(value) if len(value) != 1 or key == "shape" else value[0]
             for key, value in found.items()
@@ -92,11 +92,11 @@ def parse_where(where: Any) -> Where | None:
             "`where` must be a dict of conditions, such as {'ndim': 2, 'type': 'Linear'}; got "
             f"{_check.show(where)}."
         )
-    unknown = [key for key in where if key not in _KEYS]
+    unknown = [key for key in where if key not in CONDITIONS]
     if unknown:
         raise ValueError(
             f"`where` has the unknown condition {_check.show(unknown[0])}. There are "
-            f"{', '.join(_KEYS)}."
+            f"{', '.join(CONDITIONS)}."
         )
     return Where(**where)
 
