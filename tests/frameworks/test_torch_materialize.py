@@ -246,7 +246,8 @@ REFUSED = {
         Rotary,
         {"recipe": glorot.Recipe([glorot.Rule("*bias", None), glorot.Rule("*", "ones")])},
         ValueError,
-        "leaves out the parameter 'proj.bias', which is on the meta device",
+        "leaves out the parameter 'proj.bias', which is on the meta device and would hold what was "
+        "in the memory. Give it an initializer: zeros, if you write its values afterwards.",
     ),
     "a lazy parameter": (
         lambda: nn.Sequential(nn.LazyLinear(3)),

@@ -89,7 +89,8 @@ def materialize(
         if group.tensor.is_meta:
             raise ValueError(
                 f"the recipe leaves out the parameter {group.places[0].name!r}, which is on the "
-                "meta device and would hold what was in the memory. Give it an initializer."
+                "meta device and would hold what was in the memory. Give it an initializer: zeros, "
+                "if you write its values afterwards."
             )
     before = [(owner, dict(owner._parameters), dict(owner._buffers)) for owner in _owners(module)]
     try:
