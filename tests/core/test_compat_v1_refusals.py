@@ -202,3 +202,18 @@ def test_migrating_document():
     result = doctest.testfile(str(ROOT / "docs" / "migrating.md"), module_relative=False)
     assert result.attempted > 0
     assert result.failed == 0
+
+
+def test_what_contrib_drew():
+    """docs/migrating.md: tf.contrib.layers' formulas, which are no functions of compat.v1, and the
+    laws that are written for them."""
+    shape, scale = (300, 400), 2 / (300 + 400)
+    bound = math.sqrt(3.0 * scale)
+    drawn = v1.random_uniform(shape, -bound, bound, seed=42)
+    cut = v1.truncated_normal(shape, 0.0, math.sqrt(1.3 * scale), seed=42)
+
+    assert bound == pytest.approx(math.sqrt(3) * glorot.GlorotUniform().expected_stddev(shape))
+    assert drawn.std() == pytest.approx(bound / math.sqrt(3), rel=0.01)
+    assert cut.std() == pytest.approx(
+        1.003 * glorot.GlorotNormal().expected_stddev(shape), rel=0.01
+    )
