@@ -300,6 +300,25 @@ def test_module_and_script(tmp_path):
     assert "Traceback" not in result.stderr
 
 
+@pytest.mark.parametrize("encoding", ["ascii", "cp1252"])
+def test_a_pipe_whose_encoding_lacks_a_character(encoding, tmp_path):
+    """It gets that character spelled out, as on Windows, and no error."""
+    path, recipe = tmp_path / "shapes.json", tmp_path / "recipe.json"
+    path.write_text(json.dumps({"schicht.ж": [3, 4]}))
+    recipe.write_text(glorot.Recipe([glorot.Rule("*", "lecun_normal")]).to_json())
+    for arguments, text in (
+        (["sample", "lecun_normal", "64", "64", "--seed", "1"], "#####"),
+        (["explain", str(path), "--recipe", str(recipe)], "schicht.\\u0436"),
+    ):
+        done = subprocess.run(
+            [sys.executable, "-m", "glorot", *arguments],
+            env={**os.environ, "PYTHONIOENCODING": encoding, "PYTHONUTF8": "0"},
+            capture_output=True, check=False,
+        )  # fmt: skip
+        assert (done.returncode, done.stderr) == (0, b"")
+        assert text in done.stdout.decode(encoding)
+
+
 def test_no_framework_and_no_rich_unasked():
     """Importing glorot and its checkpoints loads neither frameworks nor the command line's own."""
     code = (

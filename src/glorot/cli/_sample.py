@@ -90,6 +90,7 @@ def show(init: Initializer, values: Array, found: dict[str, Any], out: str | Non
 
 def _histogram(flat: Array, terminal: Any) -> None:
     counts, edges = np.histogram(flat, bins=_BINS)
+    block = "#" if terminal.options.ascii_only else "█"  # a code page may lack the latter
     for count, left, right in zip(counts, edges, edges[1:], strict=False):
-        bar = "█" * round(_WIDTH * count / counts.max())
+        bar = block * round(_WIDTH * count / counts.max())
         terminal.print(f"{(left + right) / 2:>10.4g} {bar} {count}", markup=False)
