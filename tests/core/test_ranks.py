@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Many processes write one checkpoint: the same bytes, whoever comes first, and whoever falls."""
 
+import contextlib
 import errno
 import itertools
 import json
@@ -10,6 +11,7 @@ import subprocess
 import sys
 import time
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
 import pytest
 from hypothesis import given, settings
@@ -93,6 +95,43 @@ def test_the_same_bytes_for_any_world_size(tmp_path_factory, alone, size, option
         assert report.complete == (number == size - 1)
         assert set(report.waiting) == set(ranks[number + 1 :])
     assert contents(folder) == alone[str(options)]
+
+
+def _is_open(path):
+    """Whether this process has the file open."""
+    for fd in range(3, 256):
+        with contextlib.suppress(OSError):
+            if os.path.samestat(os.fstat(fd), path.lstat()):
+                return True
+    return False
+
+
+def test_where_no_open_file_is_removed_or_replaced(tmp_path, monkeypatch, alone):
+    """Nor are there locks: as on Windows. Ranks complete, are refused and go on all the same."""
+    unlink, replace = Path.unlink, Path.replace
+
+    def unlink_closed(path, missing_ok=False):
+        if _is_open(path):
+            raise PermissionError(errno.EACCES, "is open", str(path))
+        unlink(path, missing_ok)
+
+    def replace_closed(path, to):
+        if _is_open(path) or _is_open(to):
+            raise PermissionError(errno.EACCES, "is open", str(path))
+        return replace(path, to)
+
+    monkeypatch.setattr(Path, "unlink", unlink_closed)
+    monkeypatch.setattr(Path, "replace", replace_closed)
+    monkeypatch.setitem(sys.modules, "fcntl", None)
+    assert not one(tmp_path, 0, 2).complete
+    with pytest.raises(ValueError, match="writes another seed"):
+        one(tmp_path, 1, 2, seed=43)
+    with pytest.raises(StopError):
+        one(tmp_path, 1, 2, stop=0.5)
+    assert one(tmp_path, 1, 2, resume=True).complete
+    assert contents(tmp_path) == alone["{}"]
+    assert one(tmp_path, 0, 2, resume=True).complete
+    assert contents(tmp_path) == alone["{}"]
 
 
 @given(st.data())

@@ -220,8 +220,8 @@ def made(folder: Path) -> Iterator[None]:
         raise
 
 
-def lock(fd: int, *, shared: bool = False) -> None:
-    """Lock an open file until it is closed, where the system has such locks.
+def lock(fd: int, *, shared: bool = False) -> bool:
+    """Lock an open file until it is closed, and return whether the system has such locks.
 
     Raises:
         BlockingIOError: another process has it.
@@ -229,13 +229,14 @@ def lock(fd: int, *, shared: bool = False) -> None:
     try:
         import fcntl
     except ImportError:  # Windows
-        return
+        return False
     try:
         fcntl.flock(fd, (fcntl.LOCK_SH if shared else fcntl.LOCK_EX) | fcntl.LOCK_NB)
     except BlockingIOError:
         raise
     except OSError:  # a network file system without locks
-        pass
+        return False
+    return True
 
 
 @contextlib.contextmanager

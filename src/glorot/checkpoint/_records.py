@@ -95,13 +95,14 @@ def marked(path: Path, job: Job, *, again: bool) -> Iterator[None]:
         if not again:
             raise
         fd = os.open(path, flags, 0o666)
-    try:
-        _files.lock(fd)
+    with contextlib.ExitStack() as opened:
+        opened.callback(os.close, fd)
+        locked = _files.lock(fd)
         os.ftruncate(fd, 0)
         _files.write_at(fd, json.dumps(job.identity).encode(), 0)
+        if not locked:  # nothing is held by it, and Windows removes no file that is open
+            opened.close()
         yield
-    finally:
-        os.close(fd)
 
 
 def is_held(path: Path) -> bool:
