@@ -249,6 +249,27 @@ def test_a_few_zeros(rule, count):
     assert [problem.kind for problem in one.problems] == ["uninitialised"]
 
 
+@pytest.mark.parametrize("dtype", ["float8_e4m3fn", "float8_e5m2", "float32", "float64"])
+@pytest.mark.parametrize("rule", ["glorot_uniform", "he_normal", "truncated_normal"])
+def test_one_zero(rule, dtype):
+    """A value that is the law's mean is as unlikely as the dtype makes it, however sums are
+    rounded: float8 has a zero often, the others never."""
+    report = glorot.audit({"w": np.zeros(1, ALL[dtype])}, Recipe([Rule("*", rule)]))
+    assert report.parameters[0].expected_mean == 0.0
+    assert report.ok == dtype.startswith("float8")
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize("mean", [0.1, 0.25, 1.0, 3.0])
+def test_one_value_that_is_the_mean(mean, dtype):
+    """It is said to be that one value: no stddev is infinitely many times too small."""
+    rule = Rule("*", glorot.RandomNormal(mean=mean, stddev=0.001))
+    report = glorot.audit({"w": np.full(1, mean, dtype)}, Recipe([rule]))
+    for problem in report.problems:
+        assert problem.text.startswith(f"all {mean:g} where ")
+    assert report.ok == (dtype == "float32")  # which has few values so near to it
+
+
 def test_uninitialised_constants(gpt2):
     """A bias of random memory, and a norm that is all zeros."""
     report = glorot.audit(

@@ -17,6 +17,7 @@ from glorot._laws import Law, TruncatedNormal, Uniform
 
 _NODES = 200
 _LEAST_T, _MOST_T = -400.0, 50.0  # exponents for which the nodes' integrals are exact enough
+_LEAST_AT_MEAN = 2.0**-23  # frameworks draw uniforms of 23 or 24 bits
 _REACH = 9.0  # stddevs of a normal within which everything is, for integrals
 _HEAVY = 3.05  # kurtosis of no law but one that its dtype rounds to few values
 
@@ -69,9 +70,8 @@ class Distribution:
             nodes, weights = values[known], self.table.probability[known]
         self.mean, self.variance, self.kurtosis = _moments(nodes, weights)
         even = not isinstance(law, TruncatedNormal) or law.lower == -law.upper
-        if even and not isinstance(law, StepLaw) and law.mean == 0.0:
-            self.mean = 0.0  # and not what sums are rounded to
-        self._centre = float(weights[nodes == self.mean].sum()) if dtype.itemsize <= 2 else 0.0
+        if even and not isinstance(law, StepLaw) and (dtype.itemsize > 2 or law.mean == 0.0):
+            self.mean = law.mean  # without the sums' rounding: zeros deviate by nothing
         # Symmetric uniform and truncated normal laws are strictly sub-Gaussian (Arbel, Marchal,
         # Nguyen, "On strict sub-Gaussianity", 2020); a normal that is cut unevenly is at least no
         # heavier than before the cut.
@@ -106,9 +106,20 @@ class Distribution:
         `ratio`) <= exp(-n * rate), for any n."""
         if not math.isfinite(ratio):
             return math.inf
-        if ratio <= 0.0:  # all are the mean
-            return -math.log(self._centre) if self._centre else math.inf
+        if ratio <= 0.0:  # all values are the mean
+            return -math.log(max(self._at_mean(), _LEAST_AT_MEAN))
         return (ratio - 1.0 - math.log(ratio)) / 2.0 if self._normal else self._rate(ratio)
+
+    def _at_mean(self) -> float:
+        """At least the probability that a value, as it is stored, is the mean."""
+        if self.dtype.itemsize <= 2:
+            table = self.table
+            return float(
+                table.probability[(table.low <= self.mean) & (self.mean <= table.high)].sum()
+            )
+        ends = np.nextafter(self.dtype.type(self.mean), self.dtype.type([-np.inf, np.inf]))
+        below, above = _cumulative(self.law, ends.astype(np.float64))
+        return float(above - below)
 
     def _rate(self, ratio: float) -> float:
         """sup over t of t * ratio - log E exp(t * y), by Newton's method between bounds: where a
