@@ -298,7 +298,8 @@ def moments(values: "np.ndarray[Any, np.dtype[Any]]") -> tuple[float, float]:
     """(sum, sum of squares) in float64 of a contiguous array of a float dtype."""
     if _native is None:
         wide = values.astype(np.float64).reshape(-1)
-        return float(wide.sum()), float(wide @ wide)
+        with np.errstate(over="ignore", invalid="ignore"):
+            return float(wide.sum()), float(wide @ wide)
     total, squares = _native.moments(
         values.__array_interface__["data"][0], _DTYPE_CODES[values.dtype], values.size
     )

@@ -235,6 +235,13 @@ def test_moments(target, dtype):
     assert math.isclose(squares, math.fsum(wide * wide), rel_tol=1e-12)
 
 
+@pytest.mark.parametrize("target", [*TARGETS, "reference"])
+def test_moments_of_what_is_too_large(target):
+    """Sums that float64 does not hold are infinite, and nothing warns of them."""
+    with _kernel.forced(target):
+        assert _kernel.moments(np.full(9, 1e308)) == (np.inf, np.inf)
+
+
 @pytest.mark.parametrize("target", TARGETS)
 @pytest.mark.parametrize("dtype", FLOATS)
 def test_filled_and_measured_in_one(target, dtype):
