@@ -45,7 +45,7 @@ def check_seed(seed: object) -> int:
     if seed is None:
         raise TypeError("`seed` must be an integer, and is missing: give one, such as seed=42.")
     try:
-        if isinstance(seed, bool) or type(seed).__name__ == "bool":  # Python's; NumPy's
+        if isinstance(seed, bool) or type(seed).__name__ in ("bool", "bool_"):  # NumPy's, old too
             raise TypeError
         value = operator.index(seed)  # type: ignore[arg-type]
     except TypeError:
