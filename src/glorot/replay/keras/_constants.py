@@ -72,8 +72,8 @@ class Constant(Initializer):
     Example:
         >>> Constant(0.1, backend="tensorflow")((1,), "float64")
         array([0.1])
-        >>> Constant(0.1, backend="tensorflow")((1,), "float64")[0]
-        np.float64(0.10000000149011612)
+        >>> float(Constant(0.1, backend="tensorflow")((1,), "float64")[0])
+        0.10000000149011612
     """
 
     def __init__(self, value: Any = 0.0, **machine: Any) -> None:

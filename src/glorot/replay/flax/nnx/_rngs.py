@@ -46,8 +46,8 @@ class Rngs:
 
     Example:
         >>> rngs = Rngs(0, params=1)
-        >>> rngs.params.count, rngs.params() == rngs.default(), rngs.params.count
-        (0, np.False_, 1)
+        >>> rngs.params.count, bool(rngs.params() == rngs.default()), rngs.params.count
+        (0, False, 1)
     """
 
     def __init__(self, default: Any = None, **rngs: Any) -> None:

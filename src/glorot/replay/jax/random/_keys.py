@@ -178,8 +178,8 @@ def wrap_key_data(key_bits_array: Any, *, impl: Any = None, dtype: Any = None) -
 
     Example:
         >>> import numpy as np
-        >>> wrap_key_data(np.array([0, 42], dtype=np.uint32)) == key(42)
-        np.True_
+        >>> bool(wrap_key_data(np.array([0, 42], dtype=np.uint32)) == key(42))
+        True
     """
     if impl is not None and dtype is not None:
         raise ValueError("Cannot specify both `impl` and `dtype`. Give one, or neither.")
@@ -194,8 +194,8 @@ def clone(key: Any) -> Any:
     """Return the same key: in JAX a clone may be used where reuse is checked.
 
     Example:
-        >>> clone(key(3)) == key(3)
-        np.True_
+        >>> bool(clone(key(3)) == key(3))
+        True
     """
     words, raw = key_words("clone", key, batch=True)
     return _as_given(words.copy(), raw)

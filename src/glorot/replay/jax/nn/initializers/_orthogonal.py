@@ -78,8 +78,8 @@ def orthogonal(scale: Any = 1.0, column_axis: int = -1, dtype: Any = None) -> In
     Example:
         >>> from glorot.replay import jax
         >>> w = jax.nn.initializers.orthogonal()(jax.random.key(42), (2, 3))
-        >>> abs(w @ w.T - [[1, 0], [0, 1]]).max() < 1e-6
-        np.True_
+        >>> bool(abs(w @ w.T - [[1, 0], [0, 1]]).max() < 1e-6)
+        True
     """
 
     def init(
