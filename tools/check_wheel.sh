@@ -24,7 +24,7 @@ import tarfile
 import zipfile
 from pathlib import PurePath
 
-SUFFIXES = {".py", ".pyi", ".typed", ".inc", ".json"}
+SUFFIXES = {".py", ".pyi", ".typed", ".inc", ".json", ".toml"}
 sdist, wheel = sys.argv[1:]
 here = {str(PurePath(*PurePath(n).parts[1:])) for n in tarfile.open(sdist).getnames()}
 ours = {n for n in zipfile.ZipFile(wheel).namelist() if ".dist-info/" not in n}
