@@ -9,7 +9,8 @@ def main() -> None:
     """Run the command line and exit: 0, 1 (what the user can mend) or 2 (usage)."""
     from glorot.cli._app import app
 
-    # A pipe may have a code page without some character (Windows): it is spelled out, no error.
-    if isinstance(sys.stdout, io.TextIOWrapper) and sys.stdout.errors == "strict":
-        sys.stdout.reconfigure(errors="backslashreplace")
+    # The code page of a pipe (Windows) or the C locale may lack a character: it is spelled out.
+    out = sys.stdout
+    if isinstance(out, io.TextIOWrapper) and out.errors in ("strict", "surrogateescape"):
+        out.reconfigure(errors="backslashreplace")
     app(prog_name="glorot")
