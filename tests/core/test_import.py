@@ -7,6 +7,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 import glorot
 
 CODE = """
@@ -36,6 +38,22 @@ def test_import_and_first_array_load_nothing_heavy():
     slow = {"typer", "rich", "importlib.metadata", "typing_extensions", "difflib"}
     assert "glorot._kernel" in modules
     assert not modules & (frameworks | lazy | slow)
+
+
+@pytest.mark.parametrize("framework", ["torch", "jax", "keras", "tensorflow"])
+def test_an_adapter_whose_framework_is_not_there(framework, tmp_path):
+    """It says what to install; but of a framework that lacks something itself (as Keras does its
+    backend) it says what that lacks."""
+    (tmp_path / f"{framework}.py").write_text("import its_own_need")
+    code = f"import sys; sys.path.insert(0, {str(tmp_path)!r})\n"
+    block = f"sys.modules[{framework!r}] = None\n"
+    for before, text in (
+        (code + block, f"which is not installed: pip install 'glorot[{framework}]'."),
+        (code, "ModuleNotFoundError: No module named 'its_own_need'"),
+    ):
+        command = [sys.executable, "-c", f"{before}import glorot.{framework}"]
+        done = subprocess.run(command, capture_output=True, text=True, check=False)
+        assert done.stderr.splitlines()[-1].endswith(text)
 
 
 def test_a_name_that_is_not_there_brings_the_near_one():

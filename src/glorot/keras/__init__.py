@@ -4,6 +4,8 @@
 try:
     import keras as _keras
 except ModuleNotFoundError as error:
+    if error.name != "keras":  # of what it needs: the backend, above all
+        raise
     raise ModuleNotFoundError(
         "glorot.keras needs Keras 3, which is not installed: pip install 'glorot[keras]'.",
         name=error.name,

@@ -4,6 +4,8 @@
 try:
     import tensorflow as _tensorflow
 except ModuleNotFoundError as error:
+    if error.name != "tensorflow":  # of what it needs
+        raise
     raise ModuleNotFoundError(
         "glorot.tensorflow needs TensorFlow, which is not installed: pip install "
         "'glorot[tensorflow]'.",

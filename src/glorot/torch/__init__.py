@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Any
 try:
     from torch.nn.init import calculate_gain
 except ModuleNotFoundError as error:
+    if (error.name or "").partition(".")[0] != "torch":  # of what it needs
+        raise
     raise ModuleNotFoundError(
         "glorot.torch needs PyTorch, which is not installed: pip install 'glorot[torch]'.",
         name=error.name,
