@@ -29,11 +29,17 @@ from glorot._sparse import Sparse
 from glorot._state_space import LogArange, TimeStep
 
 if TYPE_CHECKING:  # what __getattr__ below loads
-    from glorot import compat, recipe, replay, sources, testing
+    from glorot import checkpoint, compat, recipe, replay, sources, testing
+    from glorot import jax as jax
+    from glorot import keras as keras
+    from glorot import tensorflow as tensorflow
+    from glorot import torch as torch
     from glorot._audit import audit
     from glorot._fingerprint import Fingerprint, fingerprint
     from glorot._gain import gain
     from glorot.recipe import Recipe, Rule
+
+    __version__: str
 
 __all__ = [
     "Blocks",
@@ -102,22 +108,28 @@ _LAZY_NAMES = {
 }
 
 
-def __getattr__(name: str) -> Any:
-    if name in _LAZY_MODULES:
-        return importlib.import_module(f"glorot.{name}")
-    if name in _LAZY_NAMES:
-        return getattr(importlib.import_module(f"glorot.{_LAZY_NAMES[name]}"), name)
-    if name == "__version__":
-        from importlib import metadata
+def _version() -> str:
+    from importlib import metadata
 
-        try:
-            return metadata.version("glorot")
-        except metadata.PackageNotFoundError:
-            return "0+source"  # run from a source tree that is not installed
-    # With both, Python says which name is near.
-    raise AttributeError(
-        f"module 'glorot' has no attribute {name!r}", name=name, obj=sys.modules[__name__]
-    )
+    try:
+        return metadata.version("glorot")
+    except metadata.PackageNotFoundError:
+        return "0+source"  # run from a source tree that is not installed
+
+
+if not TYPE_CHECKING:  # to which every name would be there, a misspelt one too
+
+    def __getattr__(name: str) -> Any:
+        if name in _LAZY_MODULES:
+            return importlib.import_module(f"glorot.{name}")
+        if name in _LAZY_NAMES:
+            return getattr(importlib.import_module(f"glorot.{_LAZY_NAMES[name]}"), name)
+        if name == "__version__":
+            return _version()
+        # With both, Python says which name is near.
+        raise AttributeError(
+            f"module 'glorot' has no attribute {name!r}", name=name, obj=sys.modules[__name__]
+        )
 
 
 def __dir__() -> list[str]:
@@ -137,7 +149,7 @@ def config() -> dict[str, Any]:
     from glorot import _kernel, _stream
 
     return {
-        "version": __getattr__("__version__"),
+        "version": _version(),
         "stream": _stream.STREAM_VERSION,
         "target": _kernel.target(),
         "threads": _kernel.allowed_threads(),

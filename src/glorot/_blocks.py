@@ -311,7 +311,7 @@ def _parse_initializers(given: Any, sizes: tuple[int, ...]) -> tuple[Initializer
     from glorot._registry import get
 
     alone = isinstance(given, (str, Mapping, type)) or not isinstance(given, Iterable)
-    found = tuple(map(get, itertools.repeat(given, len(sizes)) if alone else given))
+    found = tuple(get(one) for one in (itertools.repeat(given, len(sizes)) if alone else given))
     if len(found) != len(sizes):
         raise ValueError(
             f"`initializers` must be one, or one for each of the {len(sizes)} blocks; got "

@@ -3,7 +3,7 @@
 
 import re
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, TypeVar, overload
 
 from glorot import (
     _blocks,
@@ -73,6 +73,25 @@ ALIASES: dict[str, tuple[str, dict[str, Any]]] = {
 _NAMES: dict[str, tuple[str, dict[str, Any]]] = {
     snake_case(name): (name, {}) for name in _CLASSES
 } | ALIASES
+
+
+_One = TypeVar("_One", bound=Initializer)
+
+
+@overload
+def get(identifier: None) -> None: ...
+
+
+@overload
+def get(identifier: _One | type[_One]) -> _One: ...
+
+
+@overload
+def get(identifier: str | Mapping[str, Any]) -> Initializer: ...
+
+
+@overload
+def get(identifier: Any) -> Any: ...
 
 
 def get(identifier: Any) -> Any:
