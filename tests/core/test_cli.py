@@ -481,7 +481,9 @@ def test_a_target_that_is_none_is_one_line(shapes, tmp_path):
             check=False,
         )
         assert (result.returncode, result.stdout, result.stderr.count("\n")) == (1, "", 1)
-        assert result.stderr.startswith("glorot: GLOROT_TARGET='foo' cannot run here. This machine")
+        assert re.match(
+            "glorot: GLOROT_TARGET='foo' (cannot run here|needs the comp)", result.stderr
+        )
     assert not (tmp_path / "out").exists()
 
 
