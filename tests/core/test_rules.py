@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Rules beyond the name: conditions, formulas, gains, depth and width scaling, blocks, siblings."""
 
+import dataclasses
 import math
 import re
 
@@ -783,3 +784,14 @@ def test_explain_agrees_with_resolve():
         assert explanation.name == assignment.name
         assert (explanation.fans, explanation.stddev) == (assignment.fans, assignment.stddev)
         assert explanation.law == assignment.law
+
+
+def test_a_rule_reads_back_from_how_it_shows():
+    """And `dataclasses.replace` changes one of its fields."""
+    rule = Rule("*.kernel", "he_normal", layers=2)
+    assert eval(repr(rule), {"Rule": Rule, "HeNormal": glorot.HeNormal}) == rule
+    bias = Rule("*.bias", "lecun_normal", fans_of="kernel")
+    assert dataclasses.replace(bias, optional=True) == Rule(
+        "*.bias", "lecun_normal", fans_of="kernel", optional=True
+    )
+    assert dataclasses.replace(rule, pattern="*") == Rule("*", "he_normal", layers=2)

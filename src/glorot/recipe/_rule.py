@@ -129,7 +129,7 @@ class Rule:
             raise ValueError(f"`{given[0]}` has nothing to scale or cut: {pattern!r} is left out.")
         if {"gain", "layers", "mup"} & set(given) and isinstance(made, Initializer):
             made.scaled(0.5)  # a constant refuses here, not when the recipe is used
-        if made is not None and fans_of is not None and not takes(made, "fan_in"):
+        if made is not None and found["fans_of"] and not takes(made, "fan_in"):
             raise ValueError(f"`fans_of`={fans_of!r} changes nothing: the initializer has no fans.")
         for field, value in found.items():
             object.__setattr__(self, field, value)
@@ -186,7 +186,7 @@ def _parse_layers(layers: int | str | None) -> int | str | None:
 
 
 def _parse_fans_of(fans_of: Any) -> tuple[str, ...]:
-    if fans_of is None:
+    if fans_of is None or fans_of == ():  # the latter is how a rule shows, and keeps, None
         return ()
     found = tuple(fans_of) if isinstance(fans_of, (list, tuple)) else (fans_of,)
     if not found or not all(isinstance(last, str) and last for last in found):
