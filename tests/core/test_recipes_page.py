@@ -11,8 +11,7 @@ import pytest
 import glorot
 from glorot._activations import ACTIVATIONS, ALIASES, PAIRS
 from glorot.recipe._split import PARTS
-from glorot.recipe._template import RULE_KEYS
-from glorot.recipe._where import _KEYS as CONDITIONS
+from glorot.recipe._template import CONDITIONS, RULE_KEYS
 
 PAGE = Path(__file__).parents[2] / "docs" / "recipes.md"
 TEXT = PAGE.read_text(encoding="utf-8")

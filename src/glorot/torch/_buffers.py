@@ -202,8 +202,6 @@ def _generators_kept(device: torch.device) -> Iterator[None]:
         with torch.random.fork_rng(devices=[]):
             yield
     else:
-        index = (
-            device.index if device.index is not None else torch.accelerator.current_device_index()
-        )
-        with torch.random.fork_rng(devices=[index], device_type=device.type):
+        at = torch.empty(0, device=device).device  # which one is meant where no index is said
+        with torch.random.fork_rng(devices=[at.index], device_type=at.type):
             yield
