@@ -61,6 +61,29 @@ def test_right(places):
     assert invoke(right).exit_code == 0
 
 
+def test_the_recipe_of_the_manifest(places, tmp_path):
+    """A checkpoint that says its recipe is held to it: variables that were set, and axes that the
+    shapes said, included. A file that the manifest does not name is held to nothing."""
+    _, right, wrong = places
+    result = invoke(right)
+    assert result.exit_code == 0
+    assert "that of" in result.stderr
+    assert "glorot.json; --recipe overrides it" in result.stderr
+    assert f"recipe {RECIPE.fingerprint[:8]}" in result.stdout
+    assert invoke(right / "model.safetensors").stdout.count(RECIPE.fingerprint[:8]) == 1
+    assert f"recipe {RECIPE.fingerprint[:8]}" not in invoke(wrong).stdout
+    (tmp_path / "other").mkdir()
+    shapes = {"up": {"shape": [96, 400], "layout": "torch.linear", "type": "Linear"}}
+    set_ = Recipe(
+        [Rule("*", "lecun_normal", gain="g", where={"type": "Linear"})], variables={"g": 1}
+    )
+    glorot.checkpoint.write(shapes, set_.set(g=3), tmp_path / "other" / "a", seed=7)
+    assert invoke(tmp_path / "other" / "a").exit_code == 0
+    (tmp_path / "other" / "a" / "glorot.json").write_text("{")
+    result = invoke(tmp_path / "other" / "a")
+    assert (result.exit_code, len(result.stderr.splitlines())) == (1, 1)
+
+
 def test_wrong(places):
     """Exit code 1, a line a problem, the worst first, and the row furthest from its promise."""
     recipe, _, wrong = places
@@ -102,7 +125,7 @@ def test_json(places):
     ("arguments", "text"),
     [
         (["no/such/folder"], "no/such/folder does not exist"),
-        (["{right}", "--seed", "1"], "`seed` says nothing without `recipe`"),
+        (["{wrong}", "--seed", "1"], "`seed` says nothing without `recipe`"),
         (["{right}", "--set", "n=2"], "`--set` changes a recipe: give --recipe too"),
         (["{right}", "--recipe", "gpt3"], "no built-in recipe is called 'gpt3'"),
         (["{right}", "--plot", "x.txt"], "`--plot` must end in .png, .pdf, .svg"),
@@ -111,8 +134,8 @@ def test_json(places):
 )
 def test_bad_input(places, arguments, text):
     """One line on stderr, exit code 1."""
-    recipe, right, _ = places
-    result = invoke(*(a.format(right=right, recipe=recipe) for a in arguments))
+    recipe, right, wrong = places
+    result = invoke(*(a.format(right=right, recipe=recipe, wrong=wrong) for a in arguments))
     assert result.exit_code == 1
     assert text in result.stderr
     assert len(result.stderr.splitlines()) == 1

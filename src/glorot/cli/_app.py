@@ -361,7 +361,8 @@ def inspect(
 ) -> None:
     """Audit a checkpoint: its values beside what a recipe promises, and what is wrong with them.
 
-    Exit code 1 when something is wrong.
+    Exit code 1 when something is wrong. Without --recipe that of its manifest, glorot.json, is
+    taken; where there is none, nothing is promised.
 
     \b
     Example:
@@ -375,7 +376,7 @@ def inspect(
             raise ValueError("`--set` changes a recipe: give --recipe too.")
         if plot is not None:
             _inspect.check_plot(Path(plot), force=force)
-        known = None if recipe is None else _load(recipe, variables)
+        known = _inspect.promised(path) if recipe is None else _load(recipe, variables)
         with _show.progress("reading") as progress:
             report = glorot.audit(
                 path, known, seed, singular_values=singular_values, progress=progress
