@@ -312,5 +312,6 @@ def test_memory_is_threads_times_block(tmp_path, monkeypatch, rows):
 
     write({"w": (2,)}, PLAIN, tmp_path / "first", seed=1)  # what is imported late is not counted
     verify(tmp_path / "first", PLAIN, 1)
-    assert block < peak(write, shapes, PLAIN, tmp_path / "out", seed=1) < 12 * block
-    assert 2 * block < peak(verify, tmp_path / "out", PLAIN, 1) < 10 * block
+    more = 0 if _kernel._native else 2 * 3  # a thread of the NumPy code has words and steps too
+    assert block < peak(write, shapes, PLAIN, tmp_path / "out", seed=1) < (12 + more) * block
+    assert 2 * block < peak(verify, tmp_path / "out", PLAIN, 1) < (10 + more) * block

@@ -37,8 +37,8 @@ PEERS = ("torch", "transformers", "timm", "tensorflow-cpu", "keras", "jax", "fla
          "equinox", "rectified-flow")  # fmt: skip
 sys.path[:0] = [str(TESTS / "core"), str(TESTS / "oracle")]
 import presets  # noqa: E402
+from audit_cases import ZOO, ZOO_SHAPES, build  # noqa: E402
 from preset_sources import SOURCES  # noqa: E402
-from test_audit import ZOO, ZOO_SHAPES, build  # noqa: E402
 
 # What the sources' own code draws otherwise than its law: no false alarms.
 TRUE = (
