@@ -132,13 +132,10 @@ class _Lent:
             raise TypeError(f"{what} is a {type(tensor).__name__} that has no memory of its own.")
         self.tensor = tensor  # which lives as long as the array
         carrier, size = _TYPES[tensor.dtype]
-        self.__array_interface__ = {
-            "version": 3,
-            "typestr": carrier,
-            "shape": tuple(tensor.shape),
-            "strides": tuple([size * stride for stride in tensor.stride()]),
-            "data": (address, False),
-        }
+        said = {"version": 3, "typestr": carrier, "shape": tensor.shape, "data": (address, False)}
+        if not tensor.is_contiguous():
+            said["strides"] = tuple([size * stride for stride in tensor.stride()])
+        self.__array_interface__ = said
 
 
 def view(tensor: torch.Tensor, what: str) -> Array:

@@ -80,6 +80,8 @@ def make_plan(groups: list[Group], recipe: Recipe, whole: Any = None) -> Plan:
 def _names(group: Group, ties: Mapping[str, list[str]]) -> list[str]:
     """A group's names, and those that it has in the whole model, whose order decides."""
     own = [place.name for place in group.places]
+    if not ties:
+        return own
     return list(dict.fromkeys([name for one in own for name in ties.get(one, [one])]))
 
 
@@ -91,6 +93,8 @@ def _within(
     Layers that are traced for a pipeline forget what they were, so the whole's word counts first.
     """
     ties: dict[str, list[str]] = {}
+    if whole is None:
+        return own, ties
     every: dict[str, TensorSpec] = {}
     if isinstance(whole, torch.nn.Module):
         for group in collect(whole).parameters:
@@ -99,8 +103,6 @@ def _within(
             ties |= dict.fromkeys(together, together)
     elif isinstance(whole, Mapping):
         every = parse_shapes(whole)
-    elif whole is None:
-        every = own
     else:
         raise TypeError(
             "`whole` must be a torch.nn.Module or a mapping from names to shapes; got "
