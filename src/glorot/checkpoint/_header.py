@@ -6,10 +6,12 @@ A file is the length N of the header (8 bytes, little-endian), N bytes of JSON, 
      "data_offsets": [0, 24]}, ...}            offsets from the first byte after the header
 """
 
+import itertools
 import json
 import math
+import operator
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -77,7 +79,8 @@ def encode(
         entry = Entry(shape, dtype or "", offset)
         if len(shape) > MOST_AXES:
             raise ValueError(f"{name!r} has {len(shape)} axes; at most {MOST_AXES} are allowed.")
-        if any(size >= 2**63 for size in shape) or offset + entry.nbytes >= 2**63:
+        _check_product(name, shape)
+        if offset + entry.nbytes >= 2**63:
             raise ValueError(
                 f"{name!r} of shape {list(shape)} ends at or after byte 2**63 of its file. Make it "
                 "smaller, or give `max_shard_size`."
@@ -154,6 +157,13 @@ def _is_text(value: object) -> bool:
         return False
 
 
+def _check_product(name: str, shape: Sequence[int]) -> None:
+    """Refuse sizes that leave 64 bits when readers multiply them from the first on: a 0 behind them
+    is too late."""
+    if any(product >= 2**63 for product in itertools.accumulate(shape, operator.mul)):
+        raise ValueError(f"{name!r} has the shape {list(shape)}, whose product leaves 64 bits.")
+
+
 def _parse_entry(name: str, content: Any) -> Entry:
     if not isinstance(content, dict) or set(content) != {"dtype", "shape", "data_offsets"}:
         raise ValueError(f"{name!r} must have dtype, shape and data_offsets, and nothing else.")
@@ -166,6 +176,7 @@ def _parse_entry(name: str, content: Any) -> Entry:
             raise ValueError(f"{name!r} has the {what} {sizes!r}; sizes of 0 or more are needed.")
     if len(shape) > MOST_AXES:
         raise ValueError(f"{name!r} has {len(shape)} axes; at most {MOST_AXES} are allowed.")
+    _check_product(name, shape)
     entry = Entry(tuple(shape), _DTYPE_OF[dtype], offsets[0] if offsets else 0)
     if len(offsets) != 2 or offsets[1] - offsets[0] != entry.nbytes:
         raise ValueError(
