@@ -9,7 +9,7 @@ namespace glorot::portable {
 struct Target {
   static constexpr const char* kName = "portable";
   static constexpr bool kNear = false, kInlined = false;
-  static constexpr int kLanes = 4, kBlocks = 4, kGroups = 1;  // more takes compilers minutes
+  static constexpr int kLanes = 4, kBlocks = 4, kGroups = 1;  // compilers interleave chunks by themselves
   struct Word { uint32_t lane[4]; };
   struct Real { float lane[4]; };
   struct Wide { double lane[8]; };

@@ -16,10 +16,11 @@ _CHUNK = 4 << 20
 
 def has_manifest(path: str | os.PathLike[str]) -> bool:
     """Return whether glorot.json lies in a checkpoint's folder, or beside one of its files."""
-    return _beside(_check.path("path", path)).is_file()
+    return beside(_check.path("path", path)).is_file()
 
 
-def _beside(place: Path) -> Path:
+def beside(place: Path) -> Path:
+    """Return where the manifest of a checkpoint's folder, or of one of its files, lies."""
     return (place if place.is_dir() else place.parent) / MANIFEST
 
 
@@ -29,7 +30,7 @@ def find_manifest(place: Path) -> Manifest:
     Raises:
         ValueError: there is none, or one that is none, or that does not name the file.
     """
-    path = _beside(place)
+    path = beside(place)
     if not path.is_file():
         raise ValueError(
             f"{path.parent} holds no {MANIFEST}, which would say by which recipe and seed it was "

@@ -12,7 +12,7 @@ import typer
 from glorot._audit import AuditReport, ParameterReport
 from glorot.checkpoint import _manifest
 from glorot.checkpoint._dcp import METADATA
-from glorot.checkpoint._manifest import MANIFEST
+from glorot.checkpoint._file_checks import beside
 from glorot.cli._show import console, make_table, plain, print_table
 from glorot.recipe import Recipe
 
@@ -29,11 +29,11 @@ def promised(path: str) -> Recipe | None:
     what the recipe may ask for: types and axes.
     """
     place = Path(path)
-    manifest = (place if place.is_dir() else place.parent) / MANIFEST
+    manifest = beside(place)
     if not manifest.is_file() or (manifest.parent / METADATA).is_file():
         return None
     found = _manifest.read(manifest)
-    if place.is_file() and place.name not in found.files:
+    if not place.is_dir() and place.name not in found.files:
         return None
     typer.echo(
         f"glorot: the recipe is that of {plain(str(manifest))}; --recipe overrides it", err=True
