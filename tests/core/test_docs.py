@@ -15,12 +15,21 @@ from glorot._registry import _CLASSES, ALIASES
 
 # Adapters import their framework; their examples run where it is installed.
 ADAPTERS = {"glorot.torch", "glorot.jax", "glorot.keras", "glorot.tensorflow"}
-MODULES = ["glorot"] + [
-    found.name
-    for found in pkgutil.walk_packages(glorot.__path__, "glorot.")
-    if not ADAPTERS & {found.name, found.name.rpartition(".")[0]}
-    and not found.name.endswith(("._native", ".__main__"))
-]
+
+
+def modules(package):
+    """The names of a package and all below it (`walk_packages` would import the adapters)."""
+    yield package.__name__
+    for found in pkgutil.iter_modules(package.__path__, package.__name__ + "."):
+        if found.name in ADAPTERS or found.name.endswith(("._native", ".__main__")):
+            continue
+        if found.ispkg:
+            yield from modules(importlib.import_module(found.name))
+        else:
+            yield found.name
+
+
+MODULES = list(modules(glorot))
 PAGE = Path(__file__).parents[2] / "docs" / "initializers.md"
 
 
