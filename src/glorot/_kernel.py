@@ -266,6 +266,7 @@ def fill(
     if start < 0 or (steps and min(steps) < 0) or last >> INDEX_BITS:
         raise ValueError(f"indices {start}..{last} leave the stream's range [0, 2**63).")
     if _native is None:
+        allowed_threads()  # a setting that the kernel would refuse is refused here too
         with np.errstate(over="ignore"):
             _reference.fill(out, law, stream, start, steps or row_major(out.shape))
         return

@@ -3,6 +3,7 @@
 the checkpoint that they were to replace is there as it was."""
 
 import json
+import sys
 
 import numpy as np
 import pytest
@@ -135,3 +136,17 @@ def test_bad_checkpoints_are_inspected_and_verified_in_a_line(what, tmp_path):
         assert (found.exit_code, found.stdout) == (1, ""), (command, found.stdout)
         assert len(found.stderr.splitlines()) == 1
         assert found.stderr.startswith("glorot: ")
+
+
+def test_a_big_endian_machine(tmp_path, monkeypatch, old):
+    """Its memory is not what the formats say: no command reads or writes values there."""
+    (tmp_path / "recipe.json").write_text(Recipe([Rule("*", "ones")]).to_json())
+    (tmp_path / "shapes.json").write_text('{"w": {"shape": [3, 4]}}')
+    options = ["--recipe", str(tmp_path / "recipe.json")]
+    monkeypatch.setattr(sys, "byteorder", "big")
+    words = "checkpoints need a little-endian machine"
+    check(["init", tmp_path / "shapes.json", *options], words, old)
+    for command in (["inspect"], ["verify", "--seed", "1"]):
+        found = CliRunner().invoke(app, [*command, str(old[0]), *options])
+        assert (found.exit_code, found.stdout) == (1, "")
+        assert found.stderr.startswith(f"glorot: {words}")

@@ -72,10 +72,14 @@ def test_a_target_without_the_compiled_kernel_is_refused(monkeypatch):
 @pytest.mark.parametrize(
     "setting", ["0", "two", "-1", "1.5", " 2", "1025", "2147483648", "1" * 5000, "0x10"]
 )
-def test_bad_thread_counts_are_refused(setting, monkeypatch):
+@pytest.mark.parametrize("target", [_kernel.target(), "reference"])
+def test_bad_thread_counts_are_refused(setting, target, monkeypatch):
     """GLOROT_THREADS must be a whole number from 1 to 1024; a long text is cut short."""
     monkeypatch.setenv("GLOROT_THREADS", setting)
-    with pytest.raises(ValueError, match="GLOROT_THREADS must be a whole number") as refusal:
+    with (
+        _kernel.forced(target),
+        pytest.raises(ValueError, match="GLOROT_THREADS must be a whole number") as refusal,
+    ):
         _kernel.fill(np.empty(3, np.float32), _laws.Uniform(0.3), _stream.stream(1, "x"))
     shown = setting if len(setting) < 20 else "1" * 20 + "..."
     assert f"from 1 to 1024, got '{shown}'. Unset it" in str(refusal.value)

@@ -5,6 +5,7 @@ import contextlib
 import errno
 import os
 import stat
+import sys
 import threading
 from collections.abc import Iterator
 from pathlib import Path
@@ -20,6 +21,20 @@ _seek_lock = threading.Lock()  # for systems without pread: the offset of a file
 
 # What a disk, a quota or a file size limit that is used up answers.
 FULL = {errno.ENOSPC, errno.EFBIG, getattr(errno, "EDQUOT", errno.ENOSPC)}
+
+
+def check_byte_order() -> None:
+    """Refuse machines whose memory is not what the formats, all little-endian, say of a file.
+
+    Raises:
+        OSError: a big-endian machine.
+    """
+    if sys.byteorder != "little":
+        raise OSError(
+            "checkpoints need a little-endian machine, and this one is big-endian: values go "
+            "between its memory and files as they lie, and the formats are little-endian. Write "
+            "and read the checkpoint elsewhere; arrays are filled right here too."
+        )
 
 
 def partial_path(path: Path) -> Path:

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import NamedTuple
 
-from glorot.checkpoint import _dcp_item, _dcp_metadata, _header, _layout
+from glorot.checkpoint import _dcp_item, _dcp_metadata, _files, _header, _layout
 from glorot.checkpoint._box import Box
 from glorot.checkpoint._dcp import METADATA
 from glorot.checkpoint._header import Entry
@@ -71,8 +71,9 @@ def read(path: Path) -> Contents:
 
     Raises:
         ValueError: a malformed header, index, metadata or archive.
-        OSError: nothing there, or a file that cannot be read.
+        OSError: nothing there, or a file that cannot be read; a big-endian machine.
     """
+    _files.check_byte_order()
     if _layout.holds_dcp(path):
         return _of_dcp(path)
     source = _layout.find(path)

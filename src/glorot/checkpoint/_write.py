@@ -94,6 +94,7 @@ def write(
     """
     begin = time.perf_counter()
     _kernel.check_environment()
+    _files.check_byte_order()
     folder = _check.path("out_dir", out_dir, needed="the path of a folder")
     block_bytes = _check.count("block_size", block_size)
     force, resume = _check.flag("force", force), _check.flag("resume", resume)
