@@ -2,8 +2,9 @@
 // The functions of a target: which law and which dtype, then the loop made for them.
 
 template <class Value, class Call>
-static void with_few_bits(Dtype dtype, const Call& call) {
+static void with_dtype(Dtype dtype, const Call& call) {
   switch (dtype) {
+    case Dtype::kFloat32: return call.template operator()<Dtype::kFloat32, Value>();
     case Dtype::kFloat16: return call.template operator()<Dtype::kFloat16, Value>();
     case Dtype::kBfloat16: return call.template operator()<Dtype::kBfloat16, Value>();
     case Dtype::kFloat8E4m3fn: return call.template operator()<Dtype::kFloat8E4m3fn, Value>();
@@ -11,18 +12,12 @@ static void with_few_bits(Dtype dtype, const Call& call) {
   }
 }
 
-template <class Value, class Call>
-static void with_dtype(Dtype dtype, const Call& call) {
-  if (dtype == Dtype::kFloat32) return call.template operator()<Dtype::kFloat32, Value>();
-  with_few_bits<Value>(dtype, call);
-}
-
 template <bool kTruncated, class Call>
 static void with_normal(const Law& law, Dtype dtype, const Call& call) {
   if (law.has_mean) return with_dtype<Value<NormalInteger<kTruncated>, Finish::kMean>>(dtype, call);
   if constexpr (Target::kNear)
-    if (dtype != Dtype::kFloat32 && law.scale >= kLeastNear)
-      return with_few_bits<NearNormal<kTruncated>>(dtype, call);
+    if (dtype == Dtype::kBfloat16 && law.scale >= kLeastNear)
+      return call.template operator()<Dtype::kBfloat16, NearNormal<kTruncated>>();
   with_dtype<Value<NormalInteger<kTruncated>, Finish::kScale>>(dtype, call);
 }
 

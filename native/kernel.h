@@ -40,7 +40,7 @@ struct Kernel {
                       void* high);
   // The law's values for words given, but float64's: for checks over all 2**32 of them.
   void (*apply)(const Law&, Dtype, const uint32_t* words, size_t count, void* out);
-  // Between what the short dtypes' normal (near.inl) puts the law's: for checks of it.  False, and
+  // Between what bfloat16's normal (near.inl) puts the law's: for checks of it.  False, and
   // nothing, on a target that computes them as any other.
   bool (*normal_bounds)(const Law&, const uint32_t* words, size_t count, float* inner, float* outer);
   // In one order of additions on every target.

@@ -30,13 +30,12 @@ struct NormalInteger {
         least(Target::word(uint32_t(law.least))), below(Target::word(uint32_t(law.below))),
         above(Target::word(uint32_t(law.above))), law(&law) {}
 
-  // c0 - t (c1 - t (c2 - ...)) with the coefficients of each lane's row.
-  template <class Coefficient>
-  static GLOROT_INLINE Word horner(Word t, const Coefficient& coefficient) {
-    Word sum = coefficient(kDegree32);
+  // c0 - t (c1 - t (c2 - ...)).
+  static GLOROT_INLINE Word horner(Word t, const Word (&c)[kDegree32 + 1]) {
+    Word sum = c[kDegree32];
     GLOROT_UNROLL
     for (int degree = kDegree32 - 1; degree >= 0; --degree)
-      sum = Target::sub(coefficient(degree), Target::mulhi(t, sum));
+      sum = Target::sub(c[degree], Target::mulhi(t, sum));
     return sum;
   }
 
@@ -45,13 +44,14 @@ struct NormalInteger {
     if constexpr (kTruncated) q = Target::add(first, Target::mulhi(w, count));
     const Word positive = Target::sar<31>(q);
     const Word tail = Target::xor_or(Target::add(q, q), positive, Target::word(1));
-    Word octave, row, t;
+    Word octave, row, t, c[kDegree32 + 1];
     Target::split_tail(tail, octave, row, t);
-    Word magnitude = horner(t, [&](int degree) { return table.coefficient(degree, row); });
+    table.coefficients(row, c);
+    Word magnitude = horner(t, c);
     bool outermost = false;
     if (table.misses(octave, 8)) [[unlikely]] {
-      const Word next = horner(t, [&](int degree) { return table.next_coefficient(degree, row); });
-      magnitude = Target::select(Target::less(octave, Target::word(8)), next, magnitude);
+      table.next_coefficients(row, c);
+      magnitude = Target::select(Target::less(octave, Target::word(8)), horner(t, c), magnitude);
       outermost = table.misses(octave, 16);
     }
     magnitude = Target::bit_or(magnitude, Target::word(1));

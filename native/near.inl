@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// Normals of formats with few bits: bounds of the value, in float32 and for half the work.  Rounding
-// never changes an order, so where both bounds round to one number the value does too.  The few
-// elements where they do not, and those of the outermost octaves, are computed one by one.
+// Normals in bfloat16: bounds of the value, in float32 and for half the work.  Rounding never
+// changes an order, so where both bounds round to one number the value does too.  The few elements
+// where they do not, and those of the outermost octaves, are computed one by one.
 
 // The float32 polynomial's distance from the law's integer: at most kNearSlack units and
 // kNearShare of it.  tools/check_normal_exhaustively.py checks both for every word.
@@ -40,7 +40,7 @@ struct NearNormal {
   GLOROT_INLINE Bounds bounds(const Word* words) const {
     Bounds found;
     Word tail[2], row[2];
-    Real t[2], magnitude[2];
+    Real t[2], magnitude[2], c[2][kDegree32 + 1];
     GLOROT_UNROLL
     for (int v = 0; v < 2; ++v) {
       Word& q = found.q[v];
@@ -48,19 +48,21 @@ struct NearNormal {
       if constexpr (kTruncated) q = Target::add(first, Target::mulhi(q, count));
       tail[v] = Target::xor_or(Target::add(q, q), Target::sar<31>(q), Target::word(1));
       T::split_tail(tail[v], row[v], t[v]);
-      magnitude[v] = table.coefficient(kDegree32, row[v]);
+      table.coefficients(row[v], c[v]);
+      magnitude[v] = c[v][kDegree32];
     }
     GLOROT_UNROLL
     for (int degree = kDegree32 - 1; degree >= 0; --degree)
       GLOROT_UNROLL
       for (int v = 0; v < 2; ++v)
-        magnitude[v] = T::minus_product(table.coefficient(degree, row[v]), t[v], magnitude[v]);
+        magnitude[v] = T::minus_product(c[v][degree], t[v], magnitude[v]);
     const bool rare = T::any_less(Target::min(tail[0], tail[1]), kOctaves8);
     if (rare) [[unlikely]]
       for (int v = 0; v < 2; ++v) {
-        Real next = table.next_coefficient(kDegree32, row[v]);
+        table.next_coefficients(row[v], c[v]);
+        Real next = c[v][kDegree32];
         for (int degree = kDegree32 - 1; degree >= 0; --degree)
-          next = T::minus_product(table.next_coefficient(degree, row[v]), t[v], next);
+          next = T::minus_product(c[v][degree], t[v], next);
         magnitude[v] = chosen(Target::less(tail[v], Target::word(kOctaves8)), magnitude[v], next);
       }
     GLOROT_UNROLL
@@ -90,48 +92,37 @@ struct NearNormal {
   }
 
   // The values of those lanes of two vectors, by the law itself.
-  template <Dtype kDtype>
-  static GLOROT_COLD void put_lanes(const Law& law, uint32_t lanes, Word q0, Word q1,
-                                    typename Item<kDtype>::Type* to) {
+  static GLOROT_COLD void put_lanes(const Law& law, uint32_t lanes, Word q0, Word q1, uint16_t* to) {
     uint32_t quantiles[2 * Target::kLanes];
     Target::store(quantiles, q0);
     Target::store(quantiles + Target::kLanes, q1);
-    for (int lane = 0; lane < 2 * Target::kLanes; ++lane)
-      if (lanes >> lane & 1)
-        Item<kDtype>::store_one(
-            to + lane, normal_integer<uint32_t, float>(quantiles[lane], law, kTruncated) * float(law.scale));
+    for (int lane = 0; lane < 2 * Target::kLanes; ++lane) {
+      if (!(lanes >> lane & 1)) continue;
+      const float value = normal_integer<uint32_t, float>(quantiles[lane], law, kTruncated);
+      const uint16_t rounded = uint16_t(round_bfloat16(value * float(law.scale)));
+      std::memcpy(to + lane, &rounded, sizeof rounded);  // at any alignment
+    }
   }
 };
 
 template <Dtype kDtype, int n, bool kTruncated, class T = Target>
-static GLOROT_INLINE void put(const NearNormal<kTruncated>& law, const Word* words,
-                              typename Item<kDtype>::Type* to) {
-  static_assert(n % 2 == 0);
+static GLOROT_INLINE void put(const NearNormal<kTruncated>& law, const Word* words, uint16_t* to) {
+  static_assert(kDtype == Dtype::kBfloat16 && n % 2 == 0);
   GLOROT_UNROLL
   for (int pair = 0; pair < n; pair += 2, to += 2 * Target::kLanes) {
     const Bounds found = law.bounds(words + pair);
-    uint32_t differing;
-    if constexpr (kDtype == Dtype::kBfloat16) {
-      // Half way between two numbers the even one is nearest: no value between the bounds is half way
-      // where rounding it down and rounding it up agree.
-      Word down[2], up[2];
-      GLOROT_UNROLL
-      for (int v = 0; v < 2; ++v) {
-        down[v] = Target::add(Target::bits(found.inner[v]), Target::word(0x7fff));
-        up[v] = Target::add(Target::bits(found.outer[v]), Target::word(0x8000));
-      }
-      differing = T::differing_high_halves(down, up);
-      T::store_high_halves(to, up, found.q);
-    } else {
-      differing = 0;
-      GLOROT_UNROLL
-      for (int v = 0; v < 2; ++v) {
-        differing |= Item<kDtype>::template differing<T>(found.inner[v], found.outer[v]) << v * Target::kLanes;
-        Item<kDtype>::store(to + v * Target::kLanes, law.with_sign(found.outer[v], found.q[v]));
-      }
+    // Half way between two numbers the even one is nearest: no value between the bounds is half way
+    // where rounding it down and rounding it up agree.
+    Word down[2], up[2];
+    GLOROT_UNROLL
+    for (int v = 0; v < 2; ++v) {
+      down[v] = Target::add(Target::bits(found.inner[v]), Target::word(0x7fff));
+      up[v] = Target::add(Target::bits(found.outer[v]), Target::word(0x8000));
     }
+    const uint32_t differing = T::differing_high_halves(down, up);
+    T::store_high_halves(to, up, found.q);
     if (differing) [[unlikely]]
-      law.template put_lanes<kDtype>(*law.law, differing, found.q[0], found.q[1], to);
+      law.put_lanes(*law.law, differing, found.q[0], found.q[1], to);
   }
 }
 

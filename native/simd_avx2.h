@@ -8,9 +8,31 @@
 
 namespace glorot::avx2 {
 
+// The normal's table with a row in 16 bytes, one load: the fifth coefficient, which is short, is cut
+// in two and fills what the third and the fourth leave.  Rows stand as the exponents rise that
+// split_tail reads, and begin with the last octave's.
+constexpr int kBits2 = 23, kBits3 = 21, kLeastExponent = 126;
+constexpr ptrdiff_t kFirstRow = 16 * (kLeastExponent << kSegmentBits32);
+struct PackedRows {
+  alignas(64) uint32_t row[32 << kSegmentBits32][4];
+  constexpr PackedRows() : row() {
+    static_assert(kDegree32 == 4);
+    for (int place = 0; place < 32 << kSegmentBits32; ++place) {
+      const auto& c = kNormal32[place ^ 31 << kSegmentBits32];
+      if (c[2] >> kBits2 || c[3] >> kBits3 || c[4] >> (64 - kBits2 - kBits3))
+        throw "a coefficient is too long";  // while it is compiled
+      row[place][0] = c[0];
+      row[place][1] = c[1];
+      row[place][2] = c[2] | c[4] >> (32 - kBits3) << kBits2;
+      row[place][3] = c[3] | c[4] << kBits3;
+    }
+  }
+};
+static constexpr PackedRows kPackedRows;
+
 struct Target {
   static constexpr const char* kName = "avx2";
-  static constexpr bool kNear = true, kInlined = true;  // near.inl pays: lookups are permutations
+  static constexpr bool kNear = false, kInlined = true;
   static constexpr int kLanes = 8, kBlocks = 4, kGroups = 4;
   using Word = __m256i;
   using Real = __m256;
@@ -83,10 +105,12 @@ struct Target {
     return _mm256_blend_epi32(_mm256_srli_epi64(even, 32), odd, 0xAA);
   }
   static Real signed_real(Word a) { return _mm256_cvtepi32_ps(a); }
-  // Two exact halves, one rounding: the sum's.
+  // 2**23 + the low half and 2**39 + 2**16 times the high one, exact by how they are written; one
+  // rounding, the sum's.
   static Real unsigned_real(Word a) {
-    const Real high = _mm256_mul_ps(_mm256_cvtepi32_ps(shr<16>(a)), real(65536.0f));
-    return _mm256_add_ps(high, _mm256_cvtepi32_ps(bit_and(a, word(0xffff))));
+    const Word low = _mm256_blend_epi16(a, word(0x4b000000), 0xAA);
+    const Word high = _mm256_blend_epi16(shr<16>(a), word(0x53000000), 0xAA);
+    return add(sub(from_bits(high), real(0x1p39f + 0x1p23f)), from_bits(low));
   }
   static Wide wide(__m256 x) {
     return {_mm256_cvtps_pd(_mm256_castps256_ps128(x)), _mm256_cvtps_pd(_mm256_extractf128_ps(x, 1))};
@@ -132,76 +156,44 @@ struct Target {
     _mm_storeu_si128(reinterpret_cast<__m128i*>(p), _mm256_cvtps_ph(x, _MM_FROUND_TO_NEAREST_INT));
   }
 
-  static uint32_t differing(Word a, Word b) {  // a bit for each lane
-    return ~uint32_t(_mm256_movemask_ps(_mm256_castsi256_ps(_mm256_cmpeq_epi32(a, b)))) & 0xff;
-  }
-  static bool any_less(Word a, uint32_t b) {  // for a power of two
-    const __m256i below = _mm256_cmpeq_epi32(bit_and(a, word(~(b - 1))), _mm256_setzero_si256());
-    return !_mm256_testz_si256(below, below);
-  }
-  static uint32_t differing_float16(Real a, Real b) {
-    const __m128i same = _mm_cmpeq_epi16(_mm256_cvtps_ph(a, _MM_FROUND_TO_NEAREST_INT),
-                                         _mm256_cvtps_ph(b, _MM_FROUND_TO_NEAREST_INT));
-    return ~uint32_t(_mm_movemask_epi8(_mm_packs_epi16(same, same))) & 0xff;
-  }
-  static uint32_t differing_high_halves(const Word (&a)[2], const Word (&b)[2]) {
-    return differing(shr<16>(a[0]), shr<16>(b[0])) | differing(shr<16>(a[1]), shr<16>(b[1])) << 8;
-  }
-  // The high halves of the lanes of a, the highest bit flipped where q's is clear.
-  static void store_high_halves(uint16_t* p, const Word (&a)[2], const Word (&q)[2]) {
-    auto half = [&](int i) {
-      return shr<16>(bit_xor(a[i], and_not(q[i], word(0x80000000u))));
-    };
-    _mm256_storeu_si256(reinterpret_cast<__m256i*>(p),
-                        _mm256_permute4x64_epi64(_mm256_packus_epi32(half(0), half(1)),
-                                                 0b11'01'10'00));
-  }
-  static Real minus_product(Real c, Real a, Real b) { return _mm256_fnmadd_ps(a, b, c); }
-  static Real plus_product(Real c, Real a, Real b) { return _mm256_fmadd_ps(a, b, c); }
-
-  // The table's first 8 octaves: four 8-entry permutations for each coefficient, then a choice.
-  // One word in 256 lies in the next 8, one in 65536 beyond.
-  static Real pick(const float* cells, Word row) {
-    const __m256 bit3 = _mm256_castsi256_ps(shl<28>(row)), bit4 = _mm256_castsi256_ps(shl<27>(row));
-    auto part = [&](int i) {
-      return _mm256_permutevar8x32_ps(_mm256_load_ps(cells + 8 * i), row);
-    };
-    return _mm256_blendv_ps(_mm256_blendv_ps(part(0), part(1), bit3),
-                            _mm256_blendv_ps(part(2), part(3), bit3), bit4);
-  }
-  static Word pick(const uint32_t* cells, Word row) {
-    return _mm256_castps_si256(pick(reinterpret_cast<const float*>(cells), row));
-  }
-
-  template <const auto& kFirst, const auto& kNext>
-  struct Table {
-    using Vector = decltype(pick(kFirst.cell[0], Word()));
-    static Vector coefficient(int degree, Word row) { return pick(kFirst.cell[degree], row); }
-    static Vector next_coefficient(int degree, Word row) { return pick(kNext.cell[degree], row); }
-    static bool misses(Word octave, uint32_t octaves) {  // some lane beyond the first `octaves`
-      const __m256i beyond = _mm256_cmpgt_epi32(octave, word(octaves - 1));
-      return !_mm256_testz_si256(beyond, beyond);
+  struct NormalTable {
+    // Each lane's row is loaded, and rows are turned into columns.
+    static void coefficients(Word row, Word (&c)[kDegree32 + 1]) {
+      alignas(32) uint32_t offset[kLanes];
+      _mm256_store_si256(reinterpret_cast<__m256i*>(offset), row);
+      auto load = [&](int lane) {
+        const auto* table = reinterpret_cast<const char*>(kPackedRows.row);
+        return _mm_load_si128(
+            reinterpret_cast<const __m128i*>(table + (ptrdiff_t(offset[lane]) - kFirstRow)));
+      };
+      auto both = [&](int lane) {  // with the row four lanes on
+        return _mm256_inserti128_si256(_mm256_castsi128_si256(load(lane)), load(lane + 4), 1);
+      };
+      const Word r0 = both(0), r1 = both(1), r2 = both(2), r3 = both(3);
+      const Word low01 = _mm256_unpacklo_epi32(r0, r1), low23 = _mm256_unpacklo_epi32(r2, r3);
+      const Word high01 = _mm256_unpackhi_epi32(r0, r1), high23 = _mm256_unpackhi_epi32(r2, r3);
+      const Word third = _mm256_unpacklo_epi64(high01, high23);
+      const Word fourth = _mm256_unpackhi_epi64(high01, high23);
+      c[0] = _mm256_unpacklo_epi64(low01, low23);
+      c[1] = _mm256_unpackhi_epi64(low01, low23);
+      c[2] = bit_and(third, word((1u << kBits2) - 1));
+      c[3] = bit_and(fourth, word((1u << kBits3) - 1));
+      c[4] = bit_or(shr<kBits3>(fourth), shl<32 - kBits3>(shr<kBits2>(third)));
     }
+    static bool misses(Word, uint32_t) { return false; }  // the whole table is at hand
+    static void next_coefficients(Word row, Word (&c)[kDegree32 + 1]) { coefficients(row, c); }
   };
-  using NormalTable = Table<kCommonColumns, kNextColumns>;
-  static constexpr NormalColumns<float> kFirstNear{0, 0x1p-31}, kNextNear{8, 0x1p-31};
-  using NearTable = Table<kFirstNear, kNextNear>;
   static void split_tail(Word tail, Word& octave, Word& row, Word& t) {
     // No count of leading zeros: read the exponent of tail / 2, whose top bit is clear, after
     // clearing the bit below its leading one, which otherwise would round up.
     const Word folded = shr<1>(tail);
     const Word top = _mm256_andnot_si256(shr<1>(folded), folded);
-    const Word exponent = shr<23>(bits(_mm256_cvtepi32_ps(top)));
-    octave = min(sub(word(127 + 30), exponent), word(31));  // folded = 0: the last one
-    const Word fraction = _mm256_sllv_epi32(tail, add(octave, word(1)));  // a shift by 32 gives 0
-    // The order of NormalColumns: the exponent's lowest 3 bits, then the segment.
-    row = bit_or(shl<kSegmentBits32>(sub(word(158), octave)), shr<32 - kSegmentBits32>(fraction));
+    const Word exponent =  // folded = 0: the last octave
+        max(shr<23>(bits(_mm256_cvtepi32_ps(top))), word(kLeastExponent));
+    octave = sub(word(kLeastExponent + 31), exponent);
+    const Word fraction = _mm256_sllv_epi32(tail, sub(word(kLeastExponent + 32), exponent));
+    row = bit_or(shl<4 + kSegmentBits32>(exponent), shl<4>(shr<32 - kSegmentBits32>(fraction)));
     t = shl<kSegmentBits32>(fraction);
-  }
-  static void split_tail(Word tail, Word& row, Real& t) {  // t below 2**31
-    Word octave, place;
-    split_tail(tail, octave, row, place);
-    t = signed_real(shr<1>(place));
   }
 };
 

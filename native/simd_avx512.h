@@ -10,7 +10,7 @@ namespace glorot::avx512 {
 
 struct Target {
   static constexpr const char* kName = "avx512";
-  static constexpr bool kNear = true, kInlined = true;  // near.inl pays: lookups are permutations
+  static constexpr bool kNear = true, kInlined = true;  // near.inl pays: a row is read by permutations
   static constexpr int kLanes = 16, kBlocks = 8, kGroups = 4;
   using Word = __m512i;  // 16 x uint32
   using Real = __m512;   // 16 x float32
@@ -110,12 +110,7 @@ struct Target {
     _mm256_storeu_si256(reinterpret_cast<__m256i*>(p), _mm512_cvtps_ph(x, _MM_FROUND_TO_NEAREST_INT));
   }
 
-  static uint32_t differing(Word a, Word b) { return _mm512_cmpneq_epu32_mask(a, b); }  // a bit each
   static bool any_less(Word a, uint32_t b) { return _mm512_cmplt_epu32_mask(a, word(b)) != 0; }
-  static uint32_t differing_float16(Real a, Real b) {
-    return _mm256_cmpneq_epu16_mask(_mm512_cvtps_ph(a, _MM_FROUND_TO_NEAREST_INT),
-                                    _mm512_cvtps_ph(b, _MM_FROUND_TO_NEAREST_INT));
-  }
   // The high halves of the lanes of two vectors.
   static __m512i high_halves(const Word (&a)[2]) {
     const __m512i odd = _mm512_set_epi16(63, 61, 59, 57, 55, 53, 51, 49, 47, 45, 43, 41, 39, 37, 35,
@@ -153,12 +148,15 @@ struct Target {
         for (int part = 0; part < 2; ++part)
           column[degree][part] = load_cells(kFirst.cell[degree] + 16 * part);
     }
-    Vector coefficient(int degree, Word row) const {
-      return pick(column[degree][0], row, column[degree][1]);
+    void coefficients(Word row, Vector (&c)[kDegree32 + 1]) const {
+      for (int degree = 0; degree <= kDegree32; ++degree)
+        c[degree] = pick(column[degree][0], row, column[degree][1]);
     }
-    static Vector next_coefficient(int degree, Word row) {
-      const auto* cells = kNext.cell[degree];
-      return pick(load_cells(cells), row, load_cells(cells + 16));
+    static void next_coefficients(Word row, Vector (&c)[kDegree32 + 1]) {
+      for (int degree = 0; degree <= kDegree32; ++degree) {
+        const auto* cells = kNext.cell[degree];
+        c[degree] = pick(load_cells(cells), row, load_cells(cells + 16));
+      }
     }
     static bool misses(Word octave, uint32_t octaves) {  // some lane beyond the first `octaves`
       return _mm512_cmpge_epu32_mask(octave, word(octaves)) != 0;

@@ -133,14 +133,16 @@ struct Target {
 
   // Rows are read one lane at a time: NEON has no gather.
   struct NormalTable {
-    Word coefficient(int degree, Word row) const {
+    static void coefficients(Word row, Word (&c)[kDegree32 + 1]) {
       uint32_t rows[4], cells[4];
       vst1q_u32(rows, row);
-      for (int lane = 0; lane < 4; ++lane) cells[lane] = kNormal32[rows[lane]][degree];
-      return vld1q_u32(cells);
+      for (int degree = 0; degree <= kDegree32; ++degree) {
+        for (int lane = 0; lane < 4; ++lane) cells[lane] = kNormal32[rows[lane]][degree];
+        c[degree] = vld1q_u32(cells);
+      }
     }
     static bool misses(Word, uint32_t) { return false; }  // the whole table is at hand
-    Word next_coefficient(int degree, Word row) const { return coefficient(degree, row); }
+    static void next_coefficients(Word row, Word (&c)[kDegree32 + 1]) { coefficients(row, c); }
   };
   static void split_tail(Word tail, Word& octave, Word& row, Word& t) {
     octave = vclzq_u32(tail);

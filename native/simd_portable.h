@@ -129,11 +129,12 @@ struct Target {
   }
 
   struct NormalTable {
-    Word coefficient(int degree, Word row) const {
-      return each([&](int i) { return kNormal32[row.lane[i]][degree]; });
+    static void coefficients(Word row, Word (&c)[kDegree32 + 1]) {
+      for (int degree = 0; degree <= kDegree32; ++degree)
+        c[degree] = each([&](int i) { return kNormal32[row.lane[i]][degree]; });
     }
     static bool misses(Word, uint32_t) { return false; }  // the whole table is at hand
-    Word next_coefficient(int degree, Word row) const { return coefficient(degree, row); }
+    static void next_coefficients(Word row, Word (&c)[kDegree32 + 1]) { coefficients(row, c); }
   };
   static void split_tail(Word tail, Word& octave, Word& row, Word& t) {
     for (int i = 0; i < 4; ++i) {

@@ -24,14 +24,6 @@ static GLOROT_INLINE Word round_bfloat16_vector(Real value) {
   return Target::shr<16>(Target::add(Target::add(bits, Target::word(0x7fffu)), even));
 }
 
-template <class Type>
-static void put_bits(Type* p, uint32_t bits) {  // at any alignment
-  const Type low = Type(bits);
-  std::memcpy(p, &low, sizeof low);
-}
-
-// `store` a vector or `store_one` value; `differing`: a bit for each lane where two vectors do not
-// round to the same.
 template <Dtype> struct Item;
 template <> struct Item<Dtype::kFloat32> {
   using Type = float;
@@ -40,23 +32,15 @@ template <> struct Item<Dtype::kFloat32> {
 template <> struct Item<Dtype::kFloat16> {
   using Type = uint16_t;
   static void store(uint16_t* p, Real x) { Target::store_float16(p, x); }
-  static void store_one(uint16_t* p, float x) { put_bits(p, round_small<5, 10>(x)); }
-  template <class T> static uint32_t differing(Real a, Real b) { return T::differing_float16(a, b); }
 };
 template <> struct Item<Dtype::kBfloat16> {
   using Type = uint16_t;
   static void store(uint16_t* p, Real x) { Target::store16(p, round_bfloat16_vector(x)); }
-  static void store_one(uint16_t* p, float x) { put_bits(p, round_bfloat16(x)); }
 };
 template <int kExponent, int kMantissa> struct ItemFloat8 {
   using Type = uint8_t;
   static void store(uint8_t* p, Real x) {
     Target::store8(p, round_small_vector<kExponent, kMantissa>(x));
-  }
-  static void store_one(uint8_t* p, float x) { put_bits(p, round_small<kExponent, kMantissa>(x)); }
-  template <class T> static uint32_t differing(Real a, Real b) {
-    return T::differing(round_small_vector<kExponent, kMantissa>(a),
-                        round_small_vector<kExponent, kMantissa>(b));
   }
 };
 template <> struct Item<Dtype::kFloat8E4m3fn> : ItemFloat8<4, 3> {};

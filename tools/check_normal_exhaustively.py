@@ -8,7 +8,7 @@ For each word w in the lower half, by arithmetic wide enough that nothing can wr
   - the magnitude is within 2e-7 of the true quantile (scipy's ndtri of the exact probability);
   - the value is the magnitude's float32, negative, and that of ~w its mirror image, as the kernel
     computes them: the one in use, or an instruction set of it, or `reference`, the NumPy code;
-  - the bounds between which the kernel first looks for the values of short dtypes hold the
+  - the bounds between which the kernel first looks for the values in bfloat16 hold the
     magnitude, with room for every rounding on the way to a value;
   - as the word rises, no value falls more than 2 units of 2**-29 (4e-9 stddevs) below one before
     it: each step of Horner's scheme rounds down, which is coarser than the words near the middle.

@@ -131,7 +131,7 @@ def targets():
 @pytest.mark.parametrize("target", targets())
 def test_the_normal_is_right_on_a_sample_of_words(words, target):
     """No step wraps, the error is below 2e-7, values mirror, hardly fall, and lie between the
-    bounds that the short dtypes start from: on 1.1e6 words."""
+    bounds that bfloat16 starts from: on 1.1e6 words."""
     with _kernel.forced(target):
         result = CHECK["check"](words, _laws.normal_table(32), *CHECK["on_target"](target))
 
