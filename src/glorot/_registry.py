@@ -116,8 +116,7 @@ def get(identifier: Any) -> Any:
     if identifier is None or isinstance(identifier, Initializer):
         return identifier
     if isinstance(identifier, str):
-        name, options = _find(identifier)
-        return _CLASSES[name](**options)
+        return construct(*_find(identifier))
     if isinstance(identifier, Mapping):
         return deserialize(identifier)
     if isinstance(identifier, type) and issubclass(identifier, Initializer):
@@ -136,6 +135,24 @@ def _find(identifier: str) -> tuple[str, dict[str, Any]]:
         near = _check.near(snake_case(identifier), tuple(_NAMES))
         raise ValueError(f"no initializer is called {identifier!r}. {near}")
     return found
+
+
+def construct(name: str, options: Mapping[str, Any]) -> Initializer:
+    """Return the initializer of a class's name and its options."""
+    cls = _CLASSES[name]
+    try:
+        return cls.from_config(options)
+    except TypeError:
+        import inspect  # slow to load
+
+        lacking = [
+            f"{key}=..."
+            for key, p in inspect.signature(cls).parameters.items()
+            if p.default is p.empty and p.kind is not p.VAR_KEYWORD and key not in options
+        ]
+        if not lacking:
+            raise
+    raise TypeError(f"{name} needs {', '.join(lacking)}, which has no default.")
 
 
 def option_names(cls: type[Initializer]) -> tuple[str, ...]:
@@ -195,7 +212,7 @@ def deserialize(config: Mapping[str, Any]) -> Initializer:
         raise TypeError(
             f"`config` of {name} must be a dict of its options, got {_check.show(given)}."
         )
-    return _CLASSES[name].from_config(options | dict(given or {}))
+    return construct(name, options | dict(given or {}))
 
 
 def _is_text(value: object) -> bool:

@@ -136,6 +136,13 @@ def test_init_options(shapes, tmp_path):
             "no option 'sd'. It has batch_axes, dtype",
         ),
         (("sample", "normal", "3", "--seed", "0", "--set", "mean=a"), "`mean` must be a number"),
+        (("sample", "normal", "3", "--seed", "0", "--set", "seed=1"), "'seed' to --seed"),
+        (("sample", "normal", "3", "--seed", "0", "--set", "dtype=int8"), "'dtype' to --dtype"),
+        (
+            ("sample", "normal", "3", "--seed", "0", "--layout", "N", "--set", "layout=O"),
+            "'layout' to --layout",
+        ),
+        (("sample", "sparse", "3", "--seed", "0"), "Sparse needs sparsity=..."),
         (("sample", "normal", "3", "--seed", "0", "--dtype", "int8"), "Only floating point"),
         (("sample", "normal", "3", "--seed", "0", "--out", "x.npz"), "must end in .npy"),
     ],
@@ -235,6 +242,10 @@ def test_sample_options(tmp_path):
     assert (facts["fan_in"], facts["fan_out"]) == (4.0, 6.0)
     result = invoke("sample", "normal", 9, "--seed", 3, "--set", "stddev=2", "--json")
     assert json.loads(result.stdout)["expected_stddev"] == 2.0
+    result = invoke("sample", "sparse", 8, 8, "--seed", 3, "--set", "sparsity=0.5", "--json")
+    assert json.loads(result.stdout)["initializer"] == "Sparse(sparsity=0.5, stddev=0.01)"
+    result = invoke("sample", "kaiming_normal", 8, "--seed", 3, "--set", "scale=1", "--json")
+    assert "untruncated_normal" in json.loads(result.stdout)["initializer"]
     result = invoke("sample", "zeros", 3, "--seed", 0)
     assert (result.exit_code, "█" in result.stdout) == (0, False)
     assert invoke("sample", "zeros", 0, "--seed", 0).exit_code == 0

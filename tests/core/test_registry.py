@@ -12,9 +12,13 @@ from glorot._registry import _CLASSES, ALIASES, snake_case
 @pytest.mark.parametrize("name", sorted(_CLASSES))
 def test_classes_go_by_two_names(name):
     """CamelCase and snake_case both name a class."""
-    if name in ("Sparse", "Blocks"):
-        with pytest.raises(TypeError, match=r"sparsity|sizes"):  # which have no default
+    lacking = {"Sparse": "sparsity=...", "Blocks": "initializers=..., sizes=..."}.get(name)
+    if lacking is not None:
+        text = f"^{name} needs {lacking}, which has no default.$"
+        with pytest.raises(TypeError, match=text):
             glorot.get(name)
+        with pytest.raises(TypeError, match=text):
+            glorot.deserialize({"class_name": name})
         return
 
     assert glorot.get(name) == glorot.get(snake_case(name)) == _CLASSES[name]()

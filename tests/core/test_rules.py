@@ -681,6 +681,8 @@ def test_the_first_sibling_that_is_there():
         ),
         (lambda: Rule("*", "normal", mean="n", stddev={}), TypeError, "`stddev` cannot be {}"),
         (lambda: Rule("*", "sparse", sparsity="n", dtype="int8"), TypeError, "Only floating point"),
+        (lambda: Rule("*", "sparse"), TypeError, "Sparse needs sparsity=..., which has no"),
+        (lambda: Rule("*", "sparse", stddev="n"), TypeError, "Sparse needs sparsity=..., which"),
         (
             lambda: Rule("*", "variance_scaling", scale="n", mode="fan"),
             ValueError,

@@ -422,19 +422,24 @@ def sample(
       glorot sample random_normal 1000 --seed 0 --set stddev=0.02 --out noise.npy
     """
     with _mendable(debug):
-        import glorot
-        from glorot._registry import option_names
+        from glorot import _registry
         from glorot.cli import _sample
 
         options = dict(_parse_option(text) for text in option or [])
+        own = {"seed", "dtype"} | ({"layout"} if layout is not None else set())
+        twice = sorted(own & set(options))
+        if twice:
+            raise ValueError(f"`--set` must leave {twice[0]!r} to --{twice[0]}.")
         if layout is not None:
             options["layout"] = layout
-        init = glorot.get(initializer)
-        wrong = sorted(set(options) - set(option_names(type(init))))
+        class_name, given = _registry._find(initializer)
+        known = sorted(_registry.option_names(_registry._CLASSES[class_name]))
+        wrong = sorted(set(options) - set(known))
         if wrong:
-            known = ", ".join(sorted(option_names(type(init))))
-            raise ValueError(f"{initializer} has no option {wrong[0]!r}. It has {known}.")
-        init = init.replace(dtype=dtype, **options)
+            raise ValueError(
+                f"{initializer} has no option {wrong[0]!r}. It has {', '.join(known)}."
+            )
+        init = _registry.construct(class_name, {**given, "dtype": dtype, **options})
         values = init(tuple(shape), seed=seed, name=name)
         if out is not None:
             _sample.save(Path(out), values, force=force)

@@ -8,7 +8,7 @@ from typing import Any
 from glorot import _check
 from glorot._base import Initializer
 from glorot._fans import Axes
-from glorot._registry import _CLASSES, _find, get, option_names
+from glorot._registry import _CLASSES, _find, construct, get, option_names
 from glorot.recipe._expression import Expression
 from glorot.recipe._gains import activation
 
@@ -118,8 +118,7 @@ def make(initializer: Any, options: Mapping[str, Any]) -> Initializer | Template
             )
         return None
     name, given = _read(initializer)
-    cls = _CLASSES[name]
-    known = option_names(cls)
+    known = option_names(_CLASSES[name])
     for key in options:
         if key not in known:
             near = _check.near(key, (*known, *RULE_KEYS))
@@ -137,11 +136,11 @@ def make(initializer: Any, options: Mapping[str, Any]) -> Initializer | Template
     if not any(isinstance(value, Expression) for value in merged.values()):
         if isinstance(initializer, Initializer) and not options:
             return initializer
-        return cls(**merged)
+        return construct(name, merged)
     merged.pop("seed", None)
     # What is no number is checked now, by the class; numbers when they are known.
     plain = {key: value for key, value in merged.items() if key not in _NUMBERS}
-    cls(**plain, **({"sparsity": 0.5} if "sparsity" in known else {}))
+    construct(name, plain | ({"sparsity": 0.5} if "sparsity" in merged else {}))
     return Template(name, tuple(sorted((key, _frozen(key, merged[key])) for key in merged)))
 
 
