@@ -83,6 +83,13 @@ def test_the_command(tmp_path, monkeypatch):
     assert "would write 14 tensors, 16,200 parameters, " in result.stdout
     assert "model-00001-of-00004.safetensors" in result.stdout
     assert "and 1 tensors that are computed whole; a slower disk decides" in result.stdout
+    for ranks, text in (
+        (["--rank", "4", "--world-size", "4"], "below `world_size`=4"),
+        (["--rank", "0"], "`world_size` is missing"),
+    ):
+        result = CliRunner().invoke(app, [*arguments, *ranks])  # as the command itself refuses
+        assert (result.exit_code, result.stdout) == (1, "")
+        assert text in result.stderr
     report = json.loads(CliRunner().invoke(app, [*arguments, "--json"]).stdout)
     assert report["nbytes"] == plan(SHAPES, RECIPE, tmp_path / "out", seed=1).nbytes
     assert report["fits"] is True
