@@ -104,6 +104,15 @@ def test_the_command(tmp_path, monkeypatch):
     assert sorted(tmp_path.iterdir()) == before
 
 
+def test_without_torch_there_is_no_dcp(tmp_path, monkeypatch):
+    """What only torch can make is refused by the plan too, and by the write before anything."""
+    monkeypatch.setitem(sys.modules, "torch", None)
+    for ask in (plan, write):
+        with pytest.raises(ValueError, match=r"needs torch, .* pip install 'glorot\[torch\]'"):
+            ask(SHAPES, RECIPE, tmp_path / "out", seed=1, format="dcp")
+    assert list(tmp_path.iterdir()) == []
+
+
 if os.name == "posix":
 
     @pytest.mark.parametrize("dry", [True, False])

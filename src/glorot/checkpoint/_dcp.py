@@ -9,6 +9,7 @@ file), then their CRC-32 and the directory.  What comes before the values does n
 Format: torch 2.13, serialization.py (_save, "zipfile") and distributed/checkpoint/filesystem.py.
 """
 
+import importlib.util
 import struct
 from collections.abc import Iterator, Mapping
 from typing import Any, NamedTuple
@@ -35,6 +36,7 @@ STORAGES = {
 _DATA = b"archive/data/0"
 _SMALL = ((b"archive/byteorder", b"little"), (b"archive/version", b"3\n"))
 _LONG = 0xFFFFFFFF
+_NO_TORCH = "`format`='dcp' needs torch, which is not installed: pip install 'glorot[torch]'."
 _HEADER = 30 + len(_DATA) + 4  # of the values, without what pads it
 
 
@@ -183,6 +185,16 @@ def _tuple(numbers: Any) -> bytes:
     return b"(" + b"".join(map(_whole, numbers)) + b"t"
 
 
+def check_torch() -> None:
+    """Raise what `metadata` would, without importing torch.
+
+    Raises:
+        ValueError: torch is not installed.
+    """
+    if importlib.util.find_spec("torch") is None:
+        raise ValueError(_NO_TORCH)
+
+
 def metadata(files: Mapping[str, Mapping[str, Item]]) -> bytes:
     """Return .metadata for the items of all files, by torch.
 
@@ -196,9 +208,7 @@ def metadata(files: Mapping[str, Mapping[str, Item]]) -> bytes:
         from torch.distributed.checkpoint import filesystem as fs
         from torch.distributed.checkpoint import metadata as md
     except ImportError:
-        raise ValueError(
-            "`format`='dcp' needs torch, which is not installed: pip install 'glorot[torch]'."
-        ) from None
+        raise ValueError(_NO_TORCH) from None
     state: dict[str, Any] = {}
     storage = {}
     for file, found in files.items():

@@ -80,7 +80,8 @@ def make_job(
         ValueError, TypeError, OSError: arguments or recipe that do not fit.
     """
     number = check_seed(seed)
-    _check.choice("format", format, FORMATS)
+    if _check.choice("format", format, FORMATS) == "dcp":
+        _dcp.check_torch()
     limit = _layout.parse_size(max_shard_size)
     loaded = read_recipe(recipe)
     assignments = {a.name: a for a in loaded.resolve(read_shapes(shapes), dtype=dtype)}
