@@ -288,11 +288,13 @@ def test_an_output_that_is_full(arguments):
     assert (done.returncode, done.stderr) == (1, "glorot: No space left on device\n")
 
 
-@pytest.mark.parametrize("command", ["init", "verify", "sample"])
+@pytest.mark.parametrize(
+    "command", ["init", "verify", "explain", "inspect", "sample", "presets", "presets show"]
+)
 def test_every_command_has_an_example(command):
     """Each --help shows the command as one would type it."""
-    text = invoke(command, "--help").stdout
-    assert f"Example:\n    glorot {command} " in text
+    text = invoke(*command.split(), "--help").stdout
+    assert f"Example:\n    glorot {command}" in text
 
 
 def test_module_and_script(tmp_path):

@@ -83,7 +83,12 @@ def _version(wanted: bool) -> None:
 def _top(
     version: Annotated[
         bool,
-        typer.Option("--version", callback=_version, is_eager=True, help="Print the version."),
+        typer.Option(
+            "--version",
+            callback=_version,
+            is_eager=True,
+            help="Print the version, the stream's, the kernel that runs, and its threads.",
+        ),
     ] = False,
 ) -> None:
     """Keep the commands commands, however few there are."""
@@ -286,13 +291,13 @@ def explain(
             _explain.show(loaded, found, full=full or bool(pattern))
 
 
-presets = typer.Typer(help="The built-in recipes.", rich_markup_mode=None)
+presets = typer.Typer(rich_markup_mode=None)
 app.add_typer(presets, name="presets", invoke_without_command=True)
 
 
 @presets.callback()
 def _list_presets(context: typer.Context, as_json: Json = False, debug: Debug = False) -> None:
-    """List the built-in recipes: name, for which models, and the source they are tested against.
+    """List the built-in recipes: for which models, from which source, with which variables.
 
     \b
     Example:
@@ -337,7 +342,11 @@ def _show_preset(
 @app.command()
 def inspect(
     path: Annotated[
-        str, typer.Argument(metavar="PATH", help="A checkpoint's folder or a .safetensors file.")
+        str,
+        typer.Argument(
+            metavar="PATH",
+            help="A checkpoint's folder, of safetensors or torch's DCP, or a .safetensors file.",
+        ),
     ],
     recipe: Annotated[
         str | None, typer.Option(help="What promises the values: a built-in recipe or a file.")
