@@ -129,6 +129,7 @@ def test_json(places):
         (["{right}", "--set", "n=2"], "`--set` changes a recipe: give --recipe too"),
         (["{right}", "--recipe", "gpt3"], "no built-in recipe is called 'gpt3'"),
         (["{right}", "--plot", "x.txt"], "`--plot` must end in .png, .pdf, .svg"),
+        (["{right}", "--plot", "no/x.png"], "the folder of `--plot`, no, does not exist"),
         (["{recipe}"], "is not a safetensors file"),
     ],
 )

@@ -23,9 +23,12 @@ def check(path: Path) -> None:
 
     Raises:
         ValueError: a suffix that is none of a picture's, or no matplotlib.
+        FileNotFoundError: its folder is not there.
     """
     if path.suffix not in _SUFFIXES:
         raise ValueError(f"`--plot` must end in {', '.join(_SUFFIXES)}; got {str(path)!r}.")
+    if not path.parent.is_dir():
+        raise FileNotFoundError(f"the folder of `--plot`, {path.parent}, does not exist. Make it.")
     try:
         import matplotlib  # noqa: F401
     except ImportError:

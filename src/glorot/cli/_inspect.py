@@ -127,6 +127,7 @@ def check_plot(path: Path, *, force: bool) -> None:
     Raises:
         ValueError: matplotlib is missing; a suffix that it does not draw.
         FileExistsError: the file is there and `force` is not given.
+        FileNotFoundError: its folder is not there.
     """
     from glorot._audit import _plot
 
