@@ -270,8 +270,9 @@ def test_command():
     assert [row["name"] for row in rows] == list(presets())
     assert all(row["models"] and row["source"] for row in rows)
     assert Recipe.from_toml(invoke("show", "llama").stdout) == preset("llama")
-    assert Recipe.from_json(invoke("show", "gpt2").stdout) == preset("gpt2")
+    assert Recipe.from_toml(invoke("show", "gpt2").stdout) == preset("gpt2")  # of a JSON file
     assert Recipe.from_json(invoke("show", "llama", "--json").stdout) == preset("llama")
+    assert Recipe.from_json(invoke("--json", "show", "llama").stdout) == preset("llama")
     refused = invoke("show", "lama")
     assert (refused.exit_code, refused.stdout) == (1, "")
     assert "no built-in recipe is called 'lama'" in refused.stderr

@@ -322,21 +322,29 @@ def _list_presets(context: typer.Context, as_json: Json = False, debug: Debug = 
 
 @presets.command("show")
 def _show_preset(
+    context: typer.Context,
     name: Annotated[str, typer.Argument(metavar="NAME", help="Such as gpt2.")],
     as_json: Json = False,
     debug: Debug = False,
 ) -> None:
-    """Print a built-in recipe; saved in a file, it can be changed and used by its path.
+    """Print a built-in recipe as TOML; saved in a file, it can be changed and used by its path.
 
     \b
     Example:
       glorot presets show llama > recipe.toml
     """
-    with _mendable(debug):
+    above = context.parent.params if context.parent else {}  # `presets --json show llama`
+    with _mendable(debug or above.get("debug", False)):
         from glorot import recipe as recipes
 
         found = recipes.describe(name)
-        typer.echo(found.recipe.to_json() if as_json else found.text.rstrip())
+        if as_json or above.get("as_json"):
+            text = found.recipe.to_json()
+        elif found.text.startswith("{"):  # TOML of each, comments of those that have some
+            text = found.recipe.to_toml()
+        else:
+            text = found.text
+        typer.echo(text.rstrip())
 
 
 @app.command()
