@@ -160,7 +160,8 @@ class Initializer:
         `factor`; a mean stays.
 
         Raises:
-            TypeError: for constants other than `Zeros`, which have no spread.
+            TypeError: no option scales its values: `Ones`, `Constant`, `Dirac`, `LogArange`,
+                `TimeStep`, `SinCosGrid`, and `Blocks` of one of these.
 
         Examples:
             >>> import glorot

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 import glorot
+from glorot._dtypes import FLOATS
 from glorot._layouts import LAYOUTS, LETTERS
 from glorot._registry import _CLASSES, ALIASES
 
@@ -71,3 +72,20 @@ def test_the_layout_tables_are_the_librarys():
     """docs/initializers.md lists every named layout with its letters, and every letter."""
     assert {name: letters.strip("`") for name, letters in rows("Layouts").items()} == LAYOUTS
     assert set(rows("Letters")) == set(LETTERS)
+
+
+def test_the_page_names_every_dtype_and_who_takes_which_axes_option():
+    """docs/initializers.md lists the floats, and the classes that take some options or all."""
+    text = " ".join(PAGE.read_text(encoding="utf-8").split())
+    floats = list(FLOATS)
+    assert f"`dtype` is {', '.join(floats[:-1])} or {floats[-1]}; " in text
+    some = {name: cls.axes_options for name, cls in _CLASSES.items()}
+    orthogonal = some["Orthogonal"]
+    assert f"those that name axes ({', '.join(f'`{option}`' for option in orthogonal)})" in text
+    assert some["DeltaOrthogonal"] == orthogonal
+    assert some["Sparse"] == (*orthogonal, "order")
+    assert some["Dirac"] == ("layout",)
+    whole = {name for name, options in some.items() if "fan_in" in options}
+    assert whole > {"RandomUniform", "RandomNormal", "TruncatedNormal", "VarianceScaling"}
+    none = {name for name, options in some.items() if not options}
+    assert whole | none == set(some) - {"Orthogonal", "DeltaOrthogonal", "Sparse", "Dirac"}

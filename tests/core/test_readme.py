@@ -64,3 +64,11 @@ def test_it_counts_what_there_is():
     initializers = [c for c in classes if issubclass(c, glorot.Initializer) and c not in plain]
     assert f"**{len(initializers)} initializers**" in README
     assert f"**{len(glorot.recipe.presets())} presets**" in README
+
+
+def test_it_names_the_environment_variables():
+    """Those that the library reads of its own, and what may be in them."""
+    kernel = (ROOT / "src" / "glorot" / "_kernel.py").read_text(encoding="utf-8")
+    assert set(re.findall(r"environ\.get\(\"(\w+)\"", kernel)) == set(
+        re.findall(r"`(GLOROT_\w+)`", README)
+    )
