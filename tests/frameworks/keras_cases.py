@@ -3,6 +3,7 @@
 
 import contextlib
 import doctest
+import functools
 import importlib
 import inspect
 import json
@@ -437,6 +438,9 @@ def test_other_names():
         assert glorot.keras.fingerprint(layer, names=names) == glorot.fingerprint(
             {"up.weight": wanted}
         )
+    for verb in (glorot.keras.explain, functools.partial(glorot.keras.init, seed=SEED)):
+        with pytest.raises(ValueError, match=r"`names` has 'kernal', .* called. Near: kernel"):
+            verb(layer, "he_normal", names={"kernal": "up.weight"})
 
 
 # --- axes -----------------------------------------------------------------------------------------

@@ -495,6 +495,8 @@ def test_shapes_are_those_that_init_sees():
     """Whole shapes, names as the report has them; text is no weight."""
     target = [tf.Variable(tf.zeros((4, 3)), name="w"), tf.Variable(tf.zeros((3,)), name="b")]
     found = glorot.tensorflow.shapes(target, names={"b": "c"})
+    with pytest.raises(ValueError, match=r"`names` has 'bias', .* called. There are: w, b"):
+        glorot.tensorflow.init(target, "ones", seed=SEED, names={"bias": "c"})
     report = glorot.tensorflow.init(target, "ones", seed=SEED, names={"b": "c"})
     assert {name: (spec.shape, spec.dtype) for name, spec in found.items()} == {
         p.name: (p.shape, p.dtype) for p in report.parameters

@@ -699,6 +699,25 @@ def test_names_for_a_part_of_a_model():
     assert torch.equal(stage[0].weight, expected("stage.0.weight", (3, 5)))
 
 
+def test_names_of_nothing_are_refused():
+    """A misspelt name would leave its weight the old one, and other values; a stage alone may be
+    given the names of the whole model."""
+    model, names = mlp(), {"0.weight": "up.weight", "2.wieght": "down.weight"}
+    before = model[0].weight.clone()
+    text = r"`names` has '2.wieght', which nothing in the module is called. Near: 2.weight"
+    for ask in (init_, glorot.torch.materialize):
+        with pytest.raises(ValueError, match=text):
+            ask(model, RECIPE, seed=42, names=names)
+    with pytest.raises(ValueError, match=text):
+        glorot.torch.explain(model, RECIPE, names=names)
+    assert torch.equal(model[0].weight, before)
+    stage = nn.Sequential(nn.Linear(7, 5))
+    names = {"0.weight": "up.weight", "2.weight": "down.weight"}
+    whole = {"up.weight": (5, 7), "0.bias": (5,), "down.weight": (3, 5), "2.bias": (3,)}
+    report = init_(stage, RECIPE, seed=42, names=names, whole=whole)
+    assert [p.name for p in report.parameters] == ["up.weight", "0.bias"]
+
+
 def test_canonical_name():
     """What wrappers add is left out, wherever it stands; all else stays."""
     for name, wanted in {

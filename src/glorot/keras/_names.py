@@ -13,7 +13,7 @@ import re
 from collections.abc import Iterable, Iterator
 from typing import Any, NamedTuple
 
-from glorot._renaming import Names, renaming
+from glorot._renaming import Names, Renaming
 from glorot.keras import _private
 from glorot.recipe._shapes import check_parameter_name
 
@@ -47,7 +47,7 @@ def collect(model: Any, names: Names = None) -> Contents:
         raise TypeError(
             f"`model` must be a keras.Model or a keras.Layer, got {type(model).__name__}."
         )
-    renamed = renaming(names)
+    renamed = Renaming(names)
     parameters: dict[int, Found] = {}
     state: dict[int, Found] = {}
     unbuilt: list[str] = []
@@ -73,6 +73,7 @@ def collect(model: Any, names: Names = None) -> Contents:
             f"`model` has layers without weights yet, {shown}: Keras makes them when a layer is "
             "built. Call model.build(input_shape), or the model on one batch, first."
         )
+    renamed.check("`model`")
     _check_names(parameters.values())
     return Contents(list(parameters.values()), list(state.values()))
 

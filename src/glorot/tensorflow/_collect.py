@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 import tensorflow as tf
 
 from glorot._check import show
-from glorot._renaming import Names, renaming
+from glorot._renaming import Names, Renaming
 from glorot._shard import Shard
 from glorot.recipe._shapes import check_parameter_name
 
@@ -48,7 +48,7 @@ def collect(target: Any, names: Names = None) -> Contents:
         TypeError: something that is no variable.
         ValueError: two weights of one name; a graph's variables.
     """
-    renamed = renaming(names)
+    renamed = Renaming(names)
     weights: dict[str, Weight] = {}
     held: dict[int, Weight] = {}  # a variable's other places
     state: dict[int, str] = {}
@@ -79,6 +79,7 @@ def collect(target: Any, names: Names = None) -> Contents:
             )
         known.parts.extend(parts)
         held[id(variable)] = known
+    renamed.check("`target`")
     _check_names(weights.values())
     return Contents(list(weights.values()), list(state.values()))
 

@@ -12,7 +12,7 @@ from typing import Any
 import tensorflow as tf
 
 from glorot import _check
-from glorot._renaming import Names, renaming
+from glorot._renaming import Names, Renaming
 from glorot._report import InitReport, ParameterReport, report_all, report_parameter
 from glorot._stream import check_seed
 from glorot.recipe import Assignment, Recipe, Rule, TensorSpec, _coverage
@@ -28,7 +28,7 @@ class _Rules:
     def __init__(self, recipe: Any, seed: int, names: Names) -> None:
         self.recipe: Recipe = read_recipe(recipe)
         self.seed = check_seed(seed)
-        self.renamed = renaming(names)
+        self.renamed = Renaming(names)
         _check_local(self.recipe)
         self.specs: dict[str, TensorSpec] = {}
         self.rules: dict[str, Rule] = {}

@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 
 import torch
 
-from glorot._renaming import Names, renaming
+from glorot._renaming import Names, Renaming
 from glorot.torch._dtensor import is_dtensor
 from glorot.torch._names import Place, parametrized, walk
 
@@ -35,15 +35,20 @@ class Contents(NamedTuple):
     buffers: list[Group]
 
 
-def collect(module: torch.nn.Module, names: Names = None) -> Contents:
+def collect(module: torch.nn.Module, names: Names = None, *, whole: bool = False) -> Contents:
     """Return the groups of a module, under canonical names changed by `names`.
 
+    Args:
+        module, names: as for `init_`.
+        whole: the module is no part of another, and so `names` may have no other name.
+
     Raises:
-        ValueError: sharding that hides what is whole; a name that stands for two tensors.
+        ValueError: sharding that hides what is whole; a name that stands for two tensors; with
+            `whole`, a name in `names` that is none here.
     """
     if not isinstance(module, torch.nn.Module):
         raise TypeError(f"`module` must be a torch.nn.Module, got {type(module).__name__}.")
-    renamed = renaming(names)
+    renamed = Renaming(names)
     parameters: dict[object, Group] = {}
     buffers: dict[object, Group] = {}
     for prefix, owner in walk(module):
@@ -59,6 +64,8 @@ def collect(module: torch.nn.Module, names: Names = None) -> Contents:
                     _add(parameters, _tensors(below, part, part._parameters), renamed)
                     _add(buffers, _tensors(below, part, part._buffers), renamed)
         _add(buffers, _tensors(prefix, owner, owner._buffers), renamed)
+    if whole:
+        renamed.check("the module")
     for groups in (parameters, buffers):
         _check_names(groups.values())
     return Contents(list(parameters.values()), list(buffers.values()))

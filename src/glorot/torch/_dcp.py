@@ -20,7 +20,7 @@ from torch.futures import Future
 
 from glorot._check import show
 from glorot._dtypes import ALL
-from glorot._renaming import Names, renaming
+from glorot._renaming import Names, Renaming
 from glorot._shard import Shard
 from glorot._stream import check_name, check_seed
 from glorot.recipe import Assignment, parse_shapes
@@ -212,7 +212,7 @@ def _of_mapping(
     model: Mapping[str, Any], prefix: str, names: Names
 ) -> list[tuple[Group, list[str]]]:
     """The tensors of a state dict, those of one memory together, or of a mapping of shapes."""
-    renamed = renaming(names)
+    renamed = Renaming(names)
     found: dict[object, tuple[Group, list[str]]] = {}
     owner = torch.nn.Module()
     for key, spec in parse_shapes(model).items():

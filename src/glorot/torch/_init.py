@@ -157,7 +157,7 @@ def init_module(
     rules = read_recipe(recipe)
     number = check_seed(seed)
     check_eager()
-    contents = collect(module, names)
+    contents = collect(module, names, whole=whole is None)
     plan = make_plan(contents.parameters, rules, whole)
     _check_buffers(contents.buffers)
     return fill(plan, contents, rules, number)

@@ -82,7 +82,7 @@ def materialize(
     place = torch.device(device)
     if place.type == "meta":
         raise ValueError("`device` must have memory, got the meta device. Give 'cpu' or 'cuda'.")
-    contents = collect(module, names)
+    contents = collect(module, names, whole=whole is None)
     _buffers.check(buffers, contents.buffers)
     left_out = make_plan(contents.parameters, rules, whole).left_out
     for group in left_out:

@@ -61,5 +61,6 @@ def explain(
         >>> [(a.name, a.fans) for a in glorot.torch.explain(layer, "he_normal")]
         [('weight', (12.0, 24.0))]
     """
-    plan = make_plan(collect(module, names).parameters, read_recipe(recipe), whole)
+    contents = collect(module, names, whole=whole is None)
+    plan = make_plan(contents.parameters, read_recipe(recipe), whole)
     return [planned.assignment for planned in plan.parameters]
