@@ -153,6 +153,8 @@ def test_coverage_errors_name_what_is_near():
         (lambda: Rule("*", "ones", layers=2), TypeError, r"has no spread to scale"),
         (lambda: Recipe([]), ValueError, r"at least one rule"),
         (lambda: Recipe(["*"]), TypeError, r"must hold glorot.Rule, got '\*'"),
+        (lambda: Recipe(glorot.HeNormal()), TypeError, r"list of glorot.Rule, got HeNormal\(\)\. "),
+        (lambda: Recipe(Rule("*", "ones")), TypeError, r"For one rule pass \[rule\]"),
         (lambda: Recipe([Rule("*", "ones")] * 2), ValueError, r"the pattern '\*' twice"),
         (lambda: Recipe([Rule("*", "ones")], source=1), TypeError, r"`source` must be a string"),
         (lambda: Rule("*", NORMAL, layers="x.*.").count_layers(["h.0."]), ValueError, r"no layer"),

@@ -60,10 +60,18 @@ class Recipe:
         source: str = "",
         variables: Mapping[str, Any] | None = None,
     ) -> None:
+        if not isinstance(rules, Iterable):
+            raise TypeError(
+                f"`rules` must be a list of glorot.Rule, got {_check.show(rules)}. For one rule "
+                'pass [rule]; for one initializer [glorot.Rule("*", initializer)].'
+            )
         kept = tuple(rules)
         for rule in kept:
             if not isinstance(rule, Rule):
-                raise TypeError(f"`rules` must hold glorot.Rule, got {_check.show(rule)}.")
+                raise TypeError(
+                    f"`rules` must hold glorot.Rule, got {_check.show(rule)}. Make one of a "
+                    'pattern and an initializer: glorot.Rule("*.bias", "zeros").'
+                )
         if not kept:
             raise ValueError("`rules` must hold at least one rule, got none.")
         seen = set()
