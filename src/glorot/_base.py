@@ -304,7 +304,7 @@ class Initializer:
     def _check_out(self, out: Any, extent: tuple[int, ...], dtype: Any) -> np.dtype[Any]:
         if not isinstance(out, np.ndarray):
             raise TypeError(f"`out` must be a NumPy array, got {type(out).__name__}.")
-        wanted = parse_dtype(out.dtype, floating=self.random)
+        wanted = parse_dtype(out.dtype, floating=self.random, argument="out.dtype")
         if not out.dtype.isnative:
             raise TypeError(f"`out` must have the machine's byte order, got {out.dtype!r}.")
         if dtype is not None and parse_dtype(dtype, floating=self.random) != wanted:

@@ -188,7 +188,8 @@ def _listed(shape: Any) -> tuple[Any, ...]:
             return tuple(shape)
     except TypeError:
         pass
-    hint = f" For one axis pass ({show(shape)},)." if isinstance(shape, int) else ""
+    whole = isinstance(shape, numbers.Integral) and not isinstance(shape, bool)
+    hint = f" For one axis pass ({show(shape)},)." if whole else ""
     raise TypeError(f"`shape` must be a sequence of integers, got {show(shape)}.{hint}") from None
 
 

@@ -45,7 +45,7 @@ def dtype_name(dtype: np.dtype[Any]) -> str:
     return _NAME_OF.get(dtype) or dtype.name
 
 
-def parse_dtype(dtype: Any, *, floating: bool = True) -> np.dtype[Any]:
+def parse_dtype(dtype: Any, *, floating: bool = True, argument: str = "dtype") -> np.dtype[Any]:
     """Return the NumPy dtype that `dtype` means.
 
     Accepts a name, a NumPy or ml_dtypes dtype or scalar type, Python's `float`, and the dtype
@@ -59,7 +59,7 @@ def parse_dtype(dtype: Any, *, floating: bool = True) -> np.dtype[Any]:
     found = _lookup(dtype)
     if found is None or dtype_name(found) not in choices:
         raise TypeError(
-            f"`dtype` must be one of {', '.join(choices)}; got {show(dtype)}."
+            f"`{argument}` must be one of {', '.join(choices)}; got {show(dtype)}."
             + (" Only floating point types are supported." if floating else "")
             + (f" Write {_SHORT[dtype]!r}." if isinstance(dtype, str) and dtype in _SHORT else "")
         )

@@ -92,6 +92,8 @@ def _slices(shard: Any, shape: tuple[int, ...]) -> list[slice]:
             continue
         if not isinstance(part, slice):
             raise TypeError(f"`shard` must hold slices and keep every axis, got {show(part)}.")
+        if not all(end is None or hasattr(end, "__index__") for end in (part.start, part.stop)):
+            raise TypeError(f"`shard` slices must have integers or None, got {show(part)}.")
         if part.step not in (None, 1):
             raise ValueError(f"`shard` slices must have step 1, got {show(part)}.")
     ellipses = sum(part is Ellipsis for part in parts)

@@ -208,6 +208,7 @@ def test_shapes_of_every_kind(shape):
     ("shape", "error", "message"),
     [
         (5, TypeError, "`shape` must be a sequence of integers, got 5. For one axis pass (5,)."),
+        (np.int64(5), TypeError, f". For one axis pass ({np.int64(5)!r},)."),
         ("ab", TypeError, "`shape` must be a sequence of integers, got 'ab'"),
         ((2, None), TypeError, "`shape` must hold integers, got None"),
         ((2, 1.0), TypeError, "`shape` must hold integers, got 1.0"),
@@ -236,6 +237,12 @@ def test_bad_shapes_are_refused(shape, error, message):
         glorot.GlorotUniform(seed=1)(shape)
 
 
+def test_a_truth_value_is_no_size_either():
+    """The hint for one number must be one that would be taken."""
+    with pytest.raises(TypeError, match=r"got True\.$"):
+        glorot.GlorotUniform(seed=1)(True)
+
+
 @pytest.mark.parametrize("init", RANDOM, ids=lambda init: type(init).__name__)
 def test_a_seed_is_needed(init):
     """Nothing is random by accident: no seed anywhere is an error that says how to give one."""
@@ -258,7 +265,7 @@ def test_constants_need_no_seed():
         ({"dtype": "float31"}, TypeError, "`dtype` must be one of float32, "),
         ({"out": [0.0]}, TypeError, "`out` must be a NumPy array, got list"),
         ({"out": np.zeros(3, np.float32)}, ValueError, "`out` must have the result's shape (2,)"),
-        ({"out": np.zeros(2, np.int32)}, TypeError, "Only floating point types are supported"),
+        ({"out": np.zeros(2, np.int32)}, TypeError, "`out.dtype` must be one of float32, "),
         ({"out": np.zeros(2, ">f4")}, TypeError, "`out` must have the machine's byte order"),
         ({"out": np.zeros(2), "dtype": "float32"}, TypeError, "and `out` of float64 disagree"),
     ],

@@ -243,6 +243,7 @@ def test_shard_of_a_huge_weight_is_computed_alone():
         (3, TypeError, "`shard` must be a glorot.Shard(start, stop)"),
         ((1, slice(None)), TypeError, "`shard` must hold slices and keep every axis, got 1"),
         (np.s_[::2], ValueError, "`shard` slices must have step 1"),
+        (np.s_[1.0:2], TypeError, "`shard` slices must have integers or None, got slice(1.0, 2"),
         (np.s_[:, :, :], ValueError, "at most one slice for each of the 2 axes"),
         ((..., ...), ValueError, "and one Ellipsis"),
         (glorot.Shard((0,), (1,)), ValueError, "one start and one stop for each of the 2 axes"),
