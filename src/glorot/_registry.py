@@ -165,20 +165,35 @@ def option_names(cls: type[Initializer]) -> tuple[str, ...]:
     return tuple(dict.fromkeys((*named, *cls.axes_options, *stream)))
 
 
+def class_name(initializer: object) -> str:
+    """Return the name under which an initializer's class is read back.
+
+    Raises:
+        TypeError: what is none of glorot's initializers; a subclass, of which a name and options
+            would make another.
+    """
+    cls = type(initializer)
+    if _CLASSES.get(cls.__name__) is cls:
+        return cls.__name__
+    ours = next((base.__name__ for base in cls.__mro__ if base in _CLASSES.values()), None)
+    raise TypeError(
+        f"`initializer` must be one of glorot's, got {_check.show(initializer)}"
+        + (f" of a subclass of {ours}, which nothing could read back." if ours else ".")
+    )
+
+
 def serialize(initializer: Initializer) -> dict[str, Any]:
     """Return {"class_name": ..., "config": ...}, which JSON can hold and `deserialize` reads.
 
     Raises:
-        TypeError: what is none of glorot's initializers.
+        TypeError: what is none of glorot's initializers, or a subclass of one.
 
     Examples:
         >>> import glorot
         >>> glorot.serialize(glorot.HeNormal(seed=1))
         {'class_name': 'HeNormal', 'config': {'seed': 1, 'dtype': 'float32', 'stream': 1}}
     """
-    if not isinstance(initializer, Initializer):
-        raise TypeError(f"`initializer` must be one of glorot's, got {_check.show(initializer)}.")
-    return {"class_name": type(initializer).__name__, "config": initializer.get_config()}
+    return {"class_name": class_name(initializer), "config": initializer.get_config()}
 
 
 def deserialize(config: Mapping[str, Any]) -> Initializer:

@@ -130,3 +130,23 @@ def test_only_initializers_are_serialised():
     """A callable of someone else's has no config."""
     with pytest.raises(TypeError, match="`initializer` must be one of glorot's"):
         glorot.serialize(len)
+
+
+def test_a_subclass_is_not_written_as_its_base():
+    """A name and options would make another initializer of it, perhaps of the same name."""
+
+    class Mine(glorot.GlorotUniform):
+        """Another class."""
+
+    same = type("GlorotUniform", (glorot.GlorotUniform,), {})
+    for cls in (Mine, same):
+        text = r"got \w+\(\) of a subclass of GlorotUniform, which nothing could read back"
+        for ask in (
+            glorot.serialize,
+            lambda init: glorot.Rule("*", init),
+            lambda init: glorot.Rule("*", type(init)),
+            lambda init: glorot.Blocks(init, 2).get_config(),
+        ):
+            with pytest.raises(TypeError, match=text):
+                ask(cls())
+        assert (cls(seed=1)((3, 4)) == glorot.GlorotUniform(seed=1)((3, 4))).all()

@@ -8,7 +8,7 @@ from typing import Any
 from glorot import _check
 from glorot._base import Initializer
 from glorot._fans import Axes
-from glorot._registry import _CLASSES, _find, construct, get, option_names
+from glorot._registry import _CLASSES, _find, class_name, construct, get, option_names
 from glorot.recipe._expression import Expression
 from glorot.recipe._gains import activation
 
@@ -187,7 +187,7 @@ def _read(initializer: Any) -> tuple[str, dict[str, Any]]:
             "`initializer` must be an initializer, its name or its config; got "
             f"{_check.show(initializer)}."
         )
-    return type(found).__name__, dict(found._config)
+    return class_name(found), dict(found._config)
 
 
 def parse_option(key: str, value: Any) -> Any:
