@@ -532,6 +532,8 @@ def test_bad_ranks(tmp_path, rank, size, error, text):
         ({"PMI_RANK": "1", "PMI_SIZE": "2", "SLURM_PROCID": "1", "SLURM_NTASKS": "2"}, (1, 2)),
         ({"TORCHELASTIC_RUN_ID": "x", "RANK": "5", "WORLD_SIZE": "8", "SLURM_PROCID": "1",
           "SLURM_NTASKS": "2"}, (5, 8)),
+        # What a batch script has that asked for nodes and not for tasks.
+        ({"TORCHELASTIC_RUN_ID": "x", "RANK": "5", "WORLD_SIZE": "8", "SLURM_PROCID": "0"}, (5, 8)),
         ({}, r"no launcher says which rank this is: none of RANK and WORLD_SIZE, "),
         ({"RANK": "0"}, r"RANK is set and WORLD_SIZE is not. Set both, or give"),
         ({"SLURM_NTASKS": "2"}, r"SLURM_NTASKS is set and SLURM_PROCID is not"),

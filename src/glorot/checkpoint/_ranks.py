@@ -75,8 +75,8 @@ def ranks_from_environment(environ: Mapping[str, str] | None = None) -> tuple[in
             )
         if there:
             said[launcher] = check_ranks(*(_number(name, known[name]) for name in names))
-    if "torchrun" in said and known.get("TORCHELASTIC_RUN_ID"):
-        return said["torchrun"]
+        if launcher == "torchrun" and launcher in said and known.get("TORCHELASTIC_RUN_ID"):
+            return said[launcher]  # whatever a batch script's own variables say, or lack
     if not said:
         pairs = ", ".join(f"{a} and {b}" for a, b in LAUNCHERS.values())
         raise ValueError(
