@@ -788,11 +788,22 @@ def test_quantized_layers_are_refused():
     with pytest.raises(ValueError, match=r"'fc\.\w+' of `model` is of a quantized layer \(int8\)"):
         glorot.keras.init(model, "he_normal", seed=SEED)
     assert bits(model) == before
+
+
+def test_the_scales_of_float8_stay():
+    """Keras calls them trainable so that its optimizer writes them; they are no weights, and no
+    rule need match them."""
     narrow = built(layers.Dense(3), 4)
     narrow.quantize("float8")
-    rules = glorot.Recipe([glorot.Rule("kernel", "he_normal"), glorot.Rule("*", "zeros")])
-    glorot.keras.init(narrow, rules, seed=SEED)
+    rules = glorot.Recipe([glorot.Rule("kernel", "he_normal"), glorot.Rule("bias", "zeros")])
+    report = glorot.keras.init(narrow, rules, seed=SEED)
+
+    assert [p.name for p in report.parameters] == ["kernel", "bias"]
+    assert {"inputs_scale", "kernel_amax_history", "outputs_grad_scale"} <= set(report.buffers)
     assert (values(narrow.kernel) == glorot.HeNormal()((4, 3), seed=SEED, name="kernel")).all()
+    assert values(narrow.kernel_scale) == 1.0
+    assert not values(narrow.inputs_amax_history).any()
+    assert assert_initialized(narrow, rules, seed=SEED).ok
 
 
 @only_on("jax", "tensorflow")

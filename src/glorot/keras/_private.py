@@ -42,12 +42,20 @@ def parts(layer: Any) -> list[Any]:
 
 def own_parameters(layer: Any) -> list[Any]:
     """The variables that the layer itself made to be trained, frozen since or not."""
-    return list(layer._trainable_variables)
+    return [each for each in layer._trainable_variables if not _is_overwritten(each)]
 
 
 def own_state(layer: Any) -> list[Any]:
-    """The variables that the layer itself made for anything else: moving averages, counters."""
-    return list(layer._non_trainable_variables)
+    """The variables that the layer itself made for anything else: moving averages, counters, the
+    scales of float8."""
+    overwritten = [each for each in layer._trainable_variables if _is_overwritten(each)]
+    return [*overwritten, *layer._non_trainable_variables]
+
+
+def _is_overwritten(variable: Any) -> bool:
+    """Whether the gradient is the next value itself: Keras calls such a scale trainable so that the
+    optimizer sees it."""
+    return getattr(variable, "overwrite_with_gradient", False) is True
 
 
 def own_seeds(layer: Any) -> Iterator[Any]:
