@@ -781,13 +781,19 @@ def test_a_stateless_scope_is_refused():
 
 
 def test_quantized_layers_are_refused():
-    """Their kernels are integers and scales, which init would pass by; float8 keeps the kernel."""
+    """Their kernels are integers and scales, which would be passed by, filled or looked at."""
     model = keras.Sequential([keras.Input((4,)), layers.Dense(3, name="fc"), layers.Dense(2)])
     model.layers[0].quantize("int8")
     before = bits(model)
     with pytest.raises(ValueError, match=r"'fc\.\w+' of `model` is of a quantized layer \(int8\)"):
         glorot.keras.init(model, "he_normal", seed=SEED)
     assert bits(model) == before
+    for look in (
+        glorot.keras.shapes, glorot.keras.fingerprint, glorot.sources.read, glorot.audit,
+        lambda model: assert_initialized(model, "keras"),
+    ):  # fmt: skip
+        with pytest.raises(ValueError, match=r"quantized layer \(int8\).*audit.*then quantize"):
+            look(model)
 
 
 def test_the_scales_of_float8_stay():

@@ -131,8 +131,6 @@ def make_plan(contents: Contents, rules: Recipe) -> Plan:
                 f"{place.names[0]!r} of `model` has no value yet. Call glorot.keras.init outside "
                 "of a keras.StatelessScope, on a model that is built."
             )
-    for place in (*places, *contents.state):
-        _check_not_quantized(place)
     every = {name: spec_of(place) for place in places for name in place.names}
     chosen, left_out, rules_of = choose(rules, [place.names for place in places], every)
     wanted = {name: every[name] for name in chosen}
@@ -141,16 +139,6 @@ def make_plan(contents: Contents, rules: Recipe) -> Plan:
         [(places[chosen[a.name]], a) for a in assigned],
         [places[number].names[0] for number in left_out],
     )
-
-
-def _check_not_quantized(place: Found) -> None:
-    """Refuse a layer that holds its kernel as integers, which are no weights; float8 keeps it."""
-    mode = getattr(place.layer, "quantization_mode", None)
-    if mode not in (None, "float8"):
-        raise ValueError(
-            f"{place.names[0]!r} of `model` is of a quantized layer ({mode}), whose kernel is "
-            "integers and scales, which no initializer makes. Fill the model first, then quantize."
-        )
 
 
 def spec_of(place: Found) -> TensorSpec:

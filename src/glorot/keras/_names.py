@@ -39,7 +39,8 @@ def collect(model: Any, names: Names = None) -> Contents:
 
     Raises:
         TypeError: no layer.
-        ValueError: a layer that is not built; a name that stands for two variables.
+        ValueError: a layer that is not built, or is quantized to integers; a name that stands for
+            two variables.
     """
     import keras
 
@@ -75,7 +76,21 @@ def collect(model: Any, names: Names = None) -> Contents:
         )
     renamed.check("`model`")
     _check_names(parameters.values())
+    for place in (*parameters.values(), *state.values()):
+        _check_not_quantized(place)
     return Contents(list(parameters.values()), list(state.values()))
+
+
+def _check_not_quantized(place: Found) -> None:
+    """Refuse a layer that holds its kernel as integers, which would be passed by: neither filled
+    nor audited, nor in the fingerprint.  One of float8 holds it as it was."""
+    mode = getattr(place.layer, "quantization_mode", None)
+    if mode not in (None, "float8"):
+        raise ValueError(
+            f"{place.names[0]!r} of `model` is of a quantized layer ({mode}), whose kernel is "
+            "integers and scales, which no initializer makes. Fill, audit and fingerprint the "
+            "model first, then quantize."
+        )
 
 
 def _made(layer: Any, variable: Any) -> bool:
