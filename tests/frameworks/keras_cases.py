@@ -941,14 +941,49 @@ def test_tracing_needs_a_seed():
 
 
 @only_on("tensorflow")
-def test_a_tf_function_needs_a_seed():
-    """A graph has no next seed, and with one the value is that of everywhere."""
+def test_in_a_tf_function():
+    """Each run takes the next seed; with one the value is that of everywhere."""
     import tensorflow as tf
 
-    with pytest.raises(ValueError, match=r"without a seed of its own .*Give it `seed`"):
-        tf.function(lambda: glorot.keras.HeNormal()((2, 2)))()
+    def runs(seed, wrap):
+        keras.utils.set_random_seed(3)
+        init = glorot.keras.HeNormal(seed=seed and keras.random.SeedGenerator(seed))
+        init((2, 2))  # or TensorFlow traces anew, for the global generator that Keras makes
+        call = wrap(lambda: init((2, 2)))
+        return [call().numpy().tobytes() for _ in range(3)]
+
+    for seed in (None, 3):
+        assert len(set(runs(seed, tf.function))) == 3
+        assert runs(seed, tf.function) == runs(seed, lambda call: call)
     found = tf.function(lambda: glorot.keras.HeNormal(seed=SEED)((2, 2)))()
     assert (found.numpy() == glorot.HeNormal()((2, 2), seed=SEED)).all()
+
+
+@only_on("tensorflow")
+def test_a_graph_of_tensorflow_1_needs_a_seed():
+    """Nothing is eager around it, so there is no next seed."""
+    import tensorflow as tf
+
+    with tf.Graph().as_default(), pytest.raises(ValueError, match=r"tf\.Graph\. Give it `seed`"):
+        glorot.keras.HeNormal()((2, 2))
+
+
+@pytest.mark.parametrize("jit_compile", [False] if BACKEND == "torch" else [False, True])
+def test_layers_that_fit_builds(jit_compile):
+    """A Sequential model without an Input is built by its first batch, inside of the train step's
+    graph on TensorFlow: it has the weights of one that was built before."""
+
+    def make(build):
+        keras.utils.set_random_seed(3)
+        ours = {"kernel_initializer": glorot.keras.HeNormal()}
+        model = keras.Sequential([layers.Dense(5, **ours), layers.Dense(3, **ours)])
+        model.compile(keras.optimizers.SGD(0.0), "mse", jit_compile=jit_compile)
+        build(model)
+        return glorot.keras.fingerprint(model)
+
+    x, y = np.ones((6, 4), "float32"), np.ones((6, 3), "float32")
+    fitted = make(lambda model: model.fit(x, y, batch_size=2, verbose=0))
+    assert fitted == make(lambda model: model.build((None, 4)))
 
 
 @contextlib.contextmanager

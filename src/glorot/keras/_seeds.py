@@ -7,6 +7,7 @@ that is built again gets the same seeds again.
 """
 
 import weakref
+from collections.abc import Callable
 from typing import Any
 
 import keras
@@ -61,3 +62,24 @@ def next_seed(generator: Any) -> int:
         if seed not in given:
             given.add(seed)
             return seed
+
+
+def seed_of_op(generator: Any) -> Callable[[], int]:
+    """What gives an op in a TensorFlow graph the generator's next seed, another at each run.
+
+    The first is taken now, since ops that initialise variables run in no order.
+
+    Raises:
+        ValueError: a graph of TensorFlow 1, outside of which nothing can be asked.
+    """
+    import tensorflow as tf
+
+    with tf.init_scope():
+        if not tf.executing_eagerly():
+            raise ValueError(
+                "an initializer without a seed of its own takes one from keras.random at each "
+                "call, which it cannot inside of a tf.Graph. Give it `seed`, or call it outside."
+            )
+        found = _private.global_seed_generator() if generator is None else generator
+        first = [next_seed(found)]
+    return lambda: first.pop() if first else next_seed(found)  # in a thread without a global one

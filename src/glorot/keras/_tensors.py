@@ -43,8 +43,11 @@ def compute(
             initializer, shape, seed=seed, name=name, dtype=wanted, shard=shard,
             out_sharding=_placement(layout), native=False,
         )  # fmt: skip
-    if not fixed and keras.backend.backend() == "tensorflow":
-        _check_eager()
+    if keras.backend.backend() == "tensorflow" and _in_graph():
+        from glorot.tensorflow import _values
+
+        number = seed if fixed else _seeds.seed_of_op(seed)
+        return _values.compute(initializer, shape, wanted, number, name, shard)
     number = seed if fixed else _seeds.next_seed(seed)
     start, extent = (None, shape) if shard is None else _shard.parse_shard(shard, shape)
     writer = _base._prepared(initializer, shape, wanted)
@@ -112,15 +115,12 @@ def check_backend_dtype(dtype: np.dtype[Any]) -> None:
         )
 
 
-def _check_eager() -> None:
-    """Refuse to take a seed from a generator in a graph, where it would be no number."""
+def _in_graph() -> bool:
+    """Whether TensorFlow builds a graph, in which an array would be a constant of at most 2 GB:
+    where `fit` builds layers on their first batch, too."""
     import tensorflow as tf
 
-    if not tf.executing_eagerly():
-        raise ValueError(
-            "an initializer without a seed of its own takes one from keras.random at each call, "
-            "which it cannot inside of a tf.function. Give it `seed`, or call it outside."
-        )
+    return not tf.executing_eagerly()
 
 
 def _tracing() -> bool:

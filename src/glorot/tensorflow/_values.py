@@ -5,7 +5,7 @@ A constant would put the weight into the graph, which cannot hold 2 GB; the op h
 runs when the variable is initialised.
 """
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import Any, NoReturn
 
 import numpy as np
@@ -40,17 +40,22 @@ def refuse_dtype(name: str, dtype: Any) -> NoReturn:
 
 @tf.autograph.experimental.do_not_convert
 def compute(
-    initializer: Initializer, shape: tuple[int, ...], dtype: Any, seed: int, name: str, shard: Any
+    initializer: Initializer,
+    shape: tuple[int, ...],
+    dtype: Any,
+    seed: int | Callable[[], int],
+    name: str,
+    shard: Any,
 ) -> Any:
     """The part `shard` of a weight (None: the whole) of this shape and NumPy dtype; checks come
-    first, also where the values come later."""
+    first, also where the values come later.  A seed that is a function is asked at each run."""
     check_name(name)
     start, extent = (None, shape) if shard is None else _shard.parse_shard(shard, shape)
     writer = _base._prepared(initializer, shape, dtype)
 
     def values() -> Array:
         array = aligned(extent, dtype)
-        writer.part(array, start, seed, name)
+        writer.part(array, start, seed() if callable(seed) else seed, name)
         return array
 
     if tf.executing_eagerly():
