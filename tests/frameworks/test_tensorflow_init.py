@@ -102,6 +102,30 @@ def test_names_are_the_variables():
     assert report.buffers == ("enc/0/n",)
 
 
+def test_constants_give_shape_and_dtype():
+    """`get_variable` takes a number, a list, an array or a tensor in place of an initializer: a
+    rule replaces or keeps it, as any other, and the graph gets no constant for it."""
+    rules = glorot.Recipe([glorot.Rule("kept*", None), glorot.Rule("*", HE)])
+    getter = glorot.tensorflow.custom_getter(rules, seed=SEED)
+    given = {"kept": 0.5, "kept/ints": [1, 2], "list": [[0.0, 1.0]], "array": np.ones((2, 3)),
+             "tensor": None}  # fmt: skip
+    with tf.Graph().as_default() as graph, v1.Session() as session:
+        given["tensor"] = tf.ones((2, 3), tf.float16)
+        with v1.variable_scope("", custom_getter=getter):
+            made = {name: v1.get_variable(name, initializer=value) for name, value in given.items()}
+        session.run(v1.global_variables_initializer())
+        found = session.run(made)
+        kept = {op.name for op in graph.get_operations() if op.type == "Const"}
+
+    assert found["kept"] == np.float32(0.5)
+    assert found["kept/ints"].tolist() == [1, 2]
+    assert found["kept/ints"].dtype == np.int32
+    for name, dtype in (("list", "float32"), ("array", "float64"), ("tensor", "float16")):
+        wanted = HE(found[name].shape, dtype, seed=SEED, name=name)
+        assert found[name].tobytes() == wanted.tobytes()
+    assert not any("list" in name or "array" in name for name in kept)
+
+
 def test_the_graph_does_not_hold_the_weight():
     """A weight 2**16 times larger makes no larger graph; a constant would."""
 

@@ -109,9 +109,9 @@ class CustomGetter(_Rules):
             raise TypeError("TensorFlow passes a custom getter keywords alone, got others.")
         given: Any = options.get("initializer")
         shape = options.get("shape")
-        if shape is None and hasattr(given, "shape"):
-            shape = given.shape  # a tensor or array; its values give way to the recipe's
-            options["dtype"] = given.dtype
+        if shape is None and given is not None and not callable(given):
+            value = _typed(given)  # its values give way to the recipe's
+            shape, options["dtype"] = value.shape, value.dtype
         if options.get("trainable") is False:
             self.buffers.append(self.renamed(name))
         elif shape is not None:
@@ -174,6 +174,15 @@ class VariableCreator(_Rules):
                 "custom_getter=glorot.tensorflow.custom_getter(...) with partitioners."
             )
         return full
+
+
+def _typed(value: Any) -> Any:
+    """A constant with a shape and a dtype; numbers and lists get TensorFlow's, in a graph of their
+    own, since the operations of the one around are counted, and seeds follow from that."""
+    if hasattr(value, "shape"):
+        return value
+    with tf.Graph().as_default():
+        return tf.convert_to_tensor(value)
 
 
 def _is_no_weight(options: Mapping[str, Any]) -> bool:
