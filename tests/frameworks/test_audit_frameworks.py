@@ -288,6 +288,23 @@ def test_tensorflow_modules_as_init_fills_them():
     assert [row.name for row in report.parameters] == ["kernel"]
 
 
+def test_lists_of_tensorflow_variables_as_init_fills_them():
+    """Under the variables' own names, the parts of one joined; what is not trained is no weight."""
+    v1, whole = tf.compat.v1, tf.Variable(tf.zeros((8, 9)), name="w")
+    getter = glorot.tensorflow.custom_getter("he_normal", seed=3)
+    cut = v1.fixed_size_partitioner(3)
+    with v1.variable_scope("up", custom_getter=getter, partitioner=cut):
+        parts = list(v1.get_variable("kernel", (8, 9)))
+    held = [whole, *parts, tf.Variable(0, trainable=False, name="steps")]
+    glorot.tensorflow.init(held, "he_normal", seed=3)
+    report = assert_initialized(held, "he_normal", seed=3)
+    assert [(row.name, row.shape) for row in report.parameters] == [
+        ("w", (8, 9)), ("up/kernel", (8, 9))
+    ]  # fmt: skip
+    with tf.Graph().as_default(), pytest.raises(ValueError, match="'g' is a graph's"):
+        glorot.audit([v1.get_variable("g", (2, 2))])
+
+
 # --- Keras ---------------------------------------------------------------------------------------
 
 

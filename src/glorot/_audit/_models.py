@@ -5,7 +5,7 @@ so that a recipe promises what `init` of the same model would give.
 The adapters are imported for models of theirs alone: their framework is loaded already.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -23,6 +23,7 @@ class Weight(NamedTuple):
 
 def weights(model: Any) -> Iterator[Weight] | None:
     """Return the weights of a model of torch, Keras, TensorFlow or flax.nnx; None of what is none.
+    A list of TensorFlow's variables is such a model, as it is to `init`.
 
     Raises:
         ValueError: as the adapter's `init`: layers that are not built, variables of a graph.
@@ -31,11 +32,17 @@ def weights(model: Any) -> Iterator[Weight] | None:
         return _of_keras(model)
     if is_a(model, "torch", "nn.Module"):
         return _of_torch(model)
-    if is_a(model, "tensorflow", "Module"):
+    if is_a(model, "tensorflow", "Module") or _are_variables(model):
         return _of_tensorflow(model)
     if is_a(model, "flax.nnx", "Module"):
         return _of_nnx(model)
     return None
+
+
+def _are_variables(model: Any) -> bool:
+    """Whether it is a list of TensorFlow's variables, which have names of their own."""
+    held = isinstance(model, Sequence) and len(model) > 0
+    return held and all(is_a(each, "tensorflow", "Variable") for each in model)
 
 
 def _of_torch(module: Any) -> Iterator[Weight]:
