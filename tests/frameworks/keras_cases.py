@@ -1030,6 +1030,27 @@ def test_each_device_has_its_part():
 
 
 @only_on("jax")
+def test_weights_stay_on_their_device():
+    """One that was made on another device than JAX's first is filled there, and may be moved still:
+    the weights of a model made on the host do not go to the accelerator."""
+    import jax
+
+    with keras.device("cpu:2"):
+        model = keras.Sequential([keras.Input((4,)), layers.Dense(3), layers.Dense(2)])
+    model.layers[0].bias.assign(jax.device_put(np.ones(3, "float32"), jax.devices()[1]))
+
+    def places():
+        return [(*w._value.devices(), w._value.committed) for w in model.weights]
+
+    before = places()
+    glorot.keras.init(model, RECIPE, seed=SEED)
+    devices = jax.devices()
+    assert before == [(devices[2], False), (devices[1], True), *[(devices[2], False)] * 2]
+    assert places() == before
+    assert assert_initialized(model, RECIPE, seed=SEED).ok
+
+
+@only_on("jax")
 def test_an_application_model_sharded_is_whole():
     """Every weight of MobileNet over four devices has NumPy's bytes, its 1 x 1 kernels in four
     parts."""

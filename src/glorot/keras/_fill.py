@@ -81,15 +81,17 @@ class Filler:
         dtype = ALL[assignment.dtype]
         writer = _base._prepared(assignment.initializer, assignment.shape, dtype)
         value = _private.value_of(variable)
-        # Where it is to lie; None: wherever JAX makes arrays.
-        sharding = value.sharding if value.committed else None
-        one = sharding is None or len(sharding.device_set) == 1
+        # Where it is to lie: a device where nobody has said that it must stay there.
+        there = sharding = value.sharding
+        one = len(sharding.device_set) == 1
+        if one and not value.committed:
+            (there,) = sharding.device_set
 
         def fill(seed: int) -> tuple[Shard, ...] | None:
             if one:
                 array = aligned(assignment.shape, dtype)
                 writer.part_of(self._batch, array, None, seed, assignment.name)
-                self._wait(variable, array, sharding)
+                self._wait(variable, array, there)
                 return None
             parts: dict[Shard, Array] = {}
 
@@ -110,11 +112,20 @@ class Filler:
 def _to_jax(waiting: Waiting) -> None:
     import jax
 
-    placed = [row for row in waiting if row[2] is not None]
-    free = [row for row in waiting if row[2] is None]
-    made = jax.device_put([array for _, array, _ in free])
-    made += jax.device_put([a for _, a, _ in placed], [sharding for _, _, sharding in placed])
-    for (variable, _, _), array in zip([*free, *placed], made, strict=True):
+    free: dict[Any, Waiting] = {}  # by device
+    placed = []
+    for row in waiting:
+        if isinstance(row[2], jax.sharding.Sharding):
+            placed.append(row)
+        else:
+            free.setdefault(row[2], []).append(row)
+    rows = [*placed]
+    made = jax.device_put([a for _, a, _ in placed], [sharding for _, _, sharding in placed])
+    for device, here in free.items():
+        with jax.default_device(device):
+            made += jax.device_put([array for _, array, _ in here])
+        rows += here
+    for (variable, _, _), array in zip(rows, made, strict=True):
         _private.set_value(variable, array)
 
 
