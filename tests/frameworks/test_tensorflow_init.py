@@ -12,6 +12,7 @@ import pkgutil
 import re
 import subprocess
 import sys
+import warnings
 from pathlib import Path
 from typing import NamedTuple
 
@@ -485,6 +486,24 @@ def test_a_keras_2_model():
 
 
 # --- refused --------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("ending", ["keras", "h5"])
+def test_a_keras_2_model_with_an_initializer_saves(tmp_path, ending):
+    """It has a config, as TensorFlow's own have, and comes back by its class."""
+    import tf_keras
+
+    init = glorot.tensorflow.initializer(HE, seed=SEED, name="up")
+    layer = tf_keras.layers.Dense(3, kernel_initializer=init, input_shape=(4,))
+    path = tmp_path / f"model.{ending}"
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # of the class, which is not Keras'; of the format
+        tf_keras.Sequential([layer]).save(path)
+        known = {"VariableInitializer": glorot.tensorflow.VariableInitializer}
+        back = tf_keras.models.load_model(path, custom_objects=known)
+    assert back.layers[0].kernel_initializer == init
+    assert json.loads(json.dumps(init.get_config())) == init.get_config()
+    assert (back.layers[0].kernel.numpy() == HE((4, 3), seed=SEED, name="up")).all()
 
 
 def test_refused_before_anything_is_changed():

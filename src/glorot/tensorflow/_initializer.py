@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """`initializer`: one of glorot's initializers by all of TensorFlow's contracts for initializers."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -54,6 +55,17 @@ class VariableInitializer:
         """
         placed = (partition_info, partition_shape, partition_offset, shard_info)
         return self._value(shape, dtype, *placed)
+
+    def get_config(self) -> dict[str, Any]:
+        """Return the arguments of `initializer` as a dict that JSON can hold: tf.keras asks for it
+        when a model is saved, and loads with custom_objects={"VariableInitializer": ...}."""
+        config = {"seed": self.seed, "name": self.name}
+        return {"identifier": _registry.serialize(self.initializer)} | config
+
+    @classmethod
+    def from_config(cls, config: Mapping[str, Any]) -> "VariableInitializer":
+        """Return the initializer that `get_config` described."""
+        return initializer(**config)
 
     @tf.autograph.experimental.do_not_convert  # it would warn in a tf.function, and gain nothing
     def _value(
