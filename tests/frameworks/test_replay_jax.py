@@ -97,6 +97,24 @@ def test_initializers_under_jit_give_the_same_bytes(jax):
             assert found.tobytes() == np.asarray(compiled(jax.random.key(3))).tobytes()
 
 
+def test_truncated_normal_at_any_limits(jax):
+    """Limits that are no round numbers, and those from which XLA's erf is 1."""
+    rng = np.random.default_rng(5)
+    pairs = [(-2.6, 1.3), (-0.3, 0.7), (0.02, 0.21), (5.2, 5.4), (-5.3, 5.29), (-1e-4, 0.1)]
+    pairs += np.sort(rng.normal(size=(40, 2)) * 2.0, axis=1).tolist()
+    for dtype in ("float32", "bfloat16", "float16"):
+        for low, high in pairs:
+            both = [
+                np.asarray(
+                    namespace.random.truncated_normal(
+                        namespace.random.key(7), low, high, (999,), dtype
+                    )
+                )
+                for namespace in (jax, replay.jax)
+            ]
+            assert both[0].tobytes() == both[1].tobytes(), (dtype, low, high)
+
+
 def test_truncated_normal_under_jit(jax):
     """With limits as constants the same numbers at 1, 2, 2.5 and 3, and others at 1.5 and 4."""
     for limit, same in ((1.0, True), (2, True), (2.5, True), (3.0, True), (1.5, False), (4, False)):

@@ -35,6 +35,8 @@ _ERF64 = {
     5.0: "0x1.ffffecc35d0dfp-1", 6.0: "0x1.ffffffef0cf11p-1",
 }  # fmt: skip
 _ERF64_IS_1 = 8.5  # from here on
+# Of a number that was divided before, XLA's erf is 1 from here on, and not by its polynomials.
+_ERF32_IS_1 = np.float32(3.7439213)
 
 
 def limit(argument: str, value: Any, dtype: Dtype) -> Any:
@@ -133,13 +135,20 @@ def _erf32(bits: int) -> Any:
 
     A model's bounds are few, and each would take as long as a thousand values.
     """
-    return _xla32.erf(np.uint32(bits).view(np.float32))[()]
+    x = np.uint32(bits).view(np.float32)
+    return np.copysign(np.float32(1.0), x) if abs(x) >= _ERF32_IS_1 else _xla32.erf(x)[()]
 
 
 def _erf(bound: Any, dtype: Dtype) -> Any:
-    """erf(bound / sqrt(2)) as XLA computes it for the dtype."""
+    """erf(bound / sqrt(2)) as XLA computes it for the dtype.
+
+    It divides by a constant as it multiplies by the reciprocal, but in bfloat16, where it is the
+    same but for what it takes for 0.
+    """
     if dtype != FLOATS["float64"]:
-        x = np.float32(bound / dtype.type(_SQRT2))
+        divisor = dtype.type(_SQRT2)
+        narrow = dtype == FLOATS["bfloat16"]
+        x = np.float32(bound / divisor if narrow else bound * (dtype.type(1.0) / divisor))
         return _erf32(int(x.view(np.uint32))).astype(dtype)
     size = abs(float(bound))
     if size >= _ERF64_IS_1:
