@@ -160,6 +160,17 @@ def test_stacked_linen_layers_have_the_axes_of_one(axis):
             assert specs[name].type == one[name].type
 
 
+def test_a_linen_model_that_was_traced_before():
+    """JAX keeps what it traced while the function lives, and the layers still say what they are."""
+    module, x = Layer(), jnp.ones((1, 5, 4))
+    start = jax.jit(module.init)
+    start(jax.random.key(0), x)
+    specs = glorot.sources.read((module, x)).shapes
+    assert specs["params.Dense_0.kernel"].type == "Dense"
+    name = "params.MultiHeadDotProductAttention_0.query.kernel"
+    assert (specs[name].type, specs[name].layout) == ("DenseGeneral", "IOO")
+
+
 def test_stacked_nnx_layers_have_the_axes_of_one():
     """nnx.vmap does the same."""
 

@@ -100,9 +100,12 @@ def _of_linen(module: Any, inputs: tuple[Any, ...]) -> dict[str, TensorSpec]:
                     alone.setdefault((collection, *module.path, name), tuple(value.shape))
         return result
 
+    def init(*args: Any) -> Any:  # JAX would not call `module.init` where it has traced it before
+        return module.init(*args)
+
     try:
         with nn.intercept_methods(note):
-            tree = jax.eval_shape(module.init, jax.random.key(0), *inputs)
+            tree = jax.eval_shape(init, jax.random.key(0), *inputs)
     except Exception as error:
         raise ValueError(
             f"{type(module).__name__} cannot be evaluated with these inputs ({said(error)})."
