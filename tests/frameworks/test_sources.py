@@ -775,6 +775,20 @@ def test_flax_layers_say_what_the_preset_asks_for():
         assert found[0] == wanted[name][0], name
 
 
+@pytest.mark.parametrize("cell", ["SimpleCell", "MGUCell", "GRUCell", "LSTMCell"])
+def test_a_cell_of_linen_is_what_its_preset_says(cell):
+    """What flax itself draws, of subclasses too: of two cells the names alone do not say it."""
+    import flax.linen as nn
+    import jax
+
+    own = type("Own", (getattr(nn, cell),), {})
+    module, x = nn.RNN(own(16)), np.ones((2, 5, 8), np.float32)
+    specs = glorot.sources.read((module, x)).shapes
+    assert {spec.tags for spec in specs.values()} == {(cell,)}
+    report = glorot.audit(module.init(jax.random.key(3), x), "flax", specs=specs)
+    assert report.ok, report
+
+
 # --- Keras ---------------------------------------------------------------------------------------
 
 

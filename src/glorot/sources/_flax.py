@@ -114,8 +114,8 @@ def _of_linen(module: Any, inputs: tuple[Any, ...]) -> dict[str, TensorSpec]:
     for leaf in leaves(tree):
         if leaf.name is not None:
             path = tuple(leaf.name.split("."))
-            owner = owners.get(path[1:-1])
-            found[leaf.name] = _spec(owner, path[-1], leaf.value, alone.get(path))
+            owner, around = owners.get(path[1:-1]), owners.get(path[1:-2])
+            found[leaf.name] = _spec(owner, path[-1], leaf.value, alone.get(path), around)
     return found
 
 
@@ -142,7 +142,8 @@ def variables(
         if leaf.name is not None:
             head, _, last = leaf.name.rpartition(".")
             owner = by_name.get(head)
-            spec = _spec(owner, last, leaf.value, _alone(owner))
+            around = by_name.get(head.rpartition(".")[0])
+            spec = _spec(owner, last, leaf.value, _alone(owner), around)
             found.append((leaf.name, leaf.value, spec))
     return found, [tuple(map(str, path)) for path, _ in nnx.to_flat_state(others)]
 
@@ -159,14 +160,20 @@ _LAYOUTS = {
 }
 
 
-def _spec(owner: Any, last: str, value: Any, alone: tuple[int, ...] | None) -> TensorSpec:
+def _spec(
+    owner: Any, last: str, value: Any, alone: tuple[int, ...] | None, around: Any
+) -> TensorSpec:
     """The shape and dtype of a variable, and what its module says of its axes; `alone` is the shape
-    that one layer's has where `nn.scan`, `nn.vmap` or `nnx.vmap` stacked those of several."""
+    that one layer's has where `nn.scan`, `nn.vmap` or `nnx.vmap` stacked those of several.
+
+    A tag says the recurrent cell, `around`, of which the module is a gate."""
     shape = tuple(value.shape)
     stack = () if alone is None else _stacked(shape, alone)
     own = shape if alone is None or not stack else alone
     names = [c.__name__ for c in type(owner).__mro__ if c.__module__.startswith("flax.")]
     kind = "" if owner is None else type(owner).__name__
+    cells = [c.__name__ for c in type(around).__mro__ if c.__module__.startswith("flax.")]
+    tags = cells[:1] if around is not owner and "RNNCellBase" in cells else ()
     layout = None
     if len(own) > 1 and last in ("kernel", "embedding"):
         layout = next((_LAYOUTS[name] for name in names if name in _LAYOUTS), None)
@@ -182,7 +189,7 @@ def _spec(owner: Any, last: str, value: Any, alone: tuple[int, ...] | None) -> T
         layout = "".join(roles)
     return parse_shapes(
         {"spec": {"shape": shape, "dtype": value.dtype, "type": kind, "layout": layout,
-                  "groups": groups}}
+                  "groups": groups, "tags": tags}}
     )["spec"]  # fmt: skip
 
 
