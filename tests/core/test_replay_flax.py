@@ -114,6 +114,11 @@ REFUSED = [
     (lambda: linen.Conv(2, 3, feature_group_count=2).init(KEY, (1, 3)), ValueError, "must divide"),
     (lambda: linen.MultiHeadAttention(3).init(KEY, (1, 8)), ValueError, "divisible by number of"),
     (lambda: nnx.Rngs(params=0).noise, AttributeError, "No RngStream named 'noise'.*has params"),
+    (
+        lambda: nnx.Rngs(0).split(3),
+        AttributeError,
+        "'split' is a method of flax's Rngs that is not",
+    ),
     (lambda: nnx.Rngs()["noise"], KeyError, "No RngStream named 'noise' found"),
     (lambda: nnx.Linear(2, 3, rng=1, rngs=nnx.Rngs(0)), TypeError, "unexpected arguments rng"),
     (lambda: nnx.LinearGeneral((2, 3), 4, rngs=nnx.Rngs(0)), ValueError, "have the same length"),

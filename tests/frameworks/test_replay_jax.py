@@ -14,6 +14,7 @@ import numpy as np
 import pytest
 
 from glorot import replay
+from glorot.replay.flax.nnx import _rngs
 
 ORACLE = Path(__file__).resolve().parents[1] / "oracle"
 JAX_CASES = runpy.run_path(str(ORACLE / "jax_cases.py"))
@@ -246,3 +247,28 @@ def test_nnx_takes_what_flax_takes(flax):
         unused = replay.flax.nnx._modules._UNUSED
         assert expected <= found | unused, (name, expected - found - unused)
         assert "rngs" in found or name == "PReLU"
+
+
+def test_streams_of_nnx_draw_by_themselves(jax):
+    """Each method that nnx's Rngs and its streams have in common with the replay, forks, and a
+    stream of a method's name; what flax has besides is refused."""
+    from flax import nnx as theirs
+
+    def draws(nnx):
+        rngs = nnx.Rngs(0, params=1, uniform=2)
+        forked = rngs.fork()
+        yield rngs.params.uniform((3, 4), minval=-1.0)
+        yield rngs.normal((5,))
+        yield forked.params.truncated_normal(-2.0, 2.0, (5,))
+        yield rngs.params.he_normal()((3, 4), "bfloat16")
+        yield forked.variance_scaling(2.0, "fan_out", "uniform")((3, 4))
+        yield rngs.bits((2,))
+        yield dict(rngs.items())["uniform"].normal((2,))
+        yield rngs.uniform.fork().uniform((9,))
+
+    for mine, other in zip(draws(replay.flax.nnx), draws(theirs), strict=True):
+        assert mine.tobytes() == np.asarray(other).tobytes()
+    for cls in (theirs.Rngs, theirs.RngStream):
+        public = {name for name in vars(cls) if not name.startswith("_")}
+        ours = getattr(replay.flax.nnx, cls.__name__)
+        assert public - _rngs._NOT_REPLAYED <= set(dir(ours)), cls
