@@ -427,6 +427,16 @@ def test_refusals_come_before_anything_is_computed(monkeypatch):
         jax.jit(lambda x: glorot.jax.init({"w": x}, "he_normal", seed=1))(jnp.zeros((2, 2)))
 
 
+def test_keys_do_not_count_in_a_fingerprint():
+    """A whole nnx state has one too, under any seed of its streams."""
+    prints = {
+        glorot.jax.fingerprint({"w": jnp.ones(3), "rest": nnx.state(nnx.Dropout(0.1, rngs=rngs))})
+        for rngs in (nnx.Rngs(0), nnx.Rngs(1))
+    }
+    count = np.zeros((), np.uint32)
+    assert prints == {glorot.fingerprint({"w": np.ones(3, np.float32), "rest.rngs.count": count})}
+
+
 def test_arrays_are_read_for_shape_and_dtype_alone():
     """A concrete tree is as good as an abstract one, and is not written."""
     tree = {"w": jnp.ones((3, 4), jnp.bfloat16), "v": np.ones((2,), np.float32)}

@@ -15,7 +15,7 @@ def fingerprint(tree: Any, *, names: Mapping[str, str] | None = None) -> str:
     """Return the fingerprint of a tree's arrays, `glorot.fingerprint` of their whole values.
 
     It is the same however the arrays are sharded, and in another framework with the same names and
-    shapes.  Leaves that are no arrays do not count.
+    shapes.  Leaves that are no arrays do not count, nor do JAX's keys, as in nnx's state.
 
     Args:
         tree: arrays, all of whose parts are on this process's devices.
@@ -39,7 +39,7 @@ def fingerprint(tree: Any, *, names: Mapping[str, str] | None = None) -> str:
         leaves = _names.rename(leaves, names)
     found = Fingerprint()
     for name, array in leaves:
-        if name is None:
+        if name is None or jax.dtypes.issubdtype(array.dtype, jax.dtypes.prng_key):
             continue
         if isinstance(array, jax.ShapeDtypeStruct):
             raise TypeError(f"{name!r} in `tree` has no values. Fill it first: glorot.jax.init.")
