@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 from flax import nnx
 from flax_models import Transformer
+from jax.sharding import NamedSharding, PartitionSpec
 
 import glorot
 import glorot.jax
@@ -420,8 +421,11 @@ def test_refusals_come_before_anything_is_computed(monkeypatch):
             tree={"w": np.zeros((2, 2))})  # fmt: skip
     refused(TypeError, "'steps' of shape .* cannot be initialised.*Only floating point types",
             tree=tree | {"steps": jax.ShapeDtypeStruct((2,), "int32")})  # fmt: skip
-    refused(TypeError, "'w' of complex64 is no weight",
+    refused(TypeError, "'w' of complex64 is no weight, .*Weights are of float32, .*float8_e5m2",
             tree={"w": jax.ShapeDtypeStruct((2,), "complex64")})  # fmt: skip
+    refused(ValueError, r"`shardings` of 'step', shape \(\): .* more entries than the 0 axes",
+            tree={"step": jax.ShapeDtypeStruct((), "int32")}, recipe="zeros",
+            shardings=NamedSharding(jax.make_mesh((1,), ("x",)), PartitionSpec("x")))  # fmt: skip
     refused(ValueError, "'up.bias' of shape .* cannot be initialised", recipe="orthogonal")
     with pytest.raises(TypeError, match=r"is being traced.*glorot\.jax\.values"):
         jax.jit(lambda x: glorot.jax.init({"w": x}, "he_normal", seed=1))(jnp.zeros((2, 2)))

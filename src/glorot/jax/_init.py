@@ -179,9 +179,11 @@ def _check_left_out(rules: Recipe, strange: Mapping[str, Any]) -> None:
         rule = found.get(name)
         if rule is None or rule.initializer is not None:
             takes = "no rule leaves it out" if rule is None else f"{rule.pattern!r} takes it"
+            is_key = jax.dtypes.issubdtype(leaf.dtype, jax.dtypes.prng_key)
+            known = "" if is_key else f" Weights are of {', '.join(ALL)}."
             raise TypeError(
-                f"{name!r} of {leaf.dtype} is no weight, and {takes}. Put Rule({name!r}, None) "
-                "first, or pass the parameters alone, such as nnx.state(model, nnx.Param)."
+                f"{name!r} of {leaf.dtype} is no weight, and {takes}.{known} Put Rule({name!r}, "
+                "None) first, or pass the parameters alone, such as nnx.state(model, nnx.Param)."
             )
 
 

@@ -64,6 +64,12 @@ def check(name: str, shape: tuple[int, ...], sharding: Any) -> Any:
         if mesh.empty:
             return None
         sharding = _on_mesh(name, sharding, sharding.spec)
+    spec = getattr(sharding, "spec", ())
+    if len(spec) > len(shape):  # of a scalar JAX says "list index out of range"
+        raise ValueError(
+            f"`shardings` of {name!r}, shape {shape}: {spec} has more entries than the "
+            f"{len(shape)} axes. Give this leaf its own, such as PartitionSpec()."
+        )
     try:
         sharding.shard_shape(shape)
     except ValueError as error:
