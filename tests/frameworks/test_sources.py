@@ -789,6 +789,29 @@ def test_a_cell_of_linen_is_what_its_preset_says(cell):
     assert report.ok, report
 
 
+def test_lora_of_nnx_is_what_its_preset_says():
+    """The layer beside another, and the adapter alone: as flax draws them."""
+    from flax import nnx
+
+    class Adapted(nnx.Module):
+        def __init__(self, rngs):
+            self.inside = nnx.LoRALinear(64, 48, lora_rank=16, rngs=rngs)
+            self.alone = nnx.LoRA(64, 16, 48, rngs=rngs)
+
+    model = Adapted(nnx.Rngs(0))
+    report = glorot.audit(model, "flax")
+    assert report.ok, report
+    found = {
+        a.name: a.law for a in glorot.recipe.load("flax").resolve(glorot.sources.read(model).shapes)
+    }
+    assert (
+        found["inside.lora.lora_a"]
+        == found["alone.lora_a"]
+        == f"U(-{(6 / 64) ** 0.5:.4g}, {(6 / 64) ** 0.5:.4g})"
+    )
+    assert found["inside.lora.lora_b"] == found["alone.lora_b"] == "Zeros"
+
+
 # --- Keras ---------------------------------------------------------------------------------------
 
 
