@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 import glorot
+from glorot.recipe import _presets
 
 pytestmark = pytest.mark.frameworks
 
@@ -49,6 +50,19 @@ def test_every_preset_has_a_source():
     """A preset that cannot be tested against its source is not there, nor a model of none."""
     assert {source.preset for source in SOURCES.values()} == set(glorot.recipe.presets())
     assert set(SOURCES) == {path.stem for path in SHAPES.iterdir()}
+
+
+def test_every_model_type_has_a_source():
+    """What `preset_for` gives a type of transformers is the preset that its model is measured
+    with."""
+    import transformers
+
+    for source in SOURCES.values():
+        if source.config:
+            model_type = getattr(transformers, source.config).model_type
+            assert glorot.recipe.preset_for(model_type) == source.preset, model_type
+    measured = {getattr(transformers, s.config).model_type for s in SOURCES.values() if s.config}
+    assert measured == set(_presets.MODEL_TYPES)
 
 
 @pytest.mark.parametrize("name", SOURCES)

@@ -17,12 +17,14 @@ SOURCES: dict[str, "Source"] = {}
 
 
 class Source(NamedTuple):
-    """A small model: the preset for it, the variables to set, what it is, and how it is made."""
+    """A small model: the preset for it, the variables to set, what it is, how it is made, and the
+    class of its config where transformers has it."""
 
     preset: str
     what: str
     variables: dict[str, Any]
     make: Callable[[], Any]
+    config: str = ""
 
     def build(self, seed: int) -> dict[str, tuple[TensorSpec, Any]]:
         """Return what the source's own code draws: names to (spec, NumPy array)."""
@@ -58,7 +60,7 @@ def transformers_model(name, preset, model, config, *, variables=None, what="", 
         return torch_model(getattr(transformers, model)(getattr(transformers, config)(**options)))
 
     about = f"transformers 5.23.0, `{model}`{what and ', '}{what}"
-    SOURCES[name] = Source(preset, about, variables or {}, make)
+    SOURCES[name] = Source(preset, about, variables or {}, make, config)
 
 
 _LLAMA = {
@@ -82,6 +84,10 @@ _VISION = {
 
 transformers_model(
     "gpt2", "gpt2", "GPT2LMHeadModel", "GPT2Config",
+    n_layer=3, n_embd=96, n_head=4, vocab_size=500, n_positions=60,
+)  # fmt: skip
+transformers_model(
+    "gpt-bigcode", "gpt2", "GPTBigCodeForCausalLM", "GPTBigCodeConfig",
     n_layer=3, n_embd=96, n_head=4, vocab_size=500, n_positions=60,
 )  # fmt: skip
 
@@ -112,13 +118,26 @@ transformers_model(
 transformers_model("llama", "llama", "LlamaForCausalLM", "LlamaConfig", **_LLAMA)
 for _name in (
     "Mistral", "Olmo2", "Granite", "Helium", "Cohere", "Cohere2", "Exaone4", "SeedOss", "Arcee",
-    "Ernie4_5",
+    "Ernie4_5", "Ministral3",
 ):  # fmt: skip
     transformers_model(_name.lower(), "llama", f"{_name}ForCausalLM", f"{_name}Config", **_LLAMA)
+for _name in ("Olmo3", "Glm", "Glm4", "SmolLM3"):  # whose own token is past 500
+    transformers_model(
+        _name.lower(), "llama", f"{_name}ForCausalLM", f"{_name}Config", pad_token_id=None, **_LLAMA
+    )
+for _name in ("Ministral", "HunYuanDenseV1"):
+    transformers_model(
+        _name.lower(), "llama", f"{_name}ForCausalLM", f"{_name}Config", head_dim=16, **_LLAMA
+    )
 transformers_model("phi3", "llama", "Phi3ForCausalLM", "Phi3Config", pad_token_id=None, **_LLAMA)
 transformers_model(
     "mixtral", "mixtral", "MixtralForCausalLM", "MixtralConfig", num_local_experts=4, **_LLAMA
 )
+for _name in ("Olmoe", "FlexOlmo"):
+    transformers_model(
+        _name.lower(), "mixtral", f"{_name}ForCausalLM", f"{_name}Config",
+        num_experts=4, num_experts_per_tok=2, pad_token_id=None, **_LLAMA,
+    )  # fmt: skip
 transformers_model("qwen2", "qwen", "Qwen2ForCausalLM", "Qwen2Config", **_LLAMA)
 transformers_model("qwen3", "qwen", "Qwen3ForCausalLM", "Qwen3Config", head_dim=24, **_LLAMA)
 transformers_model(
@@ -139,6 +158,10 @@ transformers_model(
     "t5-v1.1", "t5", "T5ForConditionalGeneration", "T5Config", what="v1.1",
     tie_word_embeddings=False, feed_forward_proj="gated-gelu", **_T5,
 )  # fmt: skip
+for _name in ("MT5", "UMT5"):
+    transformers_model(
+        _name.lower(), "t5", f"{_name}ForConditionalGeneration", f"{_name}Config", **_T5
+    )
 transformers_model(
     "clip", "clip", "CLIPModel", "CLIPConfig",
     text_config=_TEXT, vision_config=_VISION, projection_dim=48,
@@ -155,6 +178,7 @@ transformers_model(
 
 _MAMBA = {"vocab_size": 300, "hidden_size": 64, "num_hidden_layers": 3, "expand": 8}
 transformers_model("mamba", "mamba", "MambaForCausalLM", "MambaConfig", **_MAMBA)
+transformers_model("falcon-mamba", "mamba", "FalconMambaForCausalLM", "FalconMambaConfig", **_MAMBA)
 transformers_model(
     "mamba-rescaled", "mamba", "MambaForCausalLM", "MambaConfig",
     variables={"residual_gain": "1 / sqrt(num_hidden_layers)"}, rescale_prenorm_residual=True,

@@ -25,17 +25,17 @@ class Preset(NamedTuple):
 
 # Which models a preset is for.
 MODELS = {
-    "gpt2": "GPT-2, with the paper's depth scaling",
+    "gpt2": "GPT-2, GPTBigCode, with the paper's depth scaling",
     "gpt2-unscaled": "GPT-2, without it",
     "gpt-neox": "GPT-NeoX, Pythia",
-    "llama": "Llama, Mistral, Phi-3, OLMo 2, Granite, Cohere and others of these names",
-    "mixtral": "Mixtral",
+    "llama": "Llama, Mistral, Phi-3, OLMo 2 and 3, GLM, Granite and others of these names",
+    "mixtral": "Mixtral, OLMoE",
     "qwen": "Qwen 2, 2.5 and 3, with and without experts",
     "gemma": "Gemma 1, 2 and 3 (text)",
     "bert": "BERT",
-    "t5": "T5, T5 v1.1, FLAN-T5",
+    "t5": "T5, T5 v1.1, FLAN-T5, mT5, UMT5",
     "clip": "CLIP",
-    "mamba": "Mamba",
+    "mamba": "Mamba, Falcon Mamba",
     "vit": "ViT (transformers)",
     "vit-timm": "ViT (timm's default)",
     "vit-jax": "ViT as in the paper's JAX code (timm's names)",
@@ -55,22 +55,23 @@ MODELS = {
 
 # `model_type` of a Hugging Face config -> preset.
 MODEL_TYPES = {
-    "gpt2": "gpt2",
+    **dict.fromkeys(("gpt2", "gpt_bigcode"), "gpt2"),
     "gpt_neox": "gpt-neox",
     **dict.fromkeys(
         (
             *("llama", "mistral", "phi3", "olmo2", "granite", "helium", "cohere", "cohere2"),
-            *("exaone4", "seed_oss", "arcee", "ernie4_5"),
+            *("exaone4", "seed_oss", "arcee", "ernie4_5", "olmo3", "glm", "glm4", "smollm3"),
+            *("ministral", "ministral3", "hunyuan_v1_dense"),
         ),
         "llama",
     ),
-    "mixtral": "mixtral",
+    **dict.fromkeys(("mixtral", "olmoe", "flex_olmo"), "mixtral"),
     **dict.fromkeys(("qwen2", "qwen3", "qwen2_moe", "qwen3_moe"), "qwen"),
     **dict.fromkeys(("gemma", "gemma2", "gemma3_text"), "gemma"),
     "bert": "bert",
-    "t5": "t5",
+    **dict.fromkeys(("t5", "mt5", "umt5"), "t5"),
     "clip": "clip",
-    "mamba": "mamba",
+    **dict.fromkeys(("mamba", "falcon_mamba"), "mamba"),
     "vit": "vit",
     "convnext": "convnext",
     "resnet": "resnet-transformers",
@@ -151,7 +152,7 @@ def describe(name: str) -> Preset:
         >>> import glorot
         >>> found = glorot.recipe.describe("mamba")
         >>> found.models, "residual_gain" in found.recipe.variables
-        ('Mamba', True)
+        ('Mamba, Falcon Mamba', True)
     """
     files = _files()
     if not isinstance(name, str) or name not in files:
