@@ -225,7 +225,7 @@ def test_types():
     assert preset_for("timm:vit_base_patch16_224.augreg_in21k") == "vit-timm"
     assert preset_for("timm:resnet50") == "resnet"
     assert preset_for("timm:resnet50d") is None
-    assert preset_for("timm:") is preset_for("bloom") is None
+    assert preset_for("timm:") is preset_for("sam") is None
     with pytest.raises(TypeError, match="`model` must be a string, got 3"):
         preset_for(3)
     with pytest.raises(

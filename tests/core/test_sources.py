@@ -135,6 +135,12 @@ def test_what_a_preset_cannot_follow_is_said():
     ]  # fmt: skip
     assert "scale_init_value=1.0" in choose("clip", {"logit_scale_init_value": 1.0}).notes[0]
     assert choose("clip", {"logit_scale_init_value": 2.6592}).notes == ()
+    assert choose("distilbert", {"sinusoidal_pos_embds": False}).notes == ()
+    (note,) = choose("distilbert", {"sinusoidal_pos_embds": True}).notes
+    assert note.endswith("not follow sinusoidal_pos_embds=True of the config: it has False")
+    padded = {"padding_rows": 1, "pad_token_id": 3}
+    assert choose("phi", {"pad_token_id": 3}).variables == padded
+    assert choose("bloom", {"pad_token_id": 3}).variables == {}  # whose embedding has no such row
 
 
 def test_each_tower_of_clip_has_its_own_scales():

@@ -138,6 +138,43 @@ for _name in ("Olmoe", "FlexOlmo"):
         _name.lower(), "mixtral", f"{_name}ForCausalLM", f"{_name}Config",
         num_experts=4, num_experts_per_tok=2, pad_token_id=None, **_LLAMA,
     )  # fmt: skip
+# What has the laws of transformers' base class alone, under names of its own.
+_GPT = {"vocab_size": 500, "n_layer": 2, "n_embd": 96, "n_head": 4, "n_positions": 60}
+_PLAIN = {
+    "Phi": _LLAMA, "Olmo": {"pad_token_id": None, **_LLAMA}, "Starcoder2": _LLAMA,
+    "StableLm": _LLAMA, "Nemotron": _LLAMA, "Persimmon": _LLAMA, "Falcon": _LLAMA,
+    "EuroBert": {"pad_token_id": None, **_LLAMA},
+    "Bloom": {"vocab_size": 500, "hidden_size": 96, "n_layer": 2, "n_head": 4},
+    "Mpt": {"vocab_size": 500, "d_model": 96, "n_layers": 2, "n_heads": 4},
+    "GPTJ": {"rotary_dim": 8, **_GPT}, "CodeGen": {"rotary_dim": 8, **_GPT},
+    "GPTNeo": {
+        "vocab_size": 500, "hidden_size": 96, "num_layers": 2, "num_heads": 4,
+        "attention_types": [[["global", "local"], 1]], "max_position_embeddings": 60,
+    },
+    "DistilBert": {"vocab_size": 500, "dim": 96, "hidden_dim": 160, "n_layers": 2, "n_heads": 4},
+    "Albert": {"embedding_size": 48, **_BERT}, "Electra": {"embedding_size": 48, **_BERT},
+    "DebertaV2": {"relative_attention": True, "pos_att_type": ["p2c", "c2p"], **_BERT},
+    "NomicBert": _BERT, "Gte": _BERT, "BigBird": _BERT, "MegatronBert": _BERT,
+    "RemBert": {"input_embedding_size": 48, "output_embedding_size": 64, **_BERT},
+    "ConvBert": {"embedding_size": 96, **_BERT},
+}  # fmt: skip
+_PADDED = {"padding_rows": 1, "pad_token_id": 0}
+_PLAIN_VARIABLES = {
+    "Starcoder2": {"initializer_range": 0.018042}, "Nemotron": {"initializer_range": 0.0134},
+    "Gte": {**_PADDED, "pad_token_id": 1}, "ConvBert": {**_PADDED, "pad_token_id": 1},
+    "DistilBert": _PADDED, "Albert": _PADDED, "Electra": _PADDED, "DebertaV2": _PADDED,
+    "NomicBert": _PADDED, "BigBird": _PADDED, "RemBert": _PADDED, "MegatronBert": _PADDED,
+}  # fmt: skip
+_MASKED = {
+    "EuroBert", "DistilBert", "Albert", "Electra", "DebertaV2", "NomicBert", "Gte", "BigBird",
+    "ConvBert", "RemBert", "MegatronBert",
+}  # fmt: skip
+for _name, _options in _PLAIN.items():
+    _head = "MaskedLM" if _name in _MASKED else "CausalLM"
+    transformers_model(
+        _name.lower(), "transformers", f"{_name}For{_head}", f"{_name}Config",
+        variables=_PLAIN_VARIABLES.get(_name), **_options,
+    )  # fmt: skip
 transformers_model("qwen2", "qwen", "Qwen2ForCausalLM", "Qwen2Config", **_LLAMA)
 transformers_model("qwen3", "qwen", "Qwen3ForCausalLM", "Qwen3Config", head_dim=24, **_LLAMA)
 transformers_model(

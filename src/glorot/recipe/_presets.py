@@ -29,6 +29,7 @@ MODELS = {
     "gpt2-unscaled": "GPT-2, without it",
     "gpt-neox": "GPT-NeoX, Pythia",
     "llama": "Llama, Mistral, Phi-3, OLMo 2 and 3, GLM, Granite and others of these names",
+    "transformers": "Phi, OLMo, BLOOM, Falcon, DistilBERT and others with no laws of their own",
     "mixtral": "Mixtral, OLMoE",
     "qwen": "Qwen 2, 2.5 and 3, with and without experts",
     "gemma": "Gemma 1, 2 and 3 (text)",
@@ -64,6 +65,15 @@ MODEL_TYPES = {
             *("ministral", "ministral3", "hunyuan_v1_dense"),
         ),
         "llama",
+    ),
+    **dict.fromkeys(
+        (
+            *("phi", "olmo", "starcoder2", "stablelm", "bloom", "falcon", "mpt", "gptj", "codegen"),
+            *("gpt_neo", "nemotron", "persimmon", "distilbert", "albert", "electra"),
+            *("deberta-v2", "nomic_bert", "eurobert", "gte", "big_bird", "convbert", "rembert"),
+            "megatron-bert",
+        ),
+        "transformers",
     ),
     **dict.fromkeys(("mixtral", "olmoe", "flex_olmo"), "mixtral"),
     **dict.fromkeys(("qwen2", "qwen3", "qwen2_moe", "qwen3_moe"), "qwen"),

@@ -19,7 +19,10 @@ _PARTS = {"clip": {"text_config": "text_", "vision_config": "vision_"}}
 _FIXED: dict[str, dict[str, float | str]] = {
     "clip": {"logit_scale_init_value": 2.6592},
     "mamba": {"time_step_init_scheme": "random"},
+    "transformers": {"sinusoidal_pos_embds": False},  # DistilBERT's table, which nothing draws
 }
+# Types whose preset has a row for the padding token, and whose embedding has none.
+_NO_PADDING = frozenset(("bloom", "codegen", "falcon", "gpt_neo", "gptj", "mpt"))
 
 
 class Choice(NamedTuple):
@@ -57,7 +60,7 @@ def choose(model: str, config: Mapping[str, Any] | None = None) -> Choice:
         if isinstance(variable.value, float) and _is_number(value) and value != variable.value:
             found[name] = value
     if "padding_rows" in known and "pad_token_id" in config:
-        token = config["pad_token_id"]
+        token = None if model in _NO_PADDING else config["pad_token_id"]
         found = with_padding(preset, found, token if _is_number(token) and token >= 0 else None)
     for (of, switch), variables in _SWITCHES.items():
         if of == preset and config.get(switch) is True:
@@ -69,7 +72,7 @@ def choose(model: str, config: Mapping[str, Any] | None = None) -> Choice:
         fixed["time_step_floor"] = 0.0  # one below all time steps changes nothing
     notes = tuple(
         f"the recipe {preset} does not follow {name}={value} of the config: it has "
-        f"{own if isinstance(own, str) else format(own, 'g')}"
+        f"{own if isinstance(own, (str, bool)) else format(own, 'g')}"
         for name, own in fixed.items()
         if _differs(value := config.get(name), own)
     )
@@ -95,7 +98,8 @@ def with_padding(
 
 
 def _differs(value: Any, own: float | str) -> bool:
-    return (isinstance(value, str) if isinstance(own, str) else _is_number(value)) and value != own
+    kind = isinstance(value, type(own)) if isinstance(own, (str, bool)) else _is_number(value)
+    return kind and value != own
 
 
 def _is_number(value: Any) -> TypeGuard[float]:
