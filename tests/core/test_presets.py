@@ -104,10 +104,11 @@ def test_variables_give_the_other_choice():
     )  # fmt: skip
     assert neox["gpt_neox.layers.0.attention.query_key_value.weight"] == "N(0, 0.06455)"
     assert neox["gpt_neox.layers.1.mlp.dense_4h_to_h.weight"] == "N(0, 0.1021)"
-    for name in ("llama", "mixtral", "qwen3", "qwen3-moe", "gemma2"):
+    for name in ("llama", "mixtral", "qwen3", "qwen3-moe", "gemma2", "deepseek-v2", "gpt-oss"):
         scaled = laws(name, residual_gain="1 / sqrt(2 * num_hidden_layers)")
         deep = {n for n, law in scaled.items() if law == "N(0, 0.01)"}
-        assert deep == {n for n in scaled if "o_proj" in n or "down_proj" in n}
+        matrices = {n for n in scaled if not n.endswith("bias")}
+        assert deep == {n for n in matrices if "o_proj" in n or "down_proj" in n}
     clip = laws("clip", text_query_gain=1, text_output_gain="1 / sqrt(2 * text_layers)")
     tower = "text_model.encoder.layers.0.self_attn."
     assert clip[tower + "q_proj.weight"] == "N(0, 0.1021)"

@@ -138,6 +138,28 @@ for _name in ("Olmoe", "FlexOlmo"):
         _name.lower(), "mixtral", f"{_name}ForCausalLM", f"{_name}Config",
         num_experts=4, num_experts_per_tok=2, pad_token_id=None, **_LLAMA,
     )  # fmt: skip
+transformers_model(
+    "gpt-oss", "gpt-oss", "GptOssForCausalLM", "GptOssConfig",
+    num_local_experts=4, num_experts_per_tok=2, head_dim=24, **_LLAMA,
+)  # fmt: skip
+_LATENT = {
+    "q_lora_rank": 32, "kv_lora_rank": 32, "qk_rope_head_dim": 16, "qk_nope_head_dim": 16,
+    "v_head_dim": 16, "n_group": 1, "topk_group": 1,
+}  # fmt: skip
+_SHARED = {"n_routed_experts": 4, "n_shared_experts": 1, "first_k_dense_replace": 1, **_MOE}
+transformers_model(
+    "deepseek-v2", "deepseek", "DeepseekV2ForCausalLM", "DeepseekV2Config",
+    **_LATENT, **_SHARED, **_LLAMA,
+)  # fmt: skip
+transformers_model(
+    "deepseek-v3", "deepseek", "DeepseekV3ForCausalLM", "DeepseekV3Config",
+    what="queries without latents", initializer_range=0.006,
+    variables={"initializer_range": 0.006}, **{**_LATENT, "q_lora_rank": None}, **_SHARED, **_LLAMA,
+)  # fmt: skip
+transformers_model(
+    "glm4-moe", "deepseek", "Glm4MoeForCausalLM", "Glm4MoeConfig",
+    use_qk_norm=True, attention_bias=True, **_SHARED, **_LLAMA,
+)  # fmt: skip
 # What has the laws of transformers' base class alone, under names of its own.
 _GPT = {"vocab_size": 500, "n_layer": 2, "n_embd": 96, "n_head": 4, "n_positions": 60}
 _PLAIN = {
