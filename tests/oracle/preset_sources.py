@@ -160,6 +160,25 @@ transformers_model(
     "glm4-moe", "deepseek", "Glm4MoeForCausalLM", "Glm4MoeConfig",
     use_qk_norm=True, attention_bias=True, **_SHARED, **_LLAMA,
 )  # fmt: skip
+for _name in ("Roberta", "XLMRoberta", "XLMRobertaXL", "Camembert", "Longformer"):
+    transformers_model(  # a head that ties nothing: its names are those that are stored
+        _name.lower(), "roberta", f"{_name}ForSequenceClassification", f"{_name}Config",
+        **({"attention_window": 8} if _name == "Longformer" else {}), **_BERT,
+    )  # fmt: skip
+_BART = {
+    "vocab_size": 500, "d_model": 96, "encoder_layers": 2, "decoder_layers": 2,
+    "encoder_attention_heads": 4, "decoder_attention_heads": 4, "encoder_ffn_dim": 160,
+    "decoder_ffn_dim": 160, "max_position_embeddings": 60,
+}  # fmt: skip
+for _name in ("Bart", "MBart"):
+    transformers_model(
+        _name.lower(), "bart", f"{_name}ForConditionalGeneration", f"{_name}Config", **_BART
+    )
+transformers_model(
+    "opt", "bart", "OPTForCausalLM", "OPTConfig", init_std=0.006,
+    variables={"init_std": 0.006}, word_embed_proj_dim=64, ffn_dim=160,
+    **{key: value for key, value in _LLAMA.items() if key != "intermediate_size"},
+)  # fmt: skip
 # What has the laws of transformers' base class alone, under names of its own.
 _GPT = {"vocab_size": 500, "n_layer": 2, "n_embd": 96, "n_head": 4, "n_positions": 60}
 _PLAIN = {

@@ -36,6 +36,8 @@ MODELS = {
     "qwen": "Qwen 2, 2.5 and 3, with and without experts",
     "gemma": "Gemma 1, 2 and 3 (text)",
     "bert": "BERT",
+    "roberta": "RoBERTa, XLM-R, CamemBERT, Longformer",
+    "bart": "BART, mBART, OPT",
     "t5": "T5, T5 v1.1, FLAN-T5, mT5, UMT5",
     "clip": "CLIP",
     "mamba": "Mamba, Falcon Mamba",
@@ -83,6 +85,10 @@ MODEL_TYPES = {
     **dict.fromkeys(("qwen2", "qwen3", "qwen2_moe", "qwen3_moe"), "qwen"),
     **dict.fromkeys(("gemma", "gemma2", "gemma3_text"), "gemma"),
     "bert": "bert",
+    **dict.fromkeys(
+        ("roberta", "xlm-roberta", "xlm-roberta-xl", "camembert", "longformer"), "roberta"
+    ),
+    **dict.fromkeys(("bart", "mbart", "opt"), "bart"),
     **dict.fromkeys(("t5", "mt5", "umt5"), "t5"),
     "clip": "clip",
     **dict.fromkeys(("mamba", "falcon_mamba"), "mamba"),
