@@ -185,7 +185,7 @@ def test_write_and_verify_take_sources(tmp_path):
 
 def test_without_a_preset_the_recipes_are_listed():
     """The error says why there is none, and which there are."""
-    with pytest.raises(ValueError, match=r"says what the model is \(shapes\)\. There are bert,"):
+    with pytest.raises(ValueError, match=r"says what the model is \(shapes\)\. There are bart,"):
         glorot.sources.read({"w": (2,)}).recipe()
     with pytest.raises(ValueError, match="no built-in recipe is for 'opt'"):
         Source({}, "transformers config", "opt").recipe()
@@ -287,6 +287,30 @@ def test_without_a_recipe_it_is_one_line(written, tmp_path):
     assert invoke("verify", written, "--seed", 1).exit_code == 0  # its manifest has the recipe
     (written / "glorot.json").unlink()
     assert "must be given" in invoke("verify", written, "--seed", 1).stderr
+
+
+def test_a_model_without_a_preset_is_told_the_nearest():
+    """The preset that covers most, what it does not, and the next step; for timm not transformers',
+    and nothing where none is near."""
+    shapes = {f"model.layers.0.self_attn.{p}_proj.weight": (8, 8) for p in "qkvo"}
+    shapes |= {
+        "model.norm.weight": (8,),
+        "model.norm.bias": (8,),
+        "model.embed_tokens.weight": (9, 8),
+    }
+    specs = glorot.recipe.parse_shapes(shapes)
+    with pytest.raises(ValueError, match="names is transformers, which covers all") as error:
+        Source(specs, "safetensors", "new").recipe()
+    assert "no built-in recipe is for 'new'. Nearest" in str(error.value)
+    assert "give --recipe transformers, or change the rules of the file" in str(error.value)
+    assert "(docs/recipes.md). There are bart, bert" in str(error.value)
+    more = specs | glorot.recipe.parse_shapes({"model.sinks": (8,)})
+    with pytest.raises(ValueError, match=r"covers 7 of 8 parameters, and not 'model\.sinks'\."):
+        Source(more, "safetensors", "new").recipe()
+    with pytest.raises(ValueError, match=r"Nearest by the names is (?!transformers)"):
+        Source(specs, "timm model", "timm:new").recipe()
+    with pytest.raises(ValueError, match=r"is for 'new'\. There are bart"):
+        Source(glorot.recipe.parse_shapes({"a": (2,)}), "safetensors", "new").recipe()
 
 
 # --- the config beside what is written ------------------------------------------------------------

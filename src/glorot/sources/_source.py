@@ -8,6 +8,7 @@ from typing import Any
 
 from glorot import recipe as recipes
 from glorot.recipe import Recipe, TensorSpec
+from glorot.sources._nearest import advice
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,13 +53,15 @@ class Source:
         if self.preset is not None:
             return recipes.preset(self.preset, **self.variables)
         known = ", ".join(recipes.presets())
+        nearest = " "
         if self.model:
             why = f"no built-in recipe is for {self.model!r}"
+            nearest += advice(self.shapes, timm=self.model.startswith("timm:"))
         else:
             why = f"nothing says what the model is ({self.kind})"
         raise ValueError(
-            f"`recipe` (--recipe) must be given: {why}. There are {known}; or the path of a "
-            "recipe file."
+            f"`recipe` (--recipe) must be given: {why}.{nearest.rstrip()} There are "
+            f"{known}; or the path of a recipe file."
         )
 
     def choice(self) -> str:
