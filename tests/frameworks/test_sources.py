@@ -237,7 +237,11 @@ def test_every_model_type_with_a_preset(tmp_path, model_type):
     row of a padding token too, where transformers has one."""
     layers = {"num_hidden_layers": 2, "num_layers": 2}
     content = {
-        "clip": {"text_config": layers, "vision_config": layers}, "convnext": {}, "resnet": {}
+        "clip": {"text_config": layers, "vision_config": layers}, "convnext": {}, "resnet": {},
+        "gpt_neo": {"num_layers": 2, "attention_types": [[["global", "local"], 1]]},
+        # Whose classes cannot be built of their own defaults.
+        **dict.fromkeys(("ministral", "hunyuan_v1_dense"), layers | {"head_dim": 128}),
+        "nemotron": layers | {"num_key_value_heads": 8, "head_dim": 128},
     }.get(model_type, layers)  # fmt: skip
     source = glorot.sources.read(config_of(tmp_path, {"model_type": model_type, **content}))
     assert source.model == model_type
@@ -247,6 +251,13 @@ def test_every_model_type_with_a_preset(tmp_path, model_type):
     assert "names no architecture" in note
     rows = {"phi3": 32000, "olmo2": 1, "helium": 3, "cohere": 0, "cohere2": 0, "seed_oss": 1}
     rows |= {"ernie4_5": 0, "bert": 0, "gemma": 0, "gemma2": 0, "gemma3_text": 0}
+    rows |= {"glm": 151329, "glm4": 151329, "smollm3": 128004, "ministral3": 11, "eurobert": 128001}
+    rows |= {"flex_olmo": 100277, "hunyuan_v1_dense": 0}
+    rows |= dict.fromkeys(("distilbert", "albert", "electra", "deberta-v2", "nomic_bert"), 0)
+    rows |= dict.fromkeys(("big_bird", "rembert", "megatron-bert"), 0)
+    rows |= dict.fromkeys(("olmo", "olmo3", "olmoe", "gte", "convbert", "bart", "mbart", "opt"), 1)
+    rows |= dict.fromkeys(("roberta", "xlm-roberta", "xlm-roberta-xl", "camembert"), 1)
+    rows |= {"longformer": 1}
     said = source.recipe().variables
     padded = "padding_rows" in said and said["padding_rows"].value == 1
     assert (said["pad_token_id"].value if padded else None) == rows.get(model_type)

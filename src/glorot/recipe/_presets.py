@@ -112,7 +112,7 @@ def presets() -> tuple[str, ...]:
     Examples:
         >>> import glorot
         >>> glorot.recipe.presets()[:3]
-        ('bert', 'clip', 'convnext')
+        ('bart', 'bert', 'clip')
     """
     return tuple(sorted(_files()))
 
