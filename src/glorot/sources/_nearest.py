@@ -32,12 +32,11 @@ def advice(shapes: Mapping[str, TensorSpec], *, timm: bool = False) -> str:
     missing = found[name].unmatched
     if 2 * len(missing) > len(shapes):
         return ""
-    file = "recipe.json" if name == "gpt2" else "recipe.toml"
     some = ", ".join(map(repr, missing[:_FEW])) + (", ..." if len(missing) > _FEW else "")
     count = f"{len(shapes) - len(missing)} of {len(shapes)} parameters, and not {some}"
     how = (
-        f"change the rules of the file that `glorot presets show {name} > {file}` makes, and give "
-        f"--recipe {file}"
+        f"change the rules of the file that `glorot presets show {name} > recipe.toml` makes, and "
+        "give --recipe recipe.toml"
     )
     if not missing and not found[name].idle:
         count, how = "all parameters", f"give --recipe {name}, or {how}"
