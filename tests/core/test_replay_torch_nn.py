@@ -211,6 +211,16 @@ def test_constants():
     assert (kernel[:, :, 1, 2] == np.vstack([np.eye(3)] * 2)).all()
 
 
+def test_constants_of_integers_and_of_the_limits():
+    """Integers keep 64 bits, round once, and wrap below 0; one element of a half type overflows."""
+    assert init.constant((2,), 2**53 + 1, dtype="int64").tolist() == [2**53 + 1] * 2
+    assert init.constant((2,), 2**64 - 1, dtype="uint64").tolist() == [2**64 - 1] * 2
+    assert init.constant((2,), np.int64(-1), dtype="uint8").tolist() == [255, 255]
+    # Halfway between two float32 but for its last bit, which a float64 would lose.
+    assert init.constant((), 2**60 + 2**36 + 1) == 2**60 + 2**37
+    assert init.constant((1,), 1e6, dtype="float16").tolist() == [math.inf]
+
+
 @pytest.mark.parametrize(
     ("call", "error", "message"),
     [
@@ -244,6 +254,10 @@ def test_constants():
         (lambda: init.dirac((4, 2, 0)), IndexError, "out of bounds"),
         (lambda: init.constant((2,), 1e6, dtype="float16"), ValueError, "without overflow"),
         (lambda: init.constant((2,), 300, dtype="uint8"), ValueError, "without overflow"),
+        (lambda: init.constant((2,), 255.5, dtype="uint8"), ValueError, "without overflow"),
+        (lambda: init.constant((2,), -256, dtype="uint8"), ValueError, "without overflow"),
+        (lambda: init.constant((2,), 65505, dtype="float16"), ValueError, "without overflow"),
+        (lambda: init.constant((2,), 2**64), ValueError, "must lie in"),
         (lambda: init.constant((2,), "1"), TypeError, "`val` must be a number"),
         (lambda: nn.Linear(2, 2, device="cuda"), ValueError, '`device` must be "cpu" or None'),
         (lambda: nn.Linear(2, 2, dtype="int8"), TypeError, "`dtype` must be one of"),

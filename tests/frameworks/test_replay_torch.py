@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """glorot.replay.torch equals the installed torch, byte for byte, in both arithmetics."""
 
+import itertools
 import math
 import os
 import runpy
@@ -209,6 +210,32 @@ def test_what_torch_refuses_is_refused():
             found = getattr(ours.nn.init, name[:-1])(shape, *arguments, dtype=dtype)
         assert np.array_equal(found, tensor.float().numpy(), equal_nan=True), (name, arguments)
     assert refused == 25
+
+
+def test_constants_agree_at_the_limits_of_each_dtype():
+    """Values around what each dtype holds are filled, or refused, as in torch."""
+    values = [-0.0, -0.5, True, np.float64(0.3), np.int64(-7), -1, 2**53 + 1, 2**60 + 2**36 + 1]
+    for bits in (7, 8, 15, 16, 31, 32, 63, 64):
+        values += [2**bits - 1, -(2**bits) + 1, -(2**bits), -(2**bits) - 1]
+        if bits != 63:  # 2.0**63 as an int64 is undefined in C++
+            values += [2.0**bits, 2.0**bits - 0.5]
+    values += [65504, 65505, 65519.9, 65520, 3.3895e38, 3.39e38, 3.4028234e38, 3.4028236e38, 1e300]
+    values += [-65519.9, -1e39, math.inf, math.nan]
+    filled = refused = 0
+    for dtype in (*DRAWS["CASES"]["DTYPES"], "uint8", "int8", "int16", "int32", "int64"):
+        for value, shape in itertools.product(values, [(), (1,), (3,)]):
+            tensor = torch.empty(shape, dtype=getattr(torch, dtype))
+            try:
+                torch.nn.init.constant_(tensor, value)
+            except (RuntimeError, OverflowError, TypeError):
+                refused += 1
+                with pytest.raises(ValueError, match=r"without overflow|must lie in"):
+                    ours.nn.init.constant(shape, value, dtype=dtype)
+                continue
+            filled += 1
+            found = ours.nn.init.constant(shape, value, dtype=dtype)
+            assert found.tobytes() == DRAWS["data"](tensor), (dtype, value, shape)
+    assert min(filled, refused) > 400
 
 
 def test_long_draws_agree():

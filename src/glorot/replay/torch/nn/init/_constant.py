@@ -2,12 +2,14 @@
 """constant_, ones_, zeros_, eye_ and dirac_: nothing is drawn."""
 
 import math
+import numbers
 from typing import Any
 
 import numpy as np
+from ml_dtypes import finfo
 
 from glorot._check import parse_shape, show
-from glorot.replay.torch._arguments import Array, cast, fill_dtype_of, number
+from glorot.replay.torch._arguments import Array, DType, cast, fill_dtype_of, number
 
 
 def constant(shape: Any, val: float, *, dtype: Any = None) -> Array:
@@ -15,7 +17,7 @@ def constant(shape: Any, val: float, *, dtype: Any = None) -> Array:
 
     Args:
         shape: a sequence of integers.
-        val: a number, which must fit the dtype.
+        val: a number, which must fit the dtype; -1 and the like wrap around in unsigned ones.
         dtype: any float or integer dtype; float32 when None.
 
     Returns:
@@ -31,17 +33,44 @@ def constant(shape: Any, val: float, *, dtype: Any = None) -> Array:
         >>> constant((2,), 0.3)
         array([0.3, 0.3], dtype=float32)
     """
-    found, value = fill_dtype_of(dtype), number("val", val)
-    with np.errstate(over="ignore", invalid="ignore"):
-        filler = cast(value, found) if found.kind not in "iub" else None
-        overflow = math.isfinite(value) and filler is not None and not np.isfinite(filler)
-    if found.kind in "iu":
-        limits = np.iinfo(found)
-        overflow = not limits.min - 1 < value < limits.max + 1
-        filler = None if overflow else found.type(int(val))
-    if overflow:
+    sizes, found = parse_shape(shape), fill_dtype_of(dtype)
+    # torch keeps integers in 64 bits: a double would lose the last of them.
+    whole = isinstance(val, numbers.Integral)
+    value: Any = np.asarray(_integer(val)) if whole else number("val", val)
+    if found.kind == "b":
+        return np.full(sizes, bool(value), dtype=found)
+    if _overflows(value, found, math.prod(sizes)):
         raise ValueError(f"`val`={show(val)} cannot be converted to {found} without overflow.")
-    return np.full(parse_shape(shape), bool(value) if found.kind == "b" else filler, dtype=found)
+    return np.full(sizes, _converted(value, found), dtype=found)
+
+
+def _integer(val: Any) -> Any:
+    """An integer as torch gets it: an int64, or past that a uint64."""
+    exact = int(val)
+    if not -(2**63) <= exact < 2**64:
+        raise ValueError(f"`val` must lie in [-2**63, 2**64) or be a float, got {show(val)}.")
+    return np.int64(exact) if exact < 2**63 else np.uint64(exact)
+
+
+def _overflows(value: Any, dtype: DType, size: int) -> bool:
+    """Whether torch's fill_ refuses the value."""
+    if dtype.kind in "iu":
+        limits, exact = np.iinfo(dtype), value if isinstance(value, float) else int(value)
+        least = -limits.max if dtype.kind == "u" and isinstance(exact, int) else limits.min
+        return not least <= exact <= limits.max
+    if dtype.itemsize == 2 and size == 1:  # which torch fills without the check
+        return False
+    return bool(np.isfinite(value)) and abs(float(value)) > float(finfo(dtype).max)  # type: ignore[no-untyped-call]
+
+
+def _converted(value: Any, dtype: DType) -> Any:
+    """C++'s conversion; negative integers wrap around in unsigned dtypes."""
+    with np.errstate(over="ignore"):
+        if not isinstance(value, np.ndarray):
+            return dtype.type(int(value)) if dtype.kind in "iu" else cast(value, dtype)
+        if dtype.itemsize < 4 and dtype.kind not in "iu":  # to the half types by way of float32
+            value = value.astype(np.float32)
+        return value.astype(dtype)
 
 
 def ones(shape: Any, *, dtype: Any = None) -> Array:
