@@ -202,6 +202,37 @@ def test_truncated_values_of_halves_may_round_to_2():
     assert np.abs(tf.stateless_truncated_normal((100_000,), (3, 4))).max() < 2.0
 
 
+# (dtype, stddev, zeros of 1000 normals, zeros of 1000 uniforms), counted with TensorFlow 2.21.0.
+SUBNORMAL = [
+    ("float32", 3e-38, 304, 366),
+    ("float32", 1e-39, 1000, 1000),
+    ("bfloat16", 3e-38, 308, 390),
+    ("float64", 3e-308, 525, 759),
+]
+
+
+@pytest.mark.parametrize(("dtype", "stddev", "normals", "uniforms"), SUBNORMAL)
+def test_subnormal_numbers_are_zero(dtype, stddev, normals, uniforms):
+    """TensorFlow's kernels flush them; the numbers beside them, and a shard's, stay as they are."""
+    normal = tf.random.stateless_normal((1000,), (1, 2), 0.0, stddev, dtype)
+    uniform = tf.random.stateless_uniform((1000,), (1, 2), 0.0, stddev, dtype)
+    assert [int((values == 0).sum()) for values in (normal, uniform)] == [normals, uniforms]
+    whole = tf.random.stateless_normal((1000,), (1, 2), 0.0, 2 * stddev, dtype)
+    kept = normal != 0
+    assert (whole[kept] == 2 * normal[kept]).all()
+    shard = tf.random.stateless_normal((1000,), (1, 2), 0.0, stddev, dtype, shard=np.s_[501:])
+    assert shard.tobytes() == normal[501:].tobytes()
+
+
+def test_a_subnormal_mean_or_stddev_is_zero():
+    """What is read is flushed too, and so is the difference of two limits."""
+    drawn = tf.random.stateless_normal((100,), (1, 2), 2e-36, 5e-39)
+    assert (drawn == np.float32(2e-36)).all()
+    assert not tf.random.stateless_uniform((100,), (1, 2), 1e-40, 2e-40).any()
+    close = tf.random.stateless_uniform((100,), (1, 2), 2e-38, 2.5e-38)
+    assert (close == np.float32(2e-38)).all()
+
+
 def test_dtypes_are_there_by_tensorflows_names():
     """`tf.float16` and the others, so that a name replaced is the whole change."""
     assert tf.stateless_normal([2], [1, 2], dtype=tf.half).dtype == np.float16

@@ -12,6 +12,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from glorot.compat import v1
 from glorot.replay import tensorflow as replay
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -54,6 +55,35 @@ def test_large_tensors_agree(tf, name, dtype):
         ours(shape, seed, *numbers, dtype).tobytes()
         == theirs(shape, seed, *numbers, dtype).numpy().tobytes()
     )
+
+
+def test_small_scales_agree(tf):
+    """Scales and shifts of every magnitude down to subnormal ones, which TensorFlow takes for 0,
+    by stateless and by stateful functions."""
+    rng = random.Random(7)
+    for number in range(600):
+        dtype = ("float16", "bfloat16", "float32", "float64")[number % 4]
+        lowest = -322 if dtype == "float64" and number % 8 > 3 else -45
+
+        def small(lowest=lowest):
+            return rng.choice(
+                (0.0, 10 ** rng.uniform(lowest, lowest + 30), 10 ** rng.uniform(-9, 1))
+            )
+
+        numbers = (small() * rng.choice((1, -1)) + 0.0, small())
+        name, shape = FUNCTIONS[number % 3], (rng.choice((1, 3, 17, 300)),)
+        theirs = getattr(tf.random, name)(shape, (number, 2), *numbers, dtype).numpy()
+        ours = getattr(replay.random, name)(shape, (number, 2), *numbers, dtype)
+        assert ours.tobytes() == theirs.tobytes(), (name, dtype, numbers)
+        for module in (tf.compat.v1, v1):
+            module.set_random_seed(number)
+        name = ("random_uniform", "random_normal", "truncated_normal")[number % 3]
+        theirs = getattr(tf.compat.v1, name)(shape, *numbers, dtype).numpy()
+        assert getattr(v1, name)(shape, *numbers, dtype).tobytes() == theirs.tobytes(), (
+            name,
+            dtype,
+        )
+    v1.set_random_seed(None)
 
 
 @pytest.mark.parametrize("name", FUNCTIONS)

@@ -6,9 +6,9 @@ from typing import Any
 
 import numpy as np
 
-from glorot import _kernel
 from glorot._dtypes import dtype_name
 from glorot.compat.v1 import _state
+from glorot.replay.tensorflow import _flush
 from glorot.replay.tensorflow import _kernels as replay
 from glorot.replay.tensorflow._arguments import (
     FLOAT_DTYPES,
@@ -175,5 +175,5 @@ def _drawn(
     # The seed last: what is refused, or does not fit into memory, uses none up.
     out = np.empty(sizes, dtype)
     pair, offset = _state.draw(where, _state.check_seed(seed), kernel, math.prod(sizes))
-    _kernel.fill(out, law, replay.kernel_stream(pair, offset))
+    _flush.fill(out, law, replay.kernel_stream(pair, offset))
     return out

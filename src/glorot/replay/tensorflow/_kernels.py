@@ -19,6 +19,7 @@ from glorot import _kernel, _memory, _shard
 from glorot._check import show
 from glorot._dtypes import dtype_name
 from glorot._stream import INDEX_BITS, Stream
+from glorot.replay.tensorflow import _flush
 from glorot.replay.tensorflow._arguments import (
     FLOAT_DTYPES,
     INTEGER_DTYPES,
@@ -63,11 +64,11 @@ def uniform_law(
     before.)
     """
     low, high = (
-        _scalar(value, argument, dtype, graph)
+        _flush.flushed(_scalar(value, argument, dtype, graph), dtype)
         for argument, value in (("minval", minval), ("maxval", maxval))
     )
     with np.errstate(over="ignore", invalid="ignore"):
-        span = float(high - low)
+        span = float(_flush.flushed(high - low, dtype))
     if not np.isfinite(span):
         raise ValueError(
             f"`minval`={minval!r} and `maxval`={maxval!r} must be finite and no further apart than "
@@ -157,7 +158,7 @@ def filled(
     # A block of truncated normals is found at 256 times its number, which must stay below 2**63.
     bits = INDEX_BITS - 6 if isinstance(law, TruncatedNormalLaw) else INDEX_BITS - 1
     start, strides, out = _part(shape, dtype, shard, bits)
-    _kernel.fill(out, law, stream, start, strides)
+    _flush.fill(out, law, stream, start, strides)
     return out
 
 
