@@ -96,6 +96,15 @@ def test_tensorflows_limits_go_through_float32():
     assert (normal == tensorflow.stateless_normal((5,), (1, 0), 0.1, 0.3, "float64")).all()
 
 
+def test_tensorflows_constants_are_float32_tensors_first():
+    """One that float32 does not hold is refused, one that is subnormal there is 0 in float64."""
+    assert k.Constant(6.8e-39, backend="tensorflow")((2,), "float64").tolist() == [0, 0]
+    assert k.Constant(6.8e-39, backend="tensorflow")((2,))[0] == np.float32(6.8e-39)
+    assert not k.Identity(6.8e-39, backend="tensorflow")((2, 2)).any()
+    with pytest.raises(ValueError, match="must fit a float32"):
+        k.Constant(-1e39, backend="tensorflow")((2,), "bfloat16")
+
+
 def test_tensorflows_seeds_are_taken_modulo():
     """2**31 - 2 is 0, and -1 is 2**31 - 3."""
     draws = [

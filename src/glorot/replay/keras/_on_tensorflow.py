@@ -16,6 +16,7 @@ from glorot._dtypes import FLOATS, dtype_name
 from glorot.replay.keras._backend import Array, Draw, DType
 from glorot.replay.tensorflow import _stateless
 from glorot.replay.tensorflow._arguments import INTEGER_DTYPES, to_dtype
+from glorot.replay.tensorflow._flush import flushed
 
 SEED_DTYPE = np.dtype(np.int64)
 ARITHMETICS = ("fma", "fma-2.29", "default")
@@ -78,11 +79,20 @@ def canonical(dtype: DType) -> DType:
 
 
 def cast(value: Any, dtype: DType) -> Array:
-    """Python's floats are float32 tensors first."""
+    """Python's floats are float32 tensors first; on the way to float64 subnormal ones become 0.
+
+    Raises:
+        ValueError: one leaves float32.
+    """
     array = np.asarray(value)
     with np.errstate(over="ignore"):
         if array.dtype == np.float64 and not isinstance(value, np.ndarray):
-            array = array.astype(np.float32)
+            single = array.astype(np.float32)
+            if (np.isinf(single) & np.isfinite(array)).any():
+                raise ValueError(
+                    f"{show(value)} must fit a float32: TensorFlow can't convert it to a tensor."
+                )
+            array = flushed(single, np.dtype(np.float32)) if dtype == np.float64 else single
         if dtype == FLOATS["bfloat16"]:
             array = array.astype(np.float32)
         return array.astype(dtype)
@@ -91,7 +101,7 @@ def cast(value: Any, dtype: DType) -> Array:
 def times(number: float, array: Array) -> Array:
     """The number becomes a tensor of the dtype."""
     with np.errstate(over="ignore", under="ignore"):
-        return np.asarray(to_dtype(number, array.dtype) * array)
+        return np.asarray(flushed(to_dtype(number, array.dtype), array.dtype) * array)
 
 
 def check_qr(dtype: DType) -> None:
