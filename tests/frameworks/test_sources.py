@@ -37,6 +37,9 @@ CONFIGS = {
     "llama-tied": {**LLAMA, "architectures": ["LlamaForCausalLM"], "tie_word_embeddings": True},
     "llama-bfloat16": {**LLAMA, "architectures": ["LlamaForCausalLM"], "torch_dtype": "bfloat16"},
     "llama-narrow": {**LLAMA, "initializer_range": 0.003, "architectures": ["LlamaForCausalLM"]},
+    "llama-labels": {
+        **LLAMA, "architectures": ["LlamaForSequenceClassification"], "num_labels": 3,
+    },
     "gpt2": {
         "model_type": "gpt2", "architectures": ["GPT2LMHeadModel"], "n_embd": 32, "n_layer": 2,
         "n_head": 4, "vocab_size": 50, "n_positions": 16,
@@ -231,18 +234,23 @@ def test_a_config_without_architectures(tmp_path):
         assert any(name.startswith("model.encoder.layers.0.") for name in source.shapes)
 
 
-@pytest.mark.parametrize("model_type", MODEL_TYPES)
-def test_every_model_type_with_a_preset(tmp_path, model_type):
-    """The type alone says enough: the preset covers the model, and follows all of its config, the
-    row of a padding token too, where transformers has one."""
+def _least(model_type):
+    """What a config says of its layers, that there be few."""
     layers = {"num_hidden_layers": 2, "num_layers": 2}
-    content = {
+    return {
         "clip": {"text_config": layers, "vision_config": layers}, "convnext": {}, "resnet": {},
         "gpt_neo": {"num_layers": 2, "attention_types": [[["global", "local"], 1]]},
         # Whose classes cannot be built of their own defaults.
         **dict.fromkeys(("ministral", "hunyuan_v1_dense"), layers | {"head_dim": 128}),
         "nemotron": layers | {"num_key_value_heads": 8, "head_dim": 128},
     }.get(model_type, layers)  # fmt: skip
+
+
+@pytest.mark.parametrize("model_type", MODEL_TYPES)
+def test_every_model_type_with_a_preset(tmp_path, model_type):
+    """The type alone says enough: the preset covers the model, and follows all of its config, the
+    row of a padding token too, where transformers has one."""
+    content = _least(model_type)
     source = glorot.sources.read(config_of(tmp_path, {"model_type": model_type, **content}))
     assert source.model == model_type
     assert source.preset == MODEL_TYPES[model_type]
@@ -261,6 +269,32 @@ def test_every_model_type_with_a_preset(tmp_path, model_type):
     said = source.recipe().variables
     padded = "padding_rows" in said and said["padding_rows"].value == 1
     assert (said["pad_token_id"].value if padded else None) == rows.get(model_type)
+
+
+_TASKS = (
+    "AutoModel", "AutoModelForSequenceClassification", "AutoModelForTokenClassification",
+    "AutoModelForQuestionAnswering", "AutoModelForMultipleChoice", "AutoModelForMaskedLM",
+    "AutoModelForCausalLM", "AutoModelForImageClassification", "AutoModelForMaskedImageModeling",
+)  # fmt: skip
+
+
+@pytest.mark.parametrize("model_type", sorted(set(MODEL_TYPES) - {"gpt2", "gpt_bigcode"}))
+def test_heads_of_every_model_type(tmp_path, model_type):
+    """Each head that transformers has for a type is covered by its preset; of GPT-2, whose file
+    never changes, the language model's alone."""
+    import transformers
+
+    content = {"model_type": model_type, **_least(model_type)}
+    config = transformers.CONFIG_MAPPING[model_type]
+    for task in _TASKS:
+        mapping = getattr(transformers, task)._model_mapping
+        found = mapping.get(config, ())
+        for cls in found if isinstance(found, (tuple, list)) else (found,):
+            if cls.config_class is not config:
+                continue
+            content["architectures"] = [cls.__name__]
+            source = glorot.sources.read(config_of(tmp_path, content))
+            assert len(source.recipe().resolve(source.shapes)) == len(source.shapes)
 
 
 def test_the_towers_of_clip(tmp_path):

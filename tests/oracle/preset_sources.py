@@ -254,6 +254,33 @@ transformers_model(
     embedding_size=32, hidden_sizes=[32, 64, 96, 64], depths=[1, 2, 1, 1],
 )  # fmt: skip
 
+# Heads of other tasks, each with more labels than are asked for, so that statistics see the law.
+_LABELS = {"num_labels": 40}
+for _preset, _name, _heads, _options in (
+    ("llama", "Llama", "sequence tokens answers", _LLAMA),
+    ("mixtral", "Mixtral", "tokens answers", {"num_local_experts": 4, **_LLAMA}),
+    ("qwen", "Qwen2", "tokens answers", _LLAMA),
+    ("gemma", "Gemma2", "tokens", {"head_dim": 24, **_LLAMA}),
+    (
+        "gpt-neox", "GPTNeoX", "sequence tokens answers",
+        {key: value for key, value in _LLAMA.items() if key != "num_key_value_heads"},
+    ),
+    ("t5", "T5", "sequence tokens answers", _T5),
+):  # fmt: skip
+    for _head in _heads.split():
+        _task = {"sequence": "SequenceClassification", "tokens": "TokenClassification"}
+        _model = f"{_name}For{_task.get(_head, 'QuestionAnswering')}"
+        transformers_model(
+            f"{_name.lower()}-{_head}", _preset, _model, f"{_name}Config", **_LABELS, **_options
+        )
+transformers_model(
+    "clip-images", "clip", "CLIPForImageClassification", "CLIPConfig",
+    text_config=_TEXT, vision_config=_VISION, projection_dim=48, **_LABELS,
+)  # fmt: skip
+transformers_model(
+    "vit-masked", "vit", "ViTForMaskedImageModeling", "ViTConfig", encoder_stride=8, **_VISION
+)
+
 _MAMBA = {"vocab_size": 300, "hidden_size": 64, "num_hidden_layers": 3, "expand": 8}
 transformers_model("mamba", "mamba", "MambaForCausalLM", "MambaConfig", **_MAMBA)
 transformers_model("falcon-mamba", "mamba", "FalconMambaForCausalLM", "FalconMambaConfig", **_MAMBA)
