@@ -237,8 +237,10 @@ def test_a_config_without_architectures(tmp_path):
 def _least(model_type):
     """What a config says of its layers, that there be few."""
     layers = {"num_hidden_layers": 2, "num_layers": 2}
+    both = {"text_config": layers, "vision_config": layers}
     return {
-        "clip": {"text_config": layers, "vision_config": layers}, "convnext": {}, "resnet": {},
+        **dict.fromkeys(("clip", "siglip", "siglip2"), both),
+        "convnext": {}, "resnet": {}, "swin": {}, "swinv2": {},
         "gpt_neo": {"num_layers": 2, "attention_types": [[["global", "local"], 1]]},
         # Whose classes cannot be built of their own defaults.
         **dict.fromkeys(("ministral", "hunyuan_v1_dense"), layers | {"head_dim": 128}),

@@ -281,6 +281,11 @@ transformers_model(
     "vit-masked", "vit", "ViTForMaskedImageModeling", "ViTConfig", encoder_stride=8, **_VISION
 )
 
+for _file in ("vision_sources.py",):
+    _models = runpy.run_path(str(Path(__file__).with_name(_file)))["MODELS"]
+    for _name, (_preset, _model, _config, _options, _variables) in _models.items():
+        transformers_model(_name, _preset, _model, _config, variables=_variables, **_options)
+
 _MAMBA = {"vocab_size": 300, "hidden_size": 64, "num_hidden_layers": 3, "expand": 8}
 transformers_model("mamba", "mamba", "MambaForCausalLM", "MambaConfig", **_MAMBA)
 transformers_model("falcon-mamba", "mamba", "FalconMambaForCausalLM", "FalconMambaConfig", **_MAMBA)
