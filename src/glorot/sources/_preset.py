@@ -9,7 +9,8 @@ from glorot import recipe as recipes
 
 # What a config switches on: (preset, key of the config) -> variables.
 _SWITCHES: dict[tuple[str, str], dict[str, float | str]] = {
-    ("mamba", "rescale_prenorm_residual"): {"residual_gain": "1 / sqrt(num_hidden_layers)"},
+    (preset, "rescale_prenorm_residual"): {"residual_gain": "1 / sqrt(num_hidden_layers)"}
+    for preset in ("mamba", "mamba2")
 }
 _SCALES = {"initializer_range": 0.02, "initializer_factor": 1.0}  # and what presets have for them
 # Configs in a config, each with scales of its own: preset -> key -> what its variables begin with.
@@ -21,6 +22,8 @@ _FIXED: dict[str, dict[str, float | str]] = {
     "mamba": {"time_step_init_scheme": "random"},
     "transformers": {"sinusoidal_pos_embds": False},  # DistilBERT's table, which nothing draws
 }
+# Presets of code that draws the padding token's row again, as all others.
+DRAWN_AGAIN = frozenset(("modernbert",))
 # Types whose preset has a row for the padding token, and whose embedding has none.
 _NO_PADDING = frozenset(("bloom", "codegen", "falcon", "gpt_neo", "gptj", "mpt"))
 
@@ -68,7 +71,11 @@ def choose(model: str, config: Mapping[str, Any] | None = None) -> Choice:
     fixed: dict[str, float | str] = {k: own for k, own in _SCALES.items() if k not in known}
     fixed |= _FIXED.get(preset, {})
     floor, least = config.get("time_step_floor"), config.get("time_step_min")
-    if preset == "mamba" and _is_number(floor) and floor > (least if _is_number(least) else 1e-3):
+    if (
+        preset.startswith("mamba")
+        and _is_number(floor)
+        and floor > (least if _is_number(least) else 1e-3)
+    ):
         fixed["time_step_floor"] = 0.0  # one below all time steps changes nothing
     notes = tuple(
         f"the recipe {preset} does not follow {name}={value} of the config: it has "

@@ -8,7 +8,7 @@ from typing import Any
 from glorot import recipe as recipes
 from glorot.recipe import TensorSpec
 from glorot.sources._frameworks import require
-from glorot.sources._preset import Choice, choose, with_padding
+from glorot.sources._preset import DRAWN_AGAIN, Choice, choose, with_padding
 from glorot.sources._source import Source
 
 BUFFER = "buffer"  # the tag that a rule can ask for: where = { tag = "buffer" }
@@ -90,7 +90,7 @@ def _padding(groups: Any, shapes: dict[str, TensorSpec], choice: Choice) -> Choi
 
     places = [place for group in groups for place in group.places if place.name in shapes]
     rows = {p.name: p.owner.padding_idx for p in places if isinstance(p.owner, nn.Embedding)}
-    if choice.preset is None or not rows:
+    if choice.preset is None or choice.preset in DRAWN_AGAIN or not rows:
         return choice
     recipe = recipes.preset(choice.preset, **choice.variables)
     try:
