@@ -317,6 +317,53 @@ def test_the_towers_of_clip(tmp_path):
         assert drawn == pytest.approx(found.stddev, rel=0.2), found.name
 
 
+_BART = {
+    "model_type": "bart", "vocab_size": 500, "d_model": 64, "encoder_layers": 1,
+    "decoder_layers": 1, "encoder_ffn_dim": 96, "decoder_ffn_dim": 96,
+    "encoder_attention_heads": 4, "decoder_attention_heads": 4, "init_std": 0.05,
+    "architectures": ["BartForConditionalGeneration"],
+}  # fmt: skip
+STDDEVS = {  # configs, the preset's variable, and what transformers makes of the config
+    "llama, 0": ({**LLAMA, "architectures": ["LlamaForCausalLM"]}, 0.0, "initializer_range", 0.02),
+    "mamba, 0": (CONFIGS["mamba"], 0.0, "initializer_range", 0.02),
+    "bert, 0": (CONFIGS["bert"], 0.0, "initializer_range", 0.02),
+    "bart": (_BART, None, "init_std", 0.05),
+    "bart, both": (_BART, 0.1, "init_std", 0.1),
+    "bart, both, 0": (_BART, 0.0, "init_std", 0.02),
+    "t5, not its own": (CONFIGS["t5"], 0.3, "initializer_factor", 1.0),
+}
+
+
+@pytest.mark.parametrize("name", STDDEVS)
+def test_stddevs_that_transformers_takes_of_a_config(tmp_path, name):
+    """The base class has 0.02 in the place of 0, and init_std where there is no initializer_range;
+    what it draws is what the recipe promises, and nothing is said not to be followed."""
+    import torch
+
+    content, stddev, variable, expected = STDDEVS[name]
+    content = {**content, **({} if stddev is None else {"initializer_range": stddev})}
+    path = config_of(tmp_path, {**content, "vocab_size": 500})
+    source = glorot.sources.read(path)
+    assert source.notes == ()
+    assert source.recipe().variables[variable].value == expected
+    torch.manual_seed(0)
+    model = dict(built(path).named_parameters())
+    for found in source.recipe().resolve(source.shapes):
+        if found.initializer.random:
+            drawn = model[found.name].detach().double().std(correction=0).item()
+            assert drawn == pytest.approx(found.stddev, rel=0.25), found.name
+
+
+def test_experts_of_a_config_of_stddev_0(tmp_path):
+    """transformers' own code of a model with experts has no 0.02 in the place of 0: said."""
+    path = config_of(tmp_path, {**CONFIGS["mixtral"], "initializer_range": 0.0})
+    (note,) = glorot.sources.read(path).notes
+    assert "experts and routers it would leave at 0" in note
+    state = built(path).state_dict()
+    assert not state["model.layers.0.mlp.experts.down_proj"].any()
+    assert state["model.layers.0.self_attn.q_proj.weight"].any()
+
+
 PADDING = {
     "llama": ({**LLAMA, "pad_token_id": 3}, 3),
     "llama, the last": ({**LLAMA, "pad_token_id": -1}, -1),

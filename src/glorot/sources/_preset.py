@@ -15,6 +15,13 @@ _SWITCHES: dict[tuple[str, str], dict[str, float | str]] = {
 _SCALES = {"initializer_range": 0.02, "initializer_factor": 1.0}  # and what presets have for them
 # Configs in a config, each with scales of its own: preset -> key -> what its variables begin with.
 _PARTS = {"clip": {"text_config": "text_", "vision_config": "vision_"}}
+_BY_INIT_STD = frozenset(("bart",))  # presets whose variable is init_std
+_NOT_OF_BASE = frozenset(("clip", "gpt2", "gpt2-unscaled", "siglip", "t5"))
+# Types whose own code draws experts and routers with an initializer_range of 0 as it is.
+_ZERO_TOO = frozenset((
+    *("mixtral", "olmoe", "flex_olmo", "phimoe", "granitemoe", "gpt_oss", "deepseek_v2"),
+    *("deepseek_v3", "glm4_moe", "qwen2_moe", "qwen3_moe", "jamba"),
+))  # fmt: skip
 # What changes the first values, and no variable of the preset follows: preset -> key of the config
 # and what the preset has.
 _FIXED: dict[str, dict[str, float | str]] = {
@@ -57,6 +64,7 @@ def choose(model: str, config: Mapping[str, Any] | None = None) -> Choice:
     for key, prefix in _PARTS.get(preset, {}).items():
         part = config.get(key)
         said |= {f"{prefix}{k}": v for k, v in part.items()} if isinstance(part, Mapping) else {}
+    said |= _base_stddev(preset, said)
     found: dict[str, float | str] = {}
     for name, variable in known.items():
         value: Any = said.get(name)
@@ -69,6 +77,8 @@ def choose(model: str, config: Mapping[str, Any] | None = None) -> Choice:
         if of == preset and config.get(switch) is True:
             found |= variables
     fixed: dict[str, float | str] = {k: own for k, own in _SCALES.items() if k not in known}
+    if preset in _BY_INIT_STD or preset == "t5":  # T5's own code never asks for it
+        del fixed["initializer_range"]
     fixed |= _FIXED.get(preset, {})
     floor, least = config.get("time_step_floor"), config.get("time_step_min")
     if (
@@ -83,7 +93,24 @@ def choose(model: str, config: Mapping[str, Any] | None = None) -> Choice:
         for name, own in fixed.items()
         if _differs(value := config.get(name), own)
     )
+    if model in _ZERO_TOO and config.get("initializer_range") == 0:
+        notes += (
+            f"the recipe {preset} draws all with initializer_range=0.02, which transformers takes "
+            "for the 0 of the config; experts and routers it would leave at 0",
+        )
     return Choice(model, preset, found, notes)
+
+
+def _base_stddev(preset: str, said: Mapping[str, Any]) -> dict[str, Any]:
+    """What transformers' base class takes for the stddev of a config, where it says otherwise.
+
+    PreTrainedModel._init_weights: 0.02 in the place of an initializer_range of 0; and init_std only
+    of a config without initializer_range.
+    """
+    value = said.get("initializer_range")
+    if not _is_number(value) or preset in _NOT_OF_BASE:
+        return {}
+    return {"init_std" if preset in _BY_INIT_STD else "initializer_range": value or 0.02}
 
 
 def with_padding(
