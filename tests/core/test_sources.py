@@ -282,7 +282,7 @@ def test_without_a_recipe_it_is_one_line(written, tmp_path):
     result = invoke("init", written, "--seed", 1, "--out", tmp_path / "a")
     assert result.exit_code == 1
     assert "`recipe` (--recipe) must be given" in result.stderr
-    assert "llama, mamba" in result.stderr
+    assert "llama, llava, mamba" in result.stderr
     assert not (tmp_path / "a").exists()
     assert invoke("verify", written, "--seed", 1).exit_code == 0  # its manifest has the recipe
     (written / "glorot.json").unlink()

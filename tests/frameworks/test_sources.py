@@ -238,8 +238,10 @@ def _least(model_type):
     """What a config says of its layers, that there be few."""
     layers = {"num_hidden_layers": 2, "num_layers": 2}
     both = {"text_config": layers, "vision_config": layers}
+    shallow = {"text_config": layers, "vision_config": {"depth": 2}}
     return {
-        **dict.fromkeys(("clip", "siglip", "siglip2"), both),
+        **dict.fromkeys(("clip", "siglip", "siglip2", "gemma3", "llava"), both),
+        **dict.fromkeys(("qwen2_vl", "qwen2_5_vl"), shallow),
         "convnext": {}, "resnet": {}, "swin": {}, "swinv2": {},
         "gpt_neo": {"num_layers": 2, "attention_types": [[["global", "local"], 1]]},
         # Whose classes cannot be built of their own defaults.
@@ -267,7 +269,7 @@ def test_every_model_type_with_a_preset(tmp_path, model_type):
     rows |= dict.fromkeys(("big_bird", "rembert", "megatron-bert"), 0)
     rows |= dict.fromkeys(("olmo", "olmo3", "olmoe", "gte", "convbert", "bart", "mbart", "opt"), 1)
     rows |= dict.fromkeys(("roberta", "xlm-roberta", "xlm-roberta-xl", "camembert"), 1)
-    rows |= {"longformer": 1, "jamba": 0}
+    rows |= {"longformer": 1, "jamba": 0, "gemma3": 0}
     said = source.recipe().variables
     padded = "padding_rows" in said and said["padding_rows"].value == 1
     assert (said["pad_token_id"].value if padded else None) == rows.get(model_type)
@@ -315,6 +317,73 @@ def test_the_towers_of_clip(tmp_path):
     for found in source.recipe().resolve(source.shapes):
         drawn = model[found.name].detach().double().std(correction=0).item()
         assert drawn == pytest.approx(found.stddev, rel=0.2), found.name
+
+
+_WORDS = {
+    "vocab_size": 500, "hidden_size": 96, "intermediate_size": 160, "num_hidden_layers": 2,
+    "num_attention_heads": 6, "num_key_value_heads": 2,
+}  # fmt: skip
+_IMAGES = {
+    "hidden_size": 64, "intermediate_size": 128, "num_hidden_layers": 2, "num_attention_heads": 4,
+    "image_size": 32, "patch_size": 8,
+}  # fmt: skip
+_QWEN_VL = {
+    "model_type": "qwen2_vl", "architectures": ["Qwen2VLForConditionalGeneration"],
+    "rope_parameters": {"rope_type": "default", "mrope_section": [2, 3, 3]},
+    "vision_config": {"depth": 2, "embed_dim": 64, "hidden_size": 96, "num_heads": 4,
+                      "initializer_range": 0.1},
+}  # fmt: skip
+_LLAVA = {
+    "model_type": "llava",
+    "architectures": ["LlavaForConditionalGeneration"],
+    "vision_config": {"model_type": "clip_vision_model", **_IMAGES, "initializer_range": 0.1},
+}
+_GEMMA3 = {
+    "model_type": "gemma3", "architectures": ["Gemma3ForConditionalGeneration"],
+    "vision_config": {"model_type": "siglip_vision_model", **_IMAGES}, "mm_tokens_per_image": 4,
+}  # fmt: skip
+PARTS = {
+    "qwen2_vl, the text's beside its parts": {**_QWEN_VL, **_WORDS, "initializer_range": 0.05},
+    "qwen2_vl": {**_QWEN_VL, "text_config": {**_WORDS, "initializer_range": 0.05,
+                 "rope_parameters": _QWEN_VL["rope_parameters"], "pad_token_id": 3}},
+    **{
+        f"llava of {kind}": {
+            **_LLAVA, "text_config": {"model_type": kind, **_WORDS, "initializer_range": 0.05},
+            "initializer_range": 0.2,
+        }
+        for kind in ("llama", "mistral", "qwen2")
+    },
+    "llava, 0": {**_LLAVA, "text_config": {"model_type": "llama", **_WORDS,
+                                           "initializer_range": 0.0}},
+    "gemma3": {**_GEMMA3, "tie_word_embeddings": False, "initializer_range": 0.2, "text_config": {
+        **_WORDS, "head_dim": 24, "initializer_range": 0.05, "layer_types": ["full_attention"] * 2,
+    }},
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", PARTS)
+def test_parts_of_a_config(tmp_path, name):
+    """Each part has the stddevs of its own config, and what is of none those of the whole."""
+    import torch
+
+    path = config_of(tmp_path, PARTS[name])
+    source = glorot.sources.read(path)
+    assert source.notes == ()
+    torch.manual_seed(0)
+    model = dict(built(path).named_parameters())
+    found = source.recipe().resolve(source.shapes)
+    assert {assignment.name for assignment in found} == set(source.shapes)
+    for assignment in found:
+        drawn = model[assignment.name].detach().double().std(correction=0).item()
+        assert drawn == pytest.approx(assignment.stddev, rel=0.25), assignment.name
+
+
+def test_parts_that_no_preset_is_for(tmp_path):
+    """The error names the part; another text model has other laws."""
+    content = {**_LLAVA, "text_config": {"model_type": "gemma", **_WORDS}}
+    source = glorot.sources.read(config_of(tmp_path, content))
+    with pytest.raises(ValueError, match="no built-in recipe is for 'llava of gemma'"):
+        source.recipe()
 
 
 _BART = {

@@ -14,9 +14,18 @@ _SWITCHES: dict[tuple[str, str], dict[str, float | str]] = {
 }
 _SCALES = {"initializer_range": 0.02, "initializer_factor": 1.0}  # and what presets have for them
 # Configs in a config, each with scales of its own: preset -> key -> what its variables begin with.
-_PARTS = {"clip": {"text_config": "text_", "vision_config": "vision_"}}
+_TOWERS = {"text_config": "text_", "vision_config": "vision_"}
+_PARTS = {"clip": _TOWERS, "gemma3": _TOWERS, "llava": _TOWERS, "qwen-vl": _TOWERS}
+# Model types of parts that a preset is for, where a config may have any.
+_PART_TYPES = {
+    "llava": {
+        "text_config": ("llama", "mistral", "qwen2"),
+        "vision_config": ("clip_vision_model",),
+    }
+}
 _BY_INIT_STD = frozenset(("bart",))  # presets whose variable is init_std
 _NOT_OF_BASE = frozenset(("clip", "gpt2", "gpt2-unscaled", "siglip", "t5"))
+_OWN = frozenset((("llava", "vision_initializer_range"),))  # CLIP's own code draws with it
 # Types whose own code draws experts and routers with an initializer_range of 0 as it is.
 _ZERO_TOO = frozenset((
     *("mixtral", "olmoe", "flex_olmo", "phimoe", "granitemoe", "gpt_oss", "deepseek_v2"),
@@ -60,18 +69,25 @@ def choose(model: str, config: Mapping[str, Any] | None = None) -> Choice:
     if preset is None or not config:
         return Choice(model, preset, {})
     known = recipes.preset(preset).variables
+    for key, types in _PART_TYPES.get(preset, {}).items():
+        part = config.get(key)
+        kind = part.get("model_type", types[0]) if isinstance(part, Mapping) else types[0]
+        if kind not in types:
+            return Choice(f"{model} of {kind}", None, {})
     said = dict(config)
     for key, prefix in _PARTS.get(preset, {}).items():
         part = config.get(key)
         said |= {f"{prefix}{k}": v for k, v in part.items()} if isinstance(part, Mapping) else {}
-    said |= _base_stddev(preset, said)
+    said |= _base_stddevs(preset, said)
     found: dict[str, float | str] = {}
     for name, variable in known.items():
         value: Any = said.get(name)
-        if isinstance(variable.value, float) and _is_number(value) and value != variable.value:
+        settable = isinstance(variable.value, float) or name == "initializer_range"
+        if settable and _is_number(value) and value != variable.value:
             found[name] = value
-    if "padding_rows" in known and "pad_token_id" in config:
-        token = None if model in _NO_PADDING else config["pad_token_id"]
+    pad = "text_pad_token_id" if "text_pad_token_id" in said else "pad_token_id"
+    if "padding_rows" in known and pad in said:
+        token = None if model in _NO_PADDING else said[pad]
         found = with_padding(preset, found, token if _is_number(token) and token >= 0 else None)
     for (of, switch), variables in _SWITCHES.items():
         if of == preset and config.get(switch) is True:
@@ -101,16 +117,22 @@ def choose(model: str, config: Mapping[str, Any] | None = None) -> Choice:
     return Choice(model, preset, found, notes)
 
 
-def _base_stddev(preset: str, said: Mapping[str, Any]) -> dict[str, Any]:
-    """What transformers' base class takes for the stddev of a config, where it says otherwise.
+def _base_stddevs(preset: str, said: Mapping[str, Any]) -> dict[str, Any]:
+    """What transformers' base class takes for the stddevs of a config, where it says otherwise.
 
-    PreTrainedModel._init_weights: 0.02 in the place of an initializer_range of 0; and init_std only
-    of a config without initializer_range.
+    PreTrainedModel._init_weights: 0.02 in the place of an initializer_range of 0, but where it is
+    that of the text; and init_std only of a config without initializer_range.
     """
-    value = said.get("initializer_range")
-    if not _is_number(value) or preset in _NOT_OF_BASE:
+    if preset in _NOT_OF_BASE:
         return {}
-    return {"init_std" if preset in _BY_INIT_STD else "initializer_range": value or 0.02}
+    prefixes = ("", "text_", "vision_") if preset in _PARTS else ("",)
+    found = {}
+    for name in (f"{prefix}initializer_range" for prefix in prefixes):
+        if _is_number(value := said.get(name)) and (preset, name) not in _OWN:
+            found["init_std" if preset in _BY_INIT_STD else name] = value or 0.02
+    if said.get("text_initializer_range") == 0 and preset in ("llava", "qwen-vl"):
+        found.setdefault("initializer_range", 0.0)
+    return found
 
 
 def with_padding(
