@@ -275,6 +275,19 @@ def test_every_model_type_with_a_preset(tmp_path, model_type):
     assert (said["pad_token_id"].value if padded else None) == rows.get(model_type)
 
 
+def test_a_config_with_infinite_numbers(tmp_path):
+    """transformers writes them as objects into JSON, in every config of Mamba 2, and reads both."""
+    small = {"vocab_size": 50, "hidden_size": 32, "num_hidden_layers": 1, "num_heads": 8,
+             "head_dim": 8, "n_groups": 1, "model_type": "mamba2"}  # fmt: skip
+    tagged = {"__float__": "Infinity"}
+    for number, limit in enumerate((tagged, math.inf)):
+        content = {**small, "time_step_limit": [0.0, limit], "architectures": ["Mamba2ForCausalLM"]}
+        path = config_of(tmp_path / str(number), content)
+        out = tmp_path / f"out{number}"
+        assert invoke("init", path, "--seed", 0, "--out", out).exit_code == 0
+        assert built(out / "config.json").config.time_step_limit[1] == math.inf
+
+
 _TASKS = (
     "AutoModel", "AutoModelForSequenceClassification", "AutoModelForTokenClassification",
     "AutoModelForQuestionAnswering", "AutoModelForMultipleChoice", "AutoModelForMaskedLM",

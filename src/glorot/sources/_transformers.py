@@ -125,7 +125,11 @@ def _config(transformers: Any, content: dict[str, Any]) -> Any:
     else:
         made = known[model_type]
     # What the model is of counts, not how its weights were packed or where a part came from.
-    wanted = {k: v for k, v in content.items() if k not in ("auto_map", "quantization_config")}
+    wanted = {
+        key: _special_floats(value)
+        for key, value in content.items()
+        if key not in ("auto_map", "quantization_config")
+    }
     if "use_pretrained_backbone" in wanted:
         wanted["use_pretrained_backbone"] = False
     try:
@@ -133,6 +137,17 @@ def _config(transformers: Any, content: dict[str, Any]) -> Any:
             return made.from_dict(wanted)
     except Exception as error:
         raise ValueError(f"transformers refuses it ({said(error)}).") from None
+
+
+def _special_floats(value: Any) -> Any:
+    """A config's value with the floats that transformers 5 writes as {"__float__": "Infinity"}."""
+    if isinstance(value, list):
+        return [_special_floats(item) for item in value]
+    if not isinstance(value, dict):
+        return value
+    if list(value) == ["__float__"] and value["__float__"] in ("Infinity", "-Infinity", "NaN"):
+        return float(value["__float__"])
+    return {key: _special_floats(item) for key, item in value.items()}
 
 
 def _model_class(transformers: Any, name: str) -> Any:
