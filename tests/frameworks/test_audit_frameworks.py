@@ -15,6 +15,7 @@ import pytest
 import tensorflow as tf
 import torch
 import transformers
+from torch._subclasses.fake_tensor import FakeTensorMode
 
 import glorot
 import glorot.jax
@@ -188,6 +189,18 @@ def test_meta_and_bad_models():
         glorot.audit(torch.nn.Linear(3, 4, device="meta"))
     with pytest.raises(ValueError, match="`model` holds no parameters"):
         glorot.audit(torch.nn.ReLU())
+    with pytest.raises(ValueError, match="the parameter 'weight' is lazy: it has no shape yet"):
+        glorot.audit(torch.nn.LazyLinear(3))
+    with FakeTensorMode():
+        fake = torch.nn.Linear(3, 4)
+    with pytest.raises(TypeError, match="'weight' is a FakeTensor, which has no values"):
+        glorot.audit(fake)
+    with pytest.raises(TypeError, match=r"'w' must be dense, got the layout torch.sparse_coo"):
+        glorot.audit({"w": torch.eye(3).to_sparse()})
+    freed = torch.nn.Linear(3, 4)
+    freed.weight.untyped_storage().resize_(0)
+    with pytest.raises(ValueError, match=r"'weight' has had its memory taken away"):
+        glorot.audit(freed)
 
 
 # --- what the adapters fill, the audit finds right -----------------------------------------------

@@ -11,7 +11,7 @@ import pytest
 import safetensors.torch
 import torch
 from torch import nn
-from torch.nn.utils import parametrizations, parametrize, prune
+from torch.nn.utils import parametrizations, parametrize, prune, stateless
 
 import glorot
 import glorot.torch
@@ -205,6 +205,15 @@ def test_inside_transforms_and_tracing():
     with pytest.raises(RuntimeError, match="what torch is tracing here"):
         make_fx(loss)(w)
     assert (w == 0).all()
+
+    layer = nn.Linear(3, 3)
+
+    def loss_of(weights):
+        with stateless._reparametrize_module(layer, weights):
+            init_(layer, RECIPE, seed=42)
+
+    with pytest.raises(TypeError, match=r"'weight' is inside of a torch.func transform"):
+        torch.func.grad(loss_of)(dict(layer.named_parameters()))
 
 
 @pytest.mark.parametrize(
@@ -476,8 +485,22 @@ REFUSED_MODULES = {
         ValueError,
         "has the hook L1Unstructured",
     ),
+    "sparse": (
+        lambda: nn.Sequential(nn.Linear(2, 2), Held(torch.eye(2).to_sparse())),
+        RECIPE,
+        TypeError,
+        "the parameter '1.weight' must be dense, got the layout torch.sparse_coo",
+    ),
     "ZeRO 3": (zero3, RECIPE, ValueError, "'2.bias' is partitioned by DeepSpeed ZeRO 3"),
 }
+
+
+class Held(nn.Module):
+    """A module with this parameter."""
+
+    def __init__(self, weight):
+        super().__init__()
+        self.weight = nn.Parameter(weight)
 
 
 class Expanded(nn.Module):
@@ -538,6 +561,25 @@ def test_a_dtype_without_initializers_can_be_left_out():
     assert torch.equal(module[0].weight, expected("0.weight", (3, 3)))
     with pytest.raises(TypeError, match=r"'1.weight' must .*complex64. .*Rule\('1.weight', None\)"):
         glorot.torch.shapes(module)
+
+
+@pytest.mark.parametrize("convert", [torch.Tensor.to_sparse, torch.Tensor.to_sparse_csr])
+@pytest.mark.filterwarnings("ignore:Sparse CSR")
+def test_a_sparse_tensor_can_be_left_out(convert):
+    """torch does not say where its memory is: it is left as it is, and shapes and plans do not
+    need it. A fingerprint does."""
+    module = nn.Sequential(nn.Linear(2, 2), Held(convert(torch.eye(2))))
+    module.register_buffer("mask", convert(torch.eye(2)))
+    recipe = glorot.Recipe([glorot.Rule("1.weight", None), *RECIPE.rules])
+    report = init_(module, recipe, seed=42)
+    assert report.left_out == ("1.weight",)
+    assert report.buffers == ("mask",)
+    assert torch.equal(module[0].weight, expected("0.weight", (2, 2)))
+    assert torch.equal(module[1].weight.to_dense(), torch.eye(2))
+    assert len(glorot.torch.explain(module, recipe)) == 2
+    assert glorot.torch.shapes(module)["1.weight"].shape == (2, 2)
+    with pytest.raises(TypeError, match=r"'1.weight' must be dense, got the layout torch.sparse"):
+        glorot.torch.fingerprint(module)
 
 
 # --- names ----------------------------------------------------------------------------------------

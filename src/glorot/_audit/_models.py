@@ -47,12 +47,14 @@ def _are_variables(model: Any) -> bool:
 
 def _of_torch(module: Any) -> Iterator[Weight]:
     from glorot.torch._layers import described
+    from glorot.torch._memory import check_known
     from glorot.torch._names import parametrized, walk
 
     for prefix, owner in walk(module):
         held = {name: value for name, value in owner._parameters.items() if value is not None}
         held |= {name: _computed(source) for name, source in parametrized(owner).items()}
         for name, value in held.items():
+            check_known(value, f"the parameter '{prefix}{name}'")
             yield Weight([f"{prefix}{name}"], value, described(owner, name, value.dim()))
 
 

@@ -98,10 +98,7 @@ def _torch_parameter(name: str, tensor: Any, extras: dict[str, Any]) -> Paramete
     torch = sys.modules["torch"]
     if hasattr(tensor, "full_tensor"):  # a DTensor: the whole is wanted, on every rank
         tensor = tensor.full_tensor()
-    if tensor.is_meta:
-        raise ValueError(
-            f"{name!r} is on the meta device and has no values. Materialise the model first."
-        )
+    _check_torch(torch, name, tensor)
     tensor = tensor.detach()
     shape = tuple(tensor.shape)
     spec = parse_shapes({name: {"shape": shape, "dtype": tensor.dtype, **extras}})[name]
@@ -116,6 +113,28 @@ def _torch_parameter(name: str, tensor: Any, extras: dict[str, Any]) -> Paramete
     array = data.numpy()
     flat = array.reshape(-1) if array.flags.c_contiguous else array.flat
     return Parameter(name, spec, lambda i, j: flat[i:j].view(dtype), memory)
+
+
+def _check_torch(torch: Any, name: str, tensor: Any) -> None:
+    """Refuse a tensor without values, or whose values are not in its own memory."""
+    if tensor.is_meta:
+        raise ValueError(
+            f"{name!r} is on the meta device and has no values. Materialise the model first."
+        )
+    if type(tensor).__torch_dispatch__ is not torch.Tensor.__torch_dispatch__:
+        raise TypeError(
+            f"{name!r} is a {type(tensor).__name__}, which has no values, or keeps them in other "
+            "tensors. Audit plain tensors."
+        )
+    if tensor.layout is not torch.strided:
+        raise TypeError(
+            f"{name!r} must be dense, got the layout {tensor.layout}. Audit tensor.to_dense()."
+        )
+    if tensor.numel() and not tensor.untyped_storage().nbytes():
+        raise ValueError(
+            f"{name!r} has had its memory taken away (its storage has 0 bytes), as sharding "
+            "wrappers do between steps. Audit it while its values are there."
+        )
 
 
 def _of_weight(weight: Weight) -> Iterator[Parameter]:

@@ -92,12 +92,21 @@ def memory_key(tensor: torch.Tensor) -> object:
     if torch.nn.parameter.is_lazy(tensor) or tensor.is_meta:
         return id(tensor)
     local = tensor.to_local() if is_dtensor(tensor) else tensor
-    address = local.data_ptr() if type(local).__torch_dispatch__ is _PLAIN_DISPATCH else 0
+    address = local.data_ptr() if _has_address(local) else 0
     # Not the id of `local`: it may be a new object each time, and so be gone.
     return (address, local.dtype, local.shape, local.stride()) if address else id(tensor)
 
 
 _PLAIN_DISPATCH = torch.Tensor.__torch_dispatch__
+
+
+def _has_address(tensor: torch.Tensor) -> bool:
+    """Whether torch can say where the memory is: asked of a sparse tensor, it raises."""
+    return (
+        type(tensor).__torch_dispatch__ is _PLAIN_DISPATCH
+        and tensor.layout is torch.strided
+        and not torch._C._functorch.is_functorch_wrapped_tensor(tensor)
+    )
 
 
 def _computed(source: Any) -> torch.Tensor:

@@ -85,6 +85,11 @@ def _stored(module: torch.nn.Module, names: Names) -> Iterator[tuple[str, torch.
 def _check_values(tensor: torch.Tensor, what: str) -> None:
     if torch.nn.parameter.is_lazy(tensor) or tensor.is_meta:
         raise ValueError(f"{what} has no values yet. Fill the module first.")
+    if tensor.layout is not torch.strided:
+        raise TypeError(
+            f"{what} must be dense, got the layout {tensor.layout}, which has no fingerprint. Give "
+            "glorot.fingerprint the arrays of the other parameters."
+        )
     if tensor.dtype not in DTYPES:
         raise TypeError(
             f"{what} is of {tensor.dtype}, which has no fingerprint; those that have one are "
