@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """`glorot.torch.init_`: tensors and modules filled in place, under names that wrapping keeps."""
 
+import io
 import json
 import subprocess
 import sys
@@ -949,6 +950,43 @@ def test_rules_without_axes_have_the_layers_fans(layer):
         assert found[name].initializer.fans(found[name].shape) == wanted, name
         values = found[name].initializer(found[name].shape, seed=42, name=name)
         assert torch.equal(module.get_parameter(name), torch.from_numpy(values))
+
+
+def scriptable():
+    """Layers that torch can script, grouped and transposed ones among them."""
+    return nn.Sequential(
+        nn.Linear(6, 8),
+        nn.Conv2d(8, 4, 3, groups=2),
+        nn.ConvTranspose2d(4, 6, 3, groups=2),
+        nn.Embedding(9, 4),
+        nn.LayerNorm(3),
+    )
+
+
+@pytest.mark.filterwarnings("ignore:.*torch.jit.*:DeprecationWarning")
+def test_scripting_changes_no_weight():
+    """A scripted module's layers are what they were before, and those of a traced one, and of one
+    that is loaded."""
+    plain = scriptable()
+    scripted = torch.jit.script(scriptable())
+    file = io.BytesIO()
+    torch.jit.save(scripted, file)
+    file.seek(0)
+    loaded = torch.jit.load(file)
+    by_layer = glorot.Recipe(
+        [
+            glorot.Rule("*", "ones", where={"type": "LayerNorm"}),
+            glorot.Rule("*", "zeros", where={"ndim": 1}),
+            glorot.Rule("*", "he_normal"),
+        ]
+    )
+    for module in (plain, scripted, loaded):
+        assert glorot.torch.shapes(module) == glorot.torch.shapes(plain)
+        init_(module, by_layer, seed=42)
+        assert glorot.torch.fingerprint(module) == glorot.torch.fingerprint(plain)
+    two = nn.Sequential(nn.Linear(6, 8), nn.Linear(8, 4))
+    traced = torch.jit.trace(two, torch.randn(1, 6))
+    assert glorot.torch.shapes(traced) == glorot.torch.shapes(two)
 
 
 def test_rules_may_ask_for_the_layers_type():

@@ -307,3 +307,20 @@ def test_a_modules_attribute_that_stays_on_meta():
 
     with pytest.raises(ValueError, match="the attribute 'table' is a tensor on the meta device"):
         materialize(on_meta(make), PLAIN, seed=42)
+
+
+@pytest.mark.filterwarnings("ignore:.*torch.jit.*:DeprecationWarning")
+def test_a_scripted_module_of_the_meta_device():
+    """torch gives it no other memory, and says so of to_empty; one that has values is filled."""
+    module = on_meta(lambda: nn.Sequential(nn.Linear(3, 3), nn.Linear(3, 3)))
+    module[1] = torch.jit.script(module[1])
+    with pytest.raises(
+        TypeError, match=r"'1.weight' is on the meta device, in a module that is sc"
+    ):
+        materialize(module, PLAIN, seed=42)
+    assert module[0].weight.is_meta
+    module[1] = torch.jit.script(nn.Linear(3, 3))
+    plain = nn.Sequential(nn.Linear(3, 3), nn.Linear(3, 3))
+    materialize(module, PLAIN, seed=42)
+    init_(plain, PLAIN, seed=42)
+    assert glorot.torch.fingerprint(module) == glorot.torch.fingerprint(plain)

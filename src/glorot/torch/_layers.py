@@ -2,8 +2,10 @@
 """What a layer says of its parameters: its type, and which axes are in and out, for rules that do
 not say it themselves."""
 
+import sys
 from typing import Any
 
+import torch
 from torch import nn
 from torch.nn.modules.conv import _ConvNd, _ConvTransposeNd
 
@@ -29,23 +31,40 @@ _CONV1D = "transformers.pytorch_utils", "Conv1D"  # GPT-2's dense layer, stored 
 
 
 def layer_type(module: nn.Module) -> str:
-    """The name of a module's class, before sharding or parametrizing made another of it.
+    """The name of a module's class, before scripting, sharding or parametrizing made another of it.
 
     Examples:
         >>> layer_type(nn.utils.parametrizations.weight_norm(nn.Linear(2, 2)))
         'Linear'
     """
-    return _own_class(module).__name__
+    own = _own_class(module)
+    if issubclass(own, torch.jit.ScriptModule):  # loaded where its class is not
+        return str(getattr(module, "original_name", own.__name__))
+    return own.__name__
 
 
 def _own_class(module: nn.Module) -> type:
     found = type(module)
+    if isinstance(module, torch.jit.ScriptModule):
+        return _scripted_class(module) or found
     while found.__name__.startswith(("FSDP", "Parametrized")) and len(found.__bases__) <= 2:
         base = found.__bases__[-1]  # FSDPLinear(FSDPModule, Linear), ParametrizedLinear(Linear)
         if found.__name__ not in (f"FSDP{base.__name__}", f"Parametrized{base.__name__}"):
             break
         found = base
     return found
+
+
+def _scripted_class(module: Any) -> type | None:
+    """The class that a scripted or traced module was made of, which its type is called after:
+    `__torch__.torch.nn.modules.linear.___torch_mangle_0.Linear`."""
+    script = getattr(module, "_c", None)  # not of a ScriptModule that is being written by hand
+    if script is None:
+        return None
+    _, *path, name = script._type().qualified_name().split(".")
+    place = ".".join(part for part in path if not part.startswith("___torch_mangle_"))
+    found = getattr(sys.modules.get(place), name, None)
+    return found if isinstance(found, type) else None
 
 
 def described(module: nn.Module, attribute: str, dimensions: int) -> dict[str, Any]:
@@ -58,13 +77,13 @@ def described(module: nn.Module, attribute: str, dimensions: int) -> dict[str, A
         {'type': 'Linear'}
     """
     own = _own_class(module)
-    found: dict[str, Any] = {"type": own.__name__}
+    found: dict[str, Any] = {"type": layer_type(module)}
     if dimensions < 2:
         return found
     if (own.__module__, own.__name__) == _CONV1D:
         return found | {"layout": "transformers.conv1d"}
     for cls, names, layout in _LAYOUTS:
-        if isinstance(module, cls) and attribute.startswith(names):
+        if issubclass(own, cls) and attribute.startswith(names):
             found["layout"] = layout
             groups = getattr(module, "groups", 1)
             return found | {"groups": groups} if groups > 1 else found

@@ -83,6 +83,7 @@ def materialize(
     if place.type == "meta":
         raise ValueError("`device` must have memory, got the meta device. Give 'cpu' or 'cuda'.")
     contents = collect(module, names, whole=whole is None)
+    _check_scripted([*contents.parameters, *contents.buffers])
     _buffers.check(buffers, contents.buffers)
     left_out = make_plan(contents.parameters, rules, whole).left_out
     for group in left_out:
@@ -104,6 +105,17 @@ def materialize(
         _restore(module, before)
         raise
     return report
+
+
+def _check_scripted(groups: list[Group]) -> None:
+    for group in groups:
+        place = group.places[0]
+        if group.tensor.is_meta and isinstance(place.owner, torch.jit.ScriptModule):
+            raise TypeError(
+                f"{place.name!r} is on the meta device, in a module that is scripted or traced, "
+                "which torch gives no other memory (nor does to_empty). Materialise the module, "
+                "then script it."
+            )
 
 
 def _owners(module: torch.nn.Module) -> Iterator[torch.nn.Module]:
