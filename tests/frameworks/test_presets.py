@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 
 import glorot
 from glorot.recipe import _presets
@@ -152,6 +153,18 @@ def test_torch_modules_say_what_the_presets_ask_for():
         if found.name in values:
             for result in STATISTICS["measure"](found.initializer, values[found.name], found.name):
                 assert result.problems == []
+
+
+@pytest.mark.parametrize("chosen", ["torch", "keras", "flax", "haiku"])
+def test_a_layer_alone_has_the_laws_that_it_has_in_a_model(chosen):
+    """Names are then the attributes alone, without a dot before."""
+    module = LAYERS["torch_layers"]()
+    if chosen != "torch":  # the others do not have all of torch's layers
+        module = torch.nn.ModuleDict({name: module[name] for name in ("conv1", "cross", "gru")})
+    whole = {found.name: found.law for found in glorot.torch.explain(module, chosen)}
+    for part, layer in module.items():
+        for found in glorot.torch.explain(layer, chosen):
+            assert found.law == whole[f"{part}.{found.name}"], found.name
 
 
 def test_statistics_of_one_seed_are_not_of_all():
