@@ -227,11 +227,35 @@ def test_torch_layers_as_init_fills_them():
     recipe = Recipe([Rule("*bias", "zeros"), Rule("*", "lecun_normal")])
     glorot.torch.init_(norm, recipe, seed=3)
     before = {name: value.clone() for name, value in norm.state_dict().items()}
-    assert {row.name for row in glorot.audit(norm, recipe).parameters} == {"weight", "bias"}
+    report = assert_initialized(norm, recipe, seed=3)
+    assert {row.name for row in report.parameters} == {"weight", "bias"}
     assert all(torch.equal(value, before[name]) for name, value in norm.state_dict().items())
     dense = transformers.pytorch_utils.Conv1D(60, 30)  # stored (in, out)
     glorot.torch.init_(dense, recipe, seed=3)
     assert assert_initialized(dense, recipe, seed=3).parameters[0].fans == (30.0, 60.0)
+
+
+def test_parametrized_weights_as_init_fills_them():
+    """The weight that the recipe is about is read: before spectral norm divides it, after what is
+    inverted, in any order and of vectors too."""
+    norms = torch.nn.utils.parametrizations
+
+    class Doubled(torch.nn.Module):
+        def forward(self, x):
+            return 2 * x
+
+        def right_inverse(self, x):
+            return x / 2
+
+    model = torch.nn.Sequential(*(torch.nn.Linear(40, 30) for _ in range(3)))
+    norms.spectral_norm(model[0])
+    torch.nn.utils.parametrize.register_parametrization(model[0], "weight", Doubled())
+    torch.nn.utils.parametrize.register_parametrization(model[1], "weight", Doubled())
+    norms.spectral_norm(model[1])
+    norms.spectral_norm(model[2], "bias")
+    recipe = Recipe([Rule("*bias", "normal", stddev=0.02), Rule("*", "lecun_normal")])
+    glorot.torch.init_(model, recipe, seed=3)
+    assert_initialized(model, recipe, seed=3)
 
 
 def test_keras_layers_as_init_fills_them():

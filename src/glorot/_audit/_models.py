@@ -59,10 +59,19 @@ def _of_torch(module: Any) -> Iterator[Weight]:
 
 
 def _computed(source: Any) -> Any:
-    """What a ParametrizationList computes: of a copy, since some change as they are read."""
+    """What a ParametrizationList computes, of the weight that `init_` fills: torch's spectral norm
+    divides by what it is inverted without. Of a copy, since some change as they are read."""
     import copy
 
-    return copy.deepcopy(source).eval()()
+    from torch import nn
+
+    from glorot.torch._parametrized import is_spectral_norm
+
+    copied = copy.deepcopy(source).eval()
+    for place, step in enumerate(copied):
+        if is_spectral_norm(step):
+            copied[place] = nn.Identity()
+    return copied()
 
 
 def _of_keras(model: Any) -> Iterator[Weight]:

@@ -52,8 +52,14 @@ class Computed:
         setattr(self.place.owner, self.place.attribute, target.memory.tensor)
         path = f"{name.removesuffix(self.place.attribute)}parametrizations.{self.place.attribute}"
         for number, step in enumerate(self.source):
-            if hasattr(step, "_power_method") and hasattr(step, "_u"):
+            if is_spectral_norm(step) and hasattr(step, "_u"):  # that of a vector is exact
                 _restart(step, target.memory.tensor, seed, f"{path}.{number}")
+
+
+def is_spectral_norm(step: Any) -> bool:
+    """Whether a parametrization is torch's spectral norm, whose right_inverse keeps the weight as
+    it is, and which divides it at each forward pass."""
+    return hasattr(step, "_power_method")
 
 
 def _restart(step: Any, weight: torch.Tensor, seed: int, name: str) -> None:
