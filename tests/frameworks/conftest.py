@@ -3,6 +3,7 @@
 
 import contextlib
 import os
+import socket
 import warnings
 
 import cpu_torchvision  # noqa: F401
@@ -36,3 +37,14 @@ def tf():
             "tensorflow."
         ), "tf_keras is missing, so TensorFlow's v1 names are Keras 3's"
     return tensorflow
+
+
+@pytest.fixture
+def no_network(monkeypatch):
+    """Any connection fails the test."""
+
+    def refuse(*args, **kwargs):
+        raise AssertionError("a connection was tried")
+
+    monkeypatch.setattr(socket.socket, "connect", refuse)
+    monkeypatch.setattr(socket, "getaddrinfo", refuse)
