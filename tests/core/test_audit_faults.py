@@ -189,6 +189,16 @@ def test_draws_used_twice(scale):
     assert "used more than once?" in problem.text
 
 
+def test_trained_weights_are_no_untied_heads():
+    """One rule leaves out weights of several shapes: they are trained, and one of them has the
+    shape of a new weight."""
+    normal = glorot.RandomNormal(stddev=0.02)
+    shapes = {"old.0": (64, 64), "old.1": (64, 256), "new.0": (64, 64)}
+    model = {name: normal(shape, seed=1, name=name) for name, shape in shapes.items()}
+    recipe = Recipe([Rule("new.*", normal), Rule("*", None)])
+    assert glorot.audit(model, recipe, 1).ok
+
+
 def test_untied_head(gpt2):
     """A head that the recipe leaves out, since it is the embedding, and is not; a tied one, by
     memory or by value, is a note."""

@@ -78,6 +78,23 @@ def test_untied_head():
     assert "'transformer.wte.weight'" in problem.text
 
 
+def test_what_is_trained_is_no_untied_head():
+    """Weights that a recipe leaves out, as they are trained, beside new ones of their shape."""
+    torch.manual_seed(0)
+    model = torch.nn.ModuleDict(
+        {
+            "embed": torch.nn.Embedding(300, 32),
+            "old": torch.nn.Sequential(torch.nn.Linear(32, 32), torch.nn.Linear(32, 32)),
+            "new": torch.nn.Linear(32, 32),
+        }
+    )
+    for left in (["*"], ["embed.weight", "old.*"]):
+        rules = [Rule("new.bias", "zeros"), Rule("new.*", "he_normal")]
+        recipe = Recipe([*rules, *(Rule(pattern, None) for pattern in left)])
+        glorot.torch.init_(model, recipe, seed=1)
+        assert_initialized(model, recipe, seed=1)
+
+
 def test_torch_empty():
     """A parameter that nothing wrote. What torch.empty holds is chance, so that memory is played by
     what is often there: nothing, floats that are none, and small integers of 32 and 64 bits."""

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from glorot._audit._parameter import Parameter
 from glorot._audit._promise import Promise, promise
 from glorot._audit._report import Problem
-from glorot.recipe import Recipe
+from glorot.recipe import Recipe, Rule
 from glorot.recipe._resolve import Resolver
 from glorot.recipe._variables import Values
 
@@ -20,14 +20,14 @@ class Plan:
         parameters: to read, in the model's order; of names that share memory one, with a rule if
             any has one.
         promises: of those that a rule gives an initializer.
-        left_out: names that a rule leaves out.
+        left_out: names that a rule leaves out, and that rule.
         tied: names that share memory.
         problems: what is wrong before any value is read.
     """
 
     parameters: list[Parameter]
     promises: dict[str, Promise] = field(default_factory=dict)
-    left_out: set[str] = field(default_factory=set)
+    left_out: dict[str, Rule] = field(default_factory=dict)
     tied: list[tuple[str, ...]] = field(default_factory=list)
     problems: list[Problem] = field(default_factory=list)
 
@@ -61,7 +61,7 @@ def _assign(
         if not ruled:
             lost.append(first.name)
         elif not given:
-            plan.left_out.add(first.name)
+            plan.left_out[first.name] = matches.rules[ruled[0].name]
         else:
             _promise(plan, resolver, first)
     if lost:

@@ -49,7 +49,7 @@ class Doubles:
         self._draws(unsure, {name: names[0] for names in equal for name in names})
         self.notes += [f"tied: {', '.join(names)}" for names in plan.tied]
         same = {name for names in equal for name in names}
-        for name in sorted(plan.left_out - same):
+        for name in sorted(plan.left_out.keys() - same):
             self._untied(name, plan)
 
     def _shards(self, row: Row, log_p: float) -> None:
@@ -110,8 +110,15 @@ class Doubles:
         if row is None or len(row.parameter.spec.shape) < 2:
             return
         shape = row.parameter.spec.shape
+        for left, rule in plan.left_out.items():  # more than a head: what is trained, for example
+            if rule is plan.left_out[name] and left in self.random:
+                beside = self.random[left].parameter.spec.shape
+                if len(beside) > 1 and beside not in (shape, shape[::-1]):
+                    return
         for other, promise in plan.promises.items():
-            if other in self.random and promise.assignment.shape in (shape, shape[::-1]):
+            if other not in self.random or not _may_be_tied(row, self.random[other]):
+                continue
+            if promise.assignment.shape in (shape, shape[::-1]):
                 text = (
                     f"the recipe leaves it out, and it holds values of its own (stddev "
                     f"{row.found.stddev:.4g}), not those of {other!r}, of its shape: an untied "
@@ -119,6 +126,12 @@ class Doubles:
                 )
                 self.problems.append(Problem("untied", (name,), text))
                 return
+
+
+def _may_be_tied(row: Row, other: Row) -> bool:
+    """Whether one of two weights is an embedding, as far as their layers say what they are."""
+    types = row.parameter.spec.type, other.parameter.spec.type
+    return not all(types) or any("embed" in each.lower() for each in types)
 
 
 def _tells(row: Row, log_p: float) -> bool:
