@@ -204,6 +204,10 @@ def test_meta_and_bad_models():
     """A model without values is refused before anything is read."""
     with pytest.raises(ValueError, match="is on the meta device and has no values"):
         glorot.audit(torch.nn.Linear(3, 4, device="meta"))
+    for add in ("weight_norm", "spectral_norm"):
+        normed = getattr(torch.nn.utils.parametrizations, add)(torch.nn.Linear(3, 4))
+        with pytest.raises(ValueError, match="is on the meta device and has no values"):
+            glorot.audit(normed.to("meta"), Recipe([Rule("*", "zeros")]))
     with pytest.raises(ValueError, match="`model` holds no parameters"):
         glorot.audit(torch.nn.ReLU())
     with pytest.raises(ValueError, match="the parameter 'weight' is lazy: it has no shape yet"):
@@ -253,8 +257,9 @@ def test_torch_layers_as_init_fills_them():
 
 
 def test_parametrized_weights_as_init_fills_them():
-    """The weight that the recipe is about is read: before spectral norm divides it, after what is
-    inverted, in any order and of vectors too."""
+    """The weight that the recipe is about is read: before spectral norm divides it and weight norm
+    rounds it, after what is inverted, in any order and of vectors too; a length of weight norm that
+    is another counts."""
     norms = torch.nn.utils.parametrizations
 
     class Doubled(torch.nn.Module):
@@ -264,15 +269,21 @@ def test_parametrized_weights_as_init_fills_them():
         def right_inverse(self, x):
             return x / 2
 
-    model = torch.nn.Sequential(*(torch.nn.Linear(40, 30) for _ in range(3)))
+    model = torch.nn.Sequential(*(torch.nn.Linear(40, 30) for _ in range(5)))
+    norms.weight_norm(model[3])
+    norms.weight_norm(model[4], dim=None)
     norms.spectral_norm(model[0])
     torch.nn.utils.parametrize.register_parametrization(model[0], "weight", Doubled())
     torch.nn.utils.parametrize.register_parametrization(model[1], "weight", Doubled())
     norms.spectral_norm(model[1])
     norms.spectral_norm(model[2], "bias")
     recipe = Recipe([Rule("*bias", "normal", stddev=0.02), Rule("*", "lecun_normal")])
-    glorot.torch.init_(model, recipe, seed=3)
-    assert_initialized(model, recipe, seed=3)
+    for dtype in (torch.bfloat16, torch.float32):
+        glorot.torch.init_(model.to(dtype), recipe, seed=3)
+        assert_initialized(model, recipe, seed=3)
+    with torch.no_grad():
+        model[3].parametrizations.weight.original0.mul_(3)
+    assert only(glorot.audit(model, recipe), "stddev").names == ("3.weight",)
 
 
 def test_keras_layers_as_init_fills_them():

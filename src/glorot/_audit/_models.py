@@ -49,29 +49,14 @@ def _of_torch(module: Any) -> Iterator[Weight]:
     from glorot.torch._layers import described
     from glorot.torch._memory import check_known
     from glorot.torch._names import parametrized, walk
+    from glorot.torch._parametrized import as_filled
 
     for prefix, owner in walk(module):
         held = {name: value for name, value in owner._parameters.items() if value is not None}
-        held |= {name: _computed(source) for name, source in parametrized(owner).items()}
+        held |= {name: as_filled(source) for name, source in parametrized(owner).items()}
         for name, value in held.items():
             check_known(value, f"the parameter '{prefix}{name}'")
             yield Weight([f"{prefix}{name}"], value, described(owner, name, value.dim()))
-
-
-def _computed(source: Any) -> Any:
-    """What a ParametrizationList computes, of the weight that `init_` fills: torch's spectral norm
-    divides by what it is inverted without. Of a copy, since some change as they are read."""
-    import copy
-
-    from torch import nn
-
-    from glorot.torch._parametrized import is_spectral_norm
-
-    copied = copy.deepcopy(source).eval()
-    for place, step in enumerate(copied):
-        if is_spectral_norm(step):
-            copied[place] = nn.Identity()
-    return copied()
 
 
 def _of_keras(model: Any) -> Iterator[Weight]:

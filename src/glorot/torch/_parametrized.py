@@ -3,9 +3,12 @@
 from (`right_inverse`), so that parametrizing a module does not change its weights' names or rules.
 """
 
+import copy
 from typing import Any
 
 import torch
+from torch import nn
+from torch.nn.utils.parametrizations import _WeightNorm
 
 from glorot import _random
 from glorot._base import Initializer
@@ -52,13 +55,43 @@ class Computed:
         setattr(self.place.owner, self.place.attribute, target.memory.tensor)
         path = f"{name.removesuffix(self.place.attribute)}parametrizations.{self.place.attribute}"
         for number, step in enumerate(self.source):
-            if is_spectral_norm(step) and hasattr(step, "_u"):  # that of a vector is exact
+            if _is_spectral_norm(step) and hasattr(step, "_u"):  # that of a vector is exact
                 _restart(step, target.memory.tensor, seed, f"{path}.{number}")
 
 
-def is_spectral_norm(step: Any) -> bool:
-    """Whether a parametrization is torch's spectral norm, whose right_inverse keeps the weight as
-    it is, and which divides it at each forward pass."""
+def as_filled(source: Any) -> torch.Tensor:
+    """What a ParametrizationList computes, as it was filled: torch's spectral norm divides the
+    weight at each forward pass, and weight norm rounds it.
+
+    Of a copy, since some change as they are read.
+    """
+    copied = copy.deepcopy(source).eval()
+    for place, step in enumerate(copied):
+        if _is_spectral_norm(step):
+            copied[place] = nn.Identity()
+        elif isinstance(step, _WeightNorm) and _keeps_its_length(step, copied):
+            copied[place] = _Direction()
+    found: torch.Tensor = copied()
+    return found
+
+
+class _Direction(nn.Module):
+    def forward(self, length: torch.Tensor, direction: torch.Tensor) -> torch.Tensor:
+        return direction
+
+
+def _keeps_its_length(step: Any, source: Any) -> bool:
+    """Whether weight norm's weight is its direction, but for rounding: as when it is filled, and no
+    more when it is trained."""
+    length, direction = source.original0, source.original1
+    if length.is_meta:
+        return False
+    with torch.no_grad():
+        own, _ = step.right_inverse(direction)
+    return torch.allclose(own, length, rtol=4 * torch.finfo(length.dtype).eps, atol=0.0)
+
+
+def _is_spectral_norm(step: Any) -> bool:
     return hasattr(step, "_power_method")
 
 
