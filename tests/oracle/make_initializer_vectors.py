@@ -21,13 +21,15 @@ CORRECTION = 0.87962566103423978
 
 
 class Case(NamedTuple):
-    """One initializer on one shape; `canonical` lists the axes in canonical order."""
+    """One initializer on one shape; `canonical` lists the axes in canonical order, and `sparse` is
+    the sparsity and the axis of the incoming weights it thins out."""
 
     initializer: str
     options: dict[str, Any]
     shape: tuple[int, ...]
     law: Law
     canonical: tuple[int, ...] | None = None
+    sparse: tuple[float, int] | None = None
 
 
 def scaled(distribution: str, scale: float, fan: float, gain: float = 1.0) -> Law:
@@ -125,6 +127,22 @@ CASES = (
         scaled("truncated", 1.0, 20.0),
     ),
     Case("GlorotUniform", {"fan_out": 64}, (64, 192), scaled("uniform", 1.0, 64.0)),
+    # Zeros where the second lane's words are smallest among an output's incoming weights.
+    Case(
+        "Sparse",
+        {"sparsity": 0.55, "stddev": 0.02},
+        (9, 7),
+        Law("normal", 0.02),
+        sparse=(0.55, 0),
+    ),
+    Case(
+        "Sparse",
+        {"sparsity": 0.4, "layout": "torch.linear", "order": "canonical"},
+        (7, 9),
+        Law("normal", 0.01),
+        canonical=(1, 0),
+        sparse=(0.4, 1),
+    ),
 )
 DTYPES = "float32", "float64", "bfloat16", "float16", "float8_e4m3fn"
 
@@ -135,6 +153,18 @@ def index_of(case: Case, place: tuple[int, ...]) -> int:
     for axis in case.canonical or range(len(case.shape)):
         index = index * case.shape[axis] + place[axis]
     return index
+
+
+def is_zero(case: Case, place: tuple[int, ...]) -> bool:
+    """Whether `Sparse` put a zero there."""
+    if case.sparse is None:
+        return False
+    sparsity, axis = case.sparse
+    draws = [
+        stream_word(SEED, NAME, 1, index_of(case, (*place[:axis], i, *place[axis + 1 :])))
+        for i in range(case.shape[axis])
+    ]
+    return draws[place[axis]] in sorted(draws)[: math.ceil(sparsity * len(draws))]
 
 
 def places(shape: tuple[int, ...]) -> Iterator[tuple[int, ...]]:
@@ -156,7 +186,8 @@ def initializer_lines() -> Iterator[str]:
                 index = index_of(case, place)
                 word, low = (stream_word(SEED, NAME, lane, index) for lane in (0, 2))
                 at = json.dumps(place, separators=(",", ":"))
-                yield f"value {dtype} {at} {value(case.law, dtype, word, low)}"
+                bits = value(case.law, dtype, word, low)
+                yield f"value {dtype} {at} {'0' * len(bits) if is_zero(case, place) else bits}"
 
 
 if __name__ == "__main__":
