@@ -91,9 +91,9 @@ def _values_at(law: Any, dtype: np.dtype[Any], stream: Stream, index: Array) -> 
 def fill(
     out: "np.ndarray[Any, Any]", law: Any, stream: Stream, start: int, steps: Sequence[int]
 ) -> None:
-    if out.flags.c_contiguous and tuple(steps) == row_major(out.shape):
+    if out.flags.c_contiguous and tuple(steps) == row_major(out.shape):  # no axes: always
         _fill_row(out.reshape(-1), law, stream, start)
-    elif out.ndim > 0 and steps[-1] == 1 and out.shape[-1] >= 16:
+    elif steps[-1] == 1 and out.shape[-1] >= 16:
         for place in np.ndindex(out.shape[:-1]):
             first = start + sum(i * step for i, step in zip(place, steps[:-1], strict=True))
             _fill_row(out[place], law, stream, first)
@@ -113,9 +113,6 @@ def _index_chunks(
     out: "np.ndarray[Any, Any]", start: int, steps: Sequence[int]
 ) -> Iterator[tuple[Any, Any]]:
     """(view, uint64 indices) pieces of `out` along its first axis, about _CHUNK elements each."""
-    if out.ndim == 0:
-        yield out, np.array([start], dtype=np.uint64)
-        return
     rows = max(1, _CHUNK // max(1, math.prod(out.shape[1:])))
     for begin in range(0, out.shape[0], rows):
         view = out[begin : begin + rows]

@@ -169,6 +169,20 @@ def test_strided_fills_equal_the_reference(target, fill, case):
     assert (memory == before).all()
 
 
+@pytest.mark.parametrize("name", ["truncated", "tf uniform"])
+@pytest.mark.parametrize("strides", [None, (2, 700), (520, 1)], ids=["run", "transposed", "rows"])
+def test_the_reference_joins_its_chunks(name, strides):
+    """Fills of several of the reference's chunks are those of every target, from any start."""
+    law, dtype = law_and_dtype(name, "float32")
+    stream = _stream.stream(5, "chunks")
+    expected = reference(law, dtype, stream, 13, (300, 517), strides)
+    for target in TARGETS:
+        out = np.empty((300, 517), dtype)
+        with _kernel.forced(target):
+            _kernel.fill(out, law, stream, 13, strides)
+        assert out.tobytes() == expected.tobytes()
+
+
 @pytest.mark.parametrize("target", TARGETS)
 @pytest.mark.parametrize("dtype", ["float32", "bfloat16", "float64", "float8_e5m2"])
 def test_large_transposed_fill(target, dtype):
