@@ -241,6 +241,8 @@ def test_shard_of_a_huge_weight_is_computed_alone():
     ("shard", "error", "message"),
     [
         (3, TypeError, "`shard` must be a glorot.Shard(start, stop)"),
+        (SimpleNamespace(stop=(4, 6)), TypeError, "`shard` must be a glorot.Shard(start, stop)"),
+        (SimpleNamespace(start=(0, 0)), TypeError, "`shard` must be a glorot.Shard(start, stop)"),
         ((1, slice(None)), TypeError, "`shard` must hold slices and keep every axis, got 1"),
         (np.s_[::2], ValueError, "`shard` slices must have step 1"),
         (np.s_[1.0:2], TypeError, "`shard` slices must have integers or None, got slice(1.0, 2"),

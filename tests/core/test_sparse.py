@@ -71,12 +71,15 @@ def test_parts_are_slices_of_the_whole():
 
 
 def test_expected_stddev_counts_the_zeros():
-    """The root mean square of 10**5 values is as promised, within 4 standard errors."""
+    """The root mean square of 10**5 values is as promised, within 4 standard errors; where the
+    sparsity is no whole number of weights, it counts the next one too."""
     init = glorot.Sparse(0.75, stddev=2.0, seed=1)
     w = init((1000, 100), "float64")
 
     assert init.expected_stddev((1000, 100)) == 1.0
     assert abs(math.sqrt(np.mean(w**2)) - 1.0) < 4 * math.sqrt(0.5 / (0.25 * w.size))
+    assert glorot.Sparse(0.1, stddev=2.0).expected_stddev((4, 5)) == 2.0 * math.sqrt(3 / 4)
+    assert glorot.Sparse(0.1, stddev=2.0).expected_stddev((0, 5)) == 2.0
 
 
 def test_vectors_are_refused():
