@@ -94,6 +94,14 @@ struct Exact {
       : memory(new unsigned char[size + offset]()), start(memory.get() + offset) {}
 };
 
+void expect_same(const Kernel& kernel, uint64_t start, uint64_t count, const Exact& out,
+                 const Exact& again, size_t bytes) {
+  if (std::equal(again.start, again.start + bytes, out.start)) return;
+  std::fprintf(stderr, "%s: %llu values from %llu are others in pieces\n", kernel.name,
+               static_cast<unsigned long long>(count), static_cast<unsigned long long>(start));
+  std::exit(1);
+}
+
 // A run by threads, which is the same run in one piece.
 void fill_twice(const Kernel& kernel, const Stream& stream, const Law& law, Dtype dtype,
                 uint64_t start, uint64_t count, Exact& out, int threads) {
@@ -101,11 +109,7 @@ void fill_twice(const Kernel& kernel, const Stream& stream, const Law& law, Dtyp
   Exact again(bytes, 0);
   fill_run(kernel, stream, law, dtype, start, count, out.start, threads);
   kernel.fill_runs(stream, law, dtype, {start, count}, again.start, true);
-  if (!std::equal(again.start, again.start + bytes, out.start)) {
-    std::fprintf(stderr, "%s: %llu values from %llu are others in one piece\n", kernel.name,
-                 static_cast<unsigned long long>(count), static_cast<unsigned long long>(start));
-    std::exit(1);
-  }
+  expect_same(kernel, start, count, out, again, bytes);
 }
 
 uint64_t run_case(const Kernel& kernel, const Law& law, Dtype dtype) {
@@ -132,7 +136,18 @@ uint64_t run_case(const Kernel& kernel, const Law& law, Dtype dtype) {
       hash = hash_bytes(hash, straight.start, rows * columns * size);
       hash = hash_bytes(hash, turned.start, rows * columns * size);
     }
-  constexpr uint64_t kLarge = 600000;  // several threads, and past the cache
+  for (const uint64_t columns : {256, 300, 301})  // rows that follow each other past the cache
+    for (const int64_t step : {1000, -1000, 1001}) {
+      constexpr uint64_t kRows = 7, kStart = (uint64_t(1) << 34) - 3700;
+      const int64_t pitch = int64_t(columns * size);
+      Exact joined(kRows * columns * size, columns % 16), alone(kRows * columns * size, 0);
+      kernel.fill_runs(stream, law, dtype, {kStart, columns, kRows, step, pitch}, joined.start, true);
+      for (uint64_t row = 0; row < kRows; ++row)
+        kernel.fill_runs(stream, law, dtype, {kStart + row * uint64_t(step), columns},
+                         alone.start + row * columns * size, false);
+      expect_same(kernel, kStart, kRows * columns, joined, alone, kRows * columns * size);
+    }
+  constexpr uint64_t kLarge = 600000;  // several threads
   Exact large(kLarge * size, 16);
   fill_twice(kernel, stream, law, dtype, 12, kLarge, large, 3);
   hash = hash_bytes(hash, large.start, kLarge * size);

@@ -125,24 +125,8 @@ static void run_values(const Stream& stream, const Law& law, const Runs& runs, v
       put_groups<kDtype>(value, vectors, n, group);
     });
   };
-  if constexpr (kDtype == Dtype::kFloat32 && Target::kLanes == 16) {
-    // Vectors as wide as a cache line can skip the cache, once `out` sits on a line where a block
-    // starts.  Narrower ones would leave lines half written.
-    const uint64_t start = runs.start, count = runs.count;
-    const uint64_t to_line = (64 - reinterpret_cast<uintptr_t>(to) % 64) % 64 / 4;
-    if (bypass && runs.rows == 1 && reinterpret_cast<uintptr_t>(to) % 4 == 0 &&
-        (start + to_line) % 4 == 0 && count > to_line + kChunk) {
-      groups(start, to_line, to);
-      run_chunks(
-          stream, keys, start + to_line, count - to_line, to + to_line,
-          [&](const Word* vectors, float* p) {
-            value.template each<kVectors>(
-                vectors, [&](int v, Real x) { Target::stream(p + v * Target::kLanes, x); });
-          },
-          groups);
-      return Target::fence();
-    }
-  }
+  if constexpr (kGoesPastCache<Value> && kDtype == Dtype::kFloat32)
+    if (bypass && run_past_cache(stream, keys, value, runs, to, groups)) return;
   for (uint64_t row = 0; row < runs.rows; ++row) {
     const uint64_t start = runs.start + row * uint64_t(runs.step);
     to = reinterpret_cast<Type*>(static_cast<char*>(out) + int64_t(row) * runs.stride);

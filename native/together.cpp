@@ -11,12 +11,13 @@ constexpr uint64_t kPieceElements = 1 << 18;  // a multiple of what vectors fill
 
 uint64_t pieces_of(const Task& task) { return (task.count + kPieceElements - 1) / kPieceElements; }
 
-void fill_piece(const Kernel& kernel, const Task& task, uint64_t piece, bool bypass) {
+void fill_piece(const Kernel& kernel, const Task& task, uint64_t piece, uint64_t bytes,
+                int threads) {
   const uint64_t first = piece * kPieceElements, rest = task.count - first;
   const uint64_t here = rest < kPieceElements ? rest : kPieceElements;
   kernel.fill_runs(task.stream, task.law, task.dtype, {task.start + first, here},
                    static_cast<char*>(task.out) + first * uint64_t(item_size(task.dtype)),
-                   bypass && task.law.kind == Kind::kUniform);
+                   past_cache(task.law, bytes, threads));
 }
 
 }  // namespace
@@ -28,12 +29,12 @@ void fill_together(const Kernel& kernel, const std::vector<Task>& tasks, int thr
     ends.push_back(pieces += pieces_of(task));
     bytes += task.count * uint64_t(item_size(task.dtype));
   }
-  const bool bypass = threads > 1 && bytes >= kBypassBytes;
   in_parallel(pieces, bytes, threads, [&](uint64_t piece, uint64_t end) {
     auto number = size_t(std::upper_bound(ends.begin(), ends.end(), piece) - ends.begin());
     for (; piece < end; ++piece) {
       while (ends[number] <= piece) ++number;
-      fill_piece(kernel, tasks[number], piece - (ends[number] - pieces_of(tasks[number])), bypass);
+      fill_piece(kernel, tasks[number], piece - (ends[number] - pieces_of(tasks[number])), bytes,
+                 threads);
     }
   });
 }
