@@ -42,7 +42,9 @@ def _show(value: object) -> str:
 
 def real(argument: str, value: object) -> float:
     """Return `value` as a finite float, or say what is wrong with it."""
-    if isinstance(value, bool) or not isinstance(value, numbers.Real):
+    if type(value) is not float and (
+        isinstance(value, bool) or not isinstance(value, numbers.Real)  # slow: an abstract class
+    ):
         raise TypeError(
             f"`{argument}` must be a number, got {show(value)} of {type(value).__name__}."
         )

@@ -8,6 +8,7 @@ Both follow the layer and not the shape: a depthwise kernel, a transposed one an
 experts can share a shape and have different fans.
 """
 
+import functools
 import math
 import operator
 from collections.abc import Iterable, Sequence
@@ -147,7 +148,7 @@ class Axes:
         if self.groups > 1 and self.fan_in is not None and self.fan_out is not None:
             raise ValueError("`groups` changes nothing where `fan_in` and `fan_out` are given.")
 
-    @property
+    @functools.cached_property
     def options(self) -> dict[str, object]:
         """All options, checked."""
         return {name: getattr(self, name) for name in _DEFAULTS}
