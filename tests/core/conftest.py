@@ -3,6 +3,7 @@
 
 import pytest
 
+import glorot
 from glorot.compat import v1
 
 
@@ -12,3 +13,12 @@ def no_graph_seed():
     v1.set_random_seed(None)
     yield
     v1.set_random_seed(None)
+
+
+@pytest.fixture
+def written(tmp_path):
+    """The folder of a checkpoint in two files."""
+    from source_examples import LLAMA  # loads more than most tests need
+
+    glorot.checkpoint.write(LLAMA, "llama", tmp_path / "ckpt", seed=1, max_shard_size="1kB")
+    return tmp_path / "ckpt"

@@ -1,0 +1,181 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Rules of weights in blocks: fused projections, gates, heads, experts."""
+
+import math
+import re
+
+import numpy as np
+import pytest
+from rule_cases import NORMAL, one
+
+import glorot
+from glorot import Rule
+
+
+def within(values, stddev):
+    """Whether the root mean square of values is within 5 standard errors of `stddev`."""
+    squares = np.square(np.asarray(values, np.float64))
+    return abs(squares.mean() - stddev**2) <= 5 * squares.std() / math.sqrt(squares.size)
+
+
+def test_fused_qkv():
+    """Grouped-query blocks have their own fans and gains; one matrix for all is rejected."""
+    parts = [{"name": "q", "size": "n_head", "gain": 0.5}, "n_kv", "n_kv"]
+    rule = Rule("*", "xavier_normal", layout="torch.linear", blocks=parts, gain="gelu")
+    found = one(rule, (768, 512), {"n_head": 16, "n_kv": 4})
+    assert [block.name for block in found.blocks] == ["q", "1", "2"]
+    assert [block.shape for block in found.blocks] == [(512, 512), (128, 512), (128, 512)]
+    gain = glorot.gain("gelu")
+    w = found.initializer((768, 512), seed=1, name="w")
+    for block, values in zip(found.blocks, np.split(w, [512, 640]), strict=True):
+        rows = len(values)
+        stddev = gain * (0.5 if rows == 512 else 1.0) * math.sqrt(2 / (512 + rows))
+        assert block.stddev == pytest.approx(stddev, rel=1e-14)
+        assert within(values, stddev)
+        for wrong in (gain * math.sqrt(2 / (512 + 768)), stddev * 2, stddev / gain):
+            assert not within(values, wrong)
+
+
+def test_blocks_of_their_own():
+    """A block may have another initializer, other options or a gain; the axes are the rule's."""
+    change = {
+        "q": {"gain": 2.0},
+        "k": {"initializer": "he_normal"},
+        "v": {"stddev": "0.1 / n", "gain": "1 / 2"},
+    }
+    rule = Rule(
+        "*", "random_normal", stddev=0.02, layout="torch.linear",
+        blocks={"parts": "qkv", "change": change},
+    )  # fmt: skip
+    q, k, v = one(rule, (12, 8), {"n": 2}).blocks
+    assert (q.stddev, q.gain) == (0.04, 2.0)
+    assert (k.stddev, k.fans) == (pytest.approx(0.5, rel=1e-12), (8.0, 4.0))
+    assert (v.stddev, v.gain) == (0.025, 0.5)
+
+
+def test_scales_are_for_the_blocks_of_the_rule_s_initializer():
+    """Depth and width scaling spare a block with an initializer of its own."""
+    rule = Rule("*", NORMAL, layers=8, blocks={"parts": 2, "axis": 0, "change": {"1": "ones"}})
+    one_, two = one(rule, (4, 4)).blocks
+    assert (one_.stddev, two.law) == (0.005, "Ones")
+
+
+def test_gates():
+    """The forget gate's bias is 1 in whatever order a framework stores the gates, and recurrent
+    weights are orthogonal gate by gate."""
+    orders = {"torch.lstm": 1, "keras.lstm": 1, "tensorflow.lstm": 2, "haiku.lstm": 2}
+    for order, place in orders.items():
+        rule = Rule("*", "zeros", blocks={"parts": order, "change": {"forget": "ones"}})
+        bias = one(rule, (8,)).initializer((8,)).reshape(4, 2)
+        assert [row.tolist() for row in bias] == [[float(i == place)] * 2 for i in range(4)]
+    rule = Rule("*", "orthogonal", layout="torch.linear", blocks="torch.gru", gain=2.0)
+    w = one(rule, (24, 8)).initializer((24, 8), "float64", seed=1, name="w")
+    for gate in np.split(w, 3):
+        assert np.allclose(gate @ gate.T, 4 * np.eye(8))
+
+
+def test_heads_side_by_side():
+    """`repeat` and sizes may be formulas: q, k and v of each head follow one another."""
+    blocks = {"parts": "qkv", "repeat": "n_head", "axis": 0, "change": {"v": "zeros"}}
+    found = one(Rule("*", "ones", blocks=blocks), (12, 5), {"n_head": 2})
+    column = found.initializer((12, 5))[:, 0].tolist()
+    assert column == [1, 1, 1, 1, 0, 0] * 2
+    assert found.law == "Ones | Ones | Zeros"
+
+
+def test_blocks_of_experts():
+    """Stacked experts with gate and up: each expert's each block alone."""
+    found = one(Rule("*", "lecun_normal", layout="BIO", blocks="gate_up"), (4, 64, 20))
+    assert found.fans == (64.0, 10.0)
+    assert found.roles == "BIO"
+    assert found.stddev == pytest.approx(1 / 8, rel=1e-12)
+
+
+@pytest.mark.parametrize(
+    ("blocks", "error", "text"),
+    [
+        ("qvk", ValueError, "`blocks`: no order of blocks is called 'qvk'. Near: qkv"),
+        (0, ValueError, "`blocks`: `parts` must be at least 1, got 0"),
+        (10**9, ValueError, "`parts` must be at most 1024"),
+        (1.5, TypeError, "`parts` must be a whole number, got 1.5"),
+        ([], ValueError, "there must be at least one, got []"),
+        ([1, -1], ValueError, "`size` must be at least 1, got -1"),
+        ([1, None], TypeError, "`size` must be a whole number, got None"),
+        (["1 +"], ValueError, "`blocks`: '1 +' is no formula"),
+        ([{"name": "a"}, {"name": "a"}], ValueError, "two blocks are called 'a'"),
+        ([{"name": 3}], TypeError, "`name` of block 0 must be a string, got 3"),
+        (
+            [{"stdev": 3}],
+            ValueError,
+            "RandomNormal has no option 'stdev', and a rule no key of that name. Near: stddev",
+        ),
+        ([{"gain": -1}], ValueError, "`gain` must be above 0, got -1"),
+        ([{"initializer": "none"}], ValueError, "block '0' cannot be left out alone"),
+        ([{"initializer": "onez"}], ValueError, "no initializer is called 'onez'"),
+        ({"axis": 0}, ValueError, "`blocks`: it lacks the key 'parts'"),
+        ({"parts": 2, "size": 3}, ValueError, "`blocks`: it has the unknown key 'size'. Known are"),
+        ({"parts": 2, "axis": "x"}, TypeError, "`axis` must be an integer, got 'x'"),
+        ({"parts": 2, "repeat": 0}, ValueError, "`size` must be at least 1, got 0"),
+        (
+            {"parts": 2, "change": 3},
+            TypeError,
+            "`change` must be a dict such as {'forget': 'ones'}",
+        ),
+        (
+            {"parts": "qkv", "change": {"x": "ones"}},
+            ValueError,
+            "names 'x', and the blocks are q, k",
+        ),
+    ],
+)
+def test_blocks_are_checked(blocks, error, text):
+    """Bad blocks are refused when the rule is made."""
+    with pytest.raises(error, match=re.escape(text)):
+        Rule("*", NORMAL, blocks=blocks)
+
+
+@pytest.mark.parametrize(
+    ("rule", "shape", "text"),
+    [
+        (Rule("*", NORMAL, blocks=3), (4, 4), "cannot be cut in the proportions 1 : 1 : 1"),
+        (Rule("*", NORMAL, blocks=["n"]), (4, 4), "`size of 0`='n' must be a whole number, 0 or"),
+        (
+            Rule("*", NORMAL, blocks=["n - 1.5", "n - 1.5"]),
+            (4, 4),
+            "at least one, and all are of size 0",
+        ),
+        (Rule("*", NORMAL, blocks=["fan_in"]), (4, 4), "fan_in is not known yet where blocks"),
+        (
+            Rule("*", NORMAL, blocks={"parts": 2, "repeat": "n"}),
+            (4, 4),
+            "`repeat`='n' must be a wh",
+        ),
+        (Rule("*", "he_normal", layout="IOO", blocks=2), (4, 4, 4), "`axis` must say which axis"),
+        (Rule("*", "he_normal", layout="OI", groups="n"), (4, 4), "`groups`='n' must be a whole"),
+        (Rule("*", glorot.Blocks(NORMAL, 2), blocks=2), (4, 4), "a block is not cut again"),
+    ],
+)
+def test_blocks_that_do_not_fit(rule, shape, text):
+    """What the shape or the variables make impossible is told with the parameter."""
+    with pytest.raises((ValueError, TypeError), match=re.escape(text)):
+        one(rule, shape, {"n": 1.5})
+
+
+@pytest.mark.parametrize(("before", "rows"), [(0, 1), (2, 1), (3, 0), (5, 1), (0, 0), (4, 2)])
+def test_blocks_of_size_0_are_not_there(before, rows):
+    """Any rows of an embedding can be 0, at its ends too, and no bit of the others changes."""
+    parts = [
+        {"name": "before", "size": "before"},
+        {"name": "padding", "size": "rows", "initializer": "zeros"},
+        {"name": "after", "size": "6 - before - rows"},
+    ]
+    numbers = {"before": before, "rows": rows}
+    found = one(Rule("*", NORMAL, blocks={"axis": 0, "parts": parts}), (6, 4), numbers)
+    expected = one(Rule("*", NORMAL), (6, 4)).initializer((6, 4), seed=3, name="w")
+    expected[before : before + rows] = 0
+    assert (found.initializer((6, 4), seed=3, name="w") == expected).all()
+    sizes = {"before": before, "padding": rows, "after": 6 - before - rows}
+    there = [name for name, size in sizes.items() if size]
+    assert [block.name for block in found.blocks] == (there if len(there) > 1 else [])
+    if not found.blocks:  # what is one block is the whole
+        assert found.initializer == one(Rule("*", NORMAL), (6, 4)).initializer
