@@ -22,3 +22,11 @@ def written(tmp_path):
 
     glorot.checkpoint.write(LLAMA, "llama", tmp_path / "ckpt", seed=1, max_shard_size="1kB")
     return tmp_path / "ckpt"
+
+
+@pytest.fixture
+def no_framework(monkeypatch):
+    """As in the command's own process: other tests' frameworks may be loaded here."""
+    from glorot.sources import _apart
+
+    monkeypatch.setattr(_apart, "_FRAMEWORKS", ())

@@ -8,7 +8,8 @@ import sys
 from pathlib import Path
 
 import pytest
-from hypothesis import given, settings, st
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from source_examples import METADATA, Evil, named, plain, record, refused, size, write_json
 
 import glorot

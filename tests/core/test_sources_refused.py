@@ -61,14 +61,6 @@ def test_a_framework_that_is_not_installed(monkeypatch, framework):
         require(framework, "thing")
 
 
-@pytest.fixture
-def no_framework(monkeypatch):
-    """As in the command's own process: other tests' frameworks may be loaded here."""
-    from glorot.sources import _apart
-
-    monkeypatch.setattr(_apart, "_FRAMEWORKS", ())
-
-
 @pytest.mark.usefixtures("no_framework")
 @pytest.mark.parametrize("framework", ["torch", "transformers", "timm"])
 def test_the_command_says_what_to_install(tmp_path, monkeypatch, framework):
