@@ -182,7 +182,7 @@ def test_verify(written):
     assert result.exit_code == 1
     assert "NOT equal: 14 of 40 tensors" in result.stdout
     assert "first at [0, 0]: " in result.stdout
-    assert "it was trained, or has another seed or recipe" in result.stdout
+    assert "it was trained, or has another seed, recipe or name" in result.stdout
     assert "and 4 more (--full shows all)" in result.stdout
     full = invoke("verify", written, "--recipe", "gpt2", "--seed", "43", "--full")
     assert all(name in full.stdout for name in GPT2)

@@ -6,7 +6,7 @@ import math
 
 import pytest
 import safetensors.numpy
-from source_cases import CONFIGS, LLAMA, ROOT, built, config_of, described, invoke, said
+from source_cases import CONFIGS, LLAMA, ROOT, SMALL, built, config_of, described, invoke, said
 
 import glorot
 import glorot.torch
@@ -82,6 +82,23 @@ def test_stored_names_are_those_of_save_pretrained(tmp_path, name):
     built(path).save_pretrained(tmp_path / "own")
     own = safetensors.numpy.load_file(tmp_path / "own" / "model.safetensors")
     assert set(glorot.sources.read(path).shapes) == set(own)
+
+
+def test_what_transformers_saves_under_older_names(tmp_path):
+    """`verify` finds other names than the model's; loaded, the model has the seed's bytes."""
+    config = {**SMALL, "model_type": "vit", "image_size": 8, "patch_size": 4}
+    config["architectures"] = ["ViTForImageClassification"]
+    model = built(config_of(tmp_path / "config", config))
+    glorot.torch.init_(model, "vit", seed=1)
+    model.save_pretrained(tmp_path / "saved")
+    found = invoke("verify", tmp_path / "saved", "--seed", "1")
+    assert found.exit_code == 1
+    assert "or has another seed, recipe or name than it was filled under" in found.stdout
+    loaded = type(model).from_pretrained(tmp_path / "saved")
+    report = glorot.audit(loaded, "vit", 1)
+    assert report.ok, str(report)
+    assert {row.differing for row in report.parameters} == {0}
+    assert not glorot.audit(loaded, "vit", 2).ok
 
 
 def test_the_config_sets_the_recipes_variables(tmp_path):

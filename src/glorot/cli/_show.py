@@ -234,5 +234,6 @@ def verified(report: VerifyReport, *, full: bool) -> None:
         )
         if any(check.status == "trained" for check in report.problems):
             out.print(
-                "trained: most elements differ; it was trained, or has another seed or recipe"
+                "trained: most elements differ; it was trained, or has another seed, recipe or "
+                "name than it was filled under"
             )
