@@ -9,7 +9,7 @@ from glorot._base import Initializer
 from glorot._blocks import Blocks
 from glorot._constants import Constant, Dirac, Identity, Ones, Zeros
 from glorot._orthogonal import DeltaOrthogonal, Orthogonal
-from glorot._positions import SinCosGrid
+from glorot._positions import SinCosGrid, Sinusoids
 from glorot._random import (
     GlorotNormal,
     GlorotUniform,
@@ -65,6 +65,7 @@ __all__ = [
     "Scope",
     "Shard",
     "SinCosGrid",
+    "Sinusoids",
     "Sparse",
     "TimeStep",
     "TruncatedNormal",

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Positions on a grid, as sines and cosines of its columns and rows: what image transformers add.
+"""Positions as sines and cosines: along a sequence, and of a grid's columns and rows.
 
 Every float64 step is one rounded operation or a correctly rounded power, and never the C library's:
 the bits are the same on every machine.
@@ -17,7 +17,72 @@ from glorot._orthogonal import rounded
 from glorot._stream import Name
 from glorot._writers import Array, Place, Writer
 
-_LONGEST = 1 << 20  # columns or rows whose angles are reduced exactly enough
+_LONGEST = 1 << 20  # places, columns or rows whose angles are reduced exactly enough
+
+
+class Sinusoids(Initializer):
+    """The places of a sequence: sines and cosines of the place, at falling frequencies.
+
+    Of a weight of shape (..., places, width), place p has sin(p f_i) and cos(p f_i) of the
+    frequencies f_i = base**(-2 i / width), i = 0, 1, ...: all sines, then all cosines, or each
+    cosine beside its sine; an odd width has one sine more. Along other axes all are the same.
+    Each is within 4e-16 of the exact sine of the float64 angle, rounded once.
+
+    Args:
+        base: of the frequencies, above 1.
+        endpoint: whether the last frequency is 1 / base, f_i = base**(-2 i / (width - 2)); the
+            width is then even and at least 4.
+        interleaved: whether each sine is followed by the cosine of its angle.
+        dtype: the default dtype of calls, a float type.
+
+    Source: Vaswani et al., "Attention is all you need", 2017, section 3.5, and XLM: interleaved;
+    transformers, models/marian, MarianSinusoidalPositionalEmbedding: neither;
+    tensorflow/tensor2tensor, layers/common_attention.py, get_timing_signal_1d, and openai/whisper,
+    whisper/model.py, sinusoids: endpoint.
+
+    Examples:
+        >>> import glorot
+        >>> glorot.Sinusoids()((3, 4)).round(3)
+        array([[ 0.   ,  0.   ,  1.   ,  1.   ],
+               [ 0.841,  0.01 ,  0.54 ,  1.   ],
+               [ 0.909,  0.02 , -0.416,  1.   ]], dtype=float32)
+        >>> glorot.Sinusoids(100, endpoint=True, interleaved=True)((2, 4))[1].round(3)
+        array([0.841, 0.54 , 0.01 , 1.   ], dtype=float32)
+    """
+
+    base: float
+    endpoint: bool
+    interleaved: bool
+    random = False
+
+    def __init__(
+        self,
+        base: float = 10000.0,
+        endpoint: bool = False,
+        interleaved: bool = False,
+        dtype: Any = "float32",
+    ) -> None:
+        options = {
+            "base": _above_one(base),
+            "endpoint": _check.flag("endpoint", endpoint),
+            "interleaved": _check.flag("interleaved", interleaved),
+        }
+        self._freeze(dtype, options)
+
+    def _writer(
+        self, shape: tuple[int, ...], dtype: np.dtype[Any], place: Place | None = None
+    ) -> Writer:
+        if len(shape) < 2:
+            raise ValueError(f"Sinusoids needs a shape (..., places, width), got {shape}.")
+        if self.endpoint and (shape[-1] % 2 or shape[-1] == 2):
+            raise ValueError(
+                "Sinusoids with `endpoint`=True needs an even width of at least 4, got shape "
+                f"{shape}. `endpoint`=False takes any."
+            )
+        if shape[-2] > _LONGEST:
+            raise ValueError(f"Sinusoids has at most 2**20 places, got shape {shape}.")
+        _float("Sinusoids", dtype)
+        return _SequenceWriter(shape, self)
 
 
 class SinCosGrid(Initializer):
@@ -49,10 +114,7 @@ class SinCosGrid(Initializer):
     random = False
 
     def __init__(self, grid: Any = None, base: float = 10000.0, dtype: Any = "float32") -> None:
-        number = _check.positive("base", base)
-        if number <= 1.0:
-            raise ValueError(f"`base` must be above 1, got {_check.show(base)}.")
-        self._freeze(dtype, {"grid": _grid(grid), "base": number})
+        self._freeze(dtype, {"grid": _grid(grid), "base": _above_one(base)})
 
     def _writer(
         self, shape: tuple[int, ...], dtype: np.dtype[Any], place: Place | None = None
@@ -71,9 +133,20 @@ class SinCosGrid(Initializer):
             )
         if max(rows, columns) > _LONGEST:
             raise ValueError(f"a grid has at most 2**20 rows and columns, got {rows, columns}.")
-        if dtype.kind in "iub":
-            raise ValueError(f"SinCosGrid gives no whole numbers, got dtype {dtype}. Use a float.")
+        _float("SinCosGrid", dtype)
         return _GridWriter(shape, columns, self.base)
+
+
+def _above_one(base: Any) -> float:
+    number = _check.positive("base", base)
+    if number <= 1.0:
+        raise ValueError(f"`base` must be above 1, got {_check.show(base)}.")
+    return number
+
+
+def _float(name: str, dtype: np.dtype[Any]) -> None:
+    if dtype.kind in "iub":
+        raise ValueError(f"{name} gives no whole numbers, got dtype {dtype}. Use a float.")
 
 
 def _grid(grid: Any) -> tuple[int, int] | None:
@@ -84,6 +157,33 @@ def _grid(grid: Any) -> tuple[int, int] | None:
     if len(pair) != 2 or not all(whole):
         raise ValueError(f"`grid` must be (rows, columns), two positive integers; got {grid!r}.")
     return pair
+
+
+class _SequenceWriter(Writer):
+    """Writes parts of (..., places, width)."""
+
+    __slots__ = ("of",)
+
+    def __init__(self, shape: tuple[int, ...], of: Sinusoids) -> None:
+        super().__init__(shape)
+        self.of = of
+
+    def part(self, out: Array, start: tuple[int, ...] | None, seed: int, name: Name) -> None:
+        """Write the part that is in `out`."""
+        if not out.size:
+            return
+        first, begin = start[-2:] if start else (0, 0)
+        width = self.shape[-1]
+        sines = (width + 1) // 2
+        number = np.arange(begin, begin + out.shape[-1])
+        if self.of.interleaved:
+            which, is_cosine = np.divmod(number, 2)
+        else:
+            is_cosine, which = np.divmod(number, sines)
+        over = (width - 2 if self.of.endpoint else width) / 2
+        places = np.arange(first, first + out.shape[-2]).astype(np.float64)
+        angles = places * _frequencies(self.of.base, sines, over)[which, None]
+        _put(out, angles, is_cosine == 0)
 
 
 class _GridWriter(Writer):
@@ -105,22 +205,25 @@ class _GridWriter(Writer):
         places = np.arange(first, first + out.shape[-2])
         number = np.arange(begin, begin + out.shape[-1])
         at = np.stack([places % self.columns, places // self.columns]).astype(np.float64)
-        angles = (
-            at[number // (2 * quarter)] * _frequencies(self.base, quarter)[number % quarter, None]
-        )
-        sine, cosine = _sin_cos(angles)
-        values = np.where((number // quarter % 2 == 0)[:, None], sine, cosine)
-        out[...] = rounded(values.T, out.dtype)
+        frequencies = _frequencies(self.base, quarter, quarter)[number % quarter, None]
+        _put(out, at[number // (2 * quarter)] * frequencies, number // quarter % 2 == 0)
+
+
+def _put(out: Array, angles: Array, is_sine: Array) -> None:
+    """Write sines or cosines of the angles, which are (width, places)."""
+    sine, cosine = _sin_cos(angles)
+    out[...] = rounded(np.where(is_sine[:, None], sine, cosine).T, out.dtype)
 
 
 @functools.lru_cache(maxsize=64)
-def _frequencies(base: float, count: int) -> Array:
-    """The float64s nearest to base**(-i / count)."""
+def _frequencies(base: float, count: int, over: float) -> Array:
+    """The float64s nearest to base**(-i / over), for i below `count`."""
     import decimal  # slow to load
 
     exact = decimal.Context(prec=40)
     log = exact.ln(decimal.Decimal(base))
-    powers = (exact.divide(exact.multiply(log, -i), count) for i in range(count))
+    divisor = decimal.Decimal(over)
+    powers = (exact.divide(exact.multiply(log, -i), divisor) for i in range(count))
     return np.array([float(exact.exp(power)) for power in powers], np.float64)
 
 

@@ -39,6 +39,7 @@ _CLASSES: dict[str, type[Initializer]] = {
         _orthogonal.DeltaOrthogonal,
         _sparse.Sparse,
         _positions.SinCosGrid,
+        _positions.Sinusoids,
         _state_space.LogArange,
         _state_space.TimeStep,
         _blocks.Blocks,

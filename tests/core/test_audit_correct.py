@@ -132,6 +132,31 @@ def test_logarithms_of_another_library(dtype):
     assert "8 of 128 values are not what the rule fixes" in report.problems[0].text
 
 
+def test_sinusoids_of_another_library():
+    """Angles in float32 are as good, in blocks too, unless a seed asks for every byte; exchanged
+    halves and other frequencies are another table."""
+    shape = (1500, 64)
+    frequencies = np.exp(np.float32(-np.log(1e4) / 31) * np.arange(32, dtype=np.float32))
+    angles = np.arange(1500, dtype=np.float32)[:, None] * frequencies
+    table = np.concatenate([np.sin(angles), np.cos(angles)], axis=1)
+    assert table.dtype == np.float32
+    exact = glorot.Sinusoids(endpoint=True)
+    assert 1e-5 < np.abs(table - exact(shape, "float64")).max() < 1500 * 2**-23
+    blocks = glorot.Blocks([exact, "zeros"], [64, 1], axis=1)
+    padded = np.concatenate([table, np.zeros((1500, 1), np.float32)], axis=1)
+    for values, init in ((table, exact), (padded, blocks)):
+        for dtype in ("float32", "bfloat16"):
+            found = values.astype(glorot.Zeros()((), dtype).dtype)
+            assert audit({"positions": found}, Recipe([Rule("*", init)])).ok
+    assert not audit({"positions": table}, Recipe([Rule("*", exact)]), seed=0).ok
+    wrong = [np.roll(table, 32, axis=1), glorot.Sinusoids()(shape), np.roll(table, 1, axis=0)]
+    wrong.append(glorot.Sinusoids(endpoint=True, interleaved=True)(shape))
+    for values in wrong:
+        report = audit({"positions": values}, Recipe([Rule("*", exact)]))
+        assert [problem.kind for problem in report.problems] == ["constant"], str(report)
+        assert "values are not what the rule fixes" in report.problems[0].text
+
+
 def test_an_identity_is_exact():
     """What no logarithm computes has no unit to give away."""
     eye = np.eye(6, dtype=np.float32)

@@ -38,6 +38,7 @@ EXAMPLES = [
     glorot.Sparse(0.5, seed=3, order="canonical", layout="OI"),
     glorot.LogArange(0),
     glorot.SinCosGrid((4, 2), base=100.0),
+    glorot.Sinusoids(100.0, endpoint=True, interleaved=True),
     glorot.TimeStep(0.002, 0.5, seed=5),
     glorot.Blocks(["zeros", glorot.HeNormal(layout="torch.linear")], [1, 3], repeat=2, seed=4),
 ]
@@ -46,7 +47,7 @@ EXAMPLES = [
 def shape_for(init):
     """A shape that the example's axes options fit."""
     dense = (glorot.GlorotNormal, glorot.Orthogonal, glorot.Sparse, glorot.Identity, glorot.Blocks,
-             glorot.SinCosGrid)  # fmt: skip
+             glorot.SinCosGrid, glorot.Sinusoids)  # fmt: skip
     return (8, 4) if isinstance(init, dense) else (8, 4, 3, 3)
 
 
@@ -391,7 +392,7 @@ def test_scaled_multiplies_the_standard_deviation(init):
     """`scaled` keeps the law and multiplies its spread; constants but zeros, and time steps,
     refuse."""
     fixed = (glorot.Ones, glorot.Constant, glorot.Dirac, glorot.LogArange, glorot.TimeStep,
-             glorot.SinCosGrid)  # fmt: skip
+             glorot.SinCosGrid, glorot.Sinusoids)  # fmt: skip
     if isinstance(init, fixed):
         with pytest.raises(TypeError, match="has no spread to scale"):
             init.scaled(0.5)

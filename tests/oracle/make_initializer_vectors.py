@@ -4,17 +4,19 @@
     python tests/oracle/make_initializer_vectors.py [--check]
 
 Beside make_vectors.py, in the same way: written from docs/stream.md and docs/initializers.md, in
-exact arithmetic, without NumPy or glorot.  Fans and canonical orders are written out by hand for
-each case, so that they do not come from the code they test.
+exact arithmetic, sines in 300 bits, without NumPy or glorot.  Fans and canonical orders are written
+out by hand for each case, so that they do not come from the code they test.
 """
 
 import json
 import math
 import sys
 from collections.abc import Iterator
+from fractions import Fraction
 from typing import Any, NamedTuple
 
-from make_vectors import Law, stream_word, value, write_or_check
+import mpmath
+from make_vectors import FORMATS, Law, encoded, rounded, stream_word, value, write_or_check
 
 SEED, NAME = 20101031, "encoder.Schicht-ß.kernel"
 CORRECTION = 0.87962566103423978
@@ -145,6 +147,15 @@ CASES = (
     ),
 )
 DTYPES = "float32", "float64", "bfloat16", "float16", "float8_e4m3fn"
+# Sinusoids: options, shape.  Their float64 is near the exact sine, not rounded to the bit.
+POSITIONS: tuple[tuple[dict[str, Any], tuple[int, ...]], ...] = (
+    ({}, (512, 96)),
+    ({}, (9, 7)),
+    ({"interleaved": True}, (2, 512, 64)),
+    ({"interleaved": True, "base": 100.0}, (40, 9)),
+    ({"endpoint": True}, (1500, 384)),
+    ({"endpoint": True, "interleaved": True}, (30, 10)),
+)
 
 
 def index_of(case: Case, place: tuple[int, ...]) -> int:
@@ -173,6 +184,22 @@ def places(shape: tuple[int, ...]) -> Iterator[tuple[int, ...]]:
         yield tuple(round(part * (n - 1)) for n in shape)
 
 
+def sinusoid(options: dict[str, Any], shape: tuple[int, ...], place: tuple[int, ...]) -> Fraction:
+    """The exact sine or cosine of the float64 angle that docs/stream.md gives."""
+    width, column = shape[-1], place[-1]
+    if options.get("interleaved"):
+        which, cosine = column // 2, column % 2 == 1
+    else:
+        sines = math.ceil(width / 2)
+        which, cosine = column % sines, column >= sines
+    with mpmath.workprec(300):
+        power = mpmath.mpf(-2 * which) / (width - 2 if options.get("endpoint") else width)
+        frequency = float(mpmath.mpf(options.get("base", 10000.0)) ** power)
+        found = (mpmath.cos if cosine else mpmath.sin)(place[-2] * frequency)
+    sign, digits, exponent, _ = found._mpf_
+    return (-1) ** sign * Fraction(int(digits)) * Fraction(2) ** exponent
+
+
 def initializer_lines() -> Iterator[str]:
     yield "# Whole initializers; append-only.  Results as their bits."
     yield "# init  CLASS OPTIONS SHAPE          options and shape are JSON"
@@ -188,6 +215,16 @@ def initializer_lines() -> Iterator[str]:
                 at = json.dumps(place, separators=(",", ":"))
                 bits = value(case.law, dtype, word, low)
                 yield f"value {dtype} {at} {'0' * len(bits) if is_zero(case, place) else bits}"
+    for given, shape in POSITIONS:
+        options = json.dumps(given, separators=(",", ":"))
+        yield f"init Sinusoids {options} {json.dumps(shape, separators=(',', ':'))}"
+        for dtype in DTYPES:
+            for place in dict.fromkeys(places(shape)):
+                if dtype != "float64":
+                    exact = rounded(sinusoid(given, shape, place), FORMATS["float32"])
+                    bits = encoded(rounded(exact, FORMATS[dtype]), exact < 0, FORMATS[dtype])
+                    at = json.dumps(place, separators=(",", ":"))
+                    yield f"value {dtype} {at} {bits}"
 
 
 if __name__ == "__main__":

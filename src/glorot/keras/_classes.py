@@ -162,6 +162,11 @@ class SinCosGrid(Initializer):
 
 
 @register
+class Sinusoids(Initializer):
+    """`glorot.Sinusoids` for Keras."""
+
+
+@register
 class LogArange(Initializer):
     """`glorot.LogArange` for Keras."""
 
@@ -226,6 +231,6 @@ _CLASSES: dict[str, type[Initializer]] = {
         *(Zeros, Ones, Constant, Identity, Dirac),
         *(RandomUniform, RandomNormal, TruncatedNormal, VarianceScaling),
         *(GlorotUniform, GlorotNormal, HeUniform, HeNormal, LecunUniform, LecunNormal),
-        *(Orthogonal, DeltaOrthogonal, Sparse, SinCosGrid, LogArange, TimeStep, Blocks),
+        *(Orthogonal, DeltaOrthogonal, Sparse, SinCosGrid, Sinusoids, LogArange, TimeStep, Blocks),
     )
 }
