@@ -129,6 +129,14 @@ def test_variables_give_the_other_choice():
         "t_embedder.mlp.2.weight",
         "y_embedder.embedding_table.weight",
     }
+    whisper, tower = laws("whisper", init_std=0.03), "model.{}.embed_positions.weight"
+    exact = "Sinusoids(base=10000.0, endpoint=True, interleaved=False)"
+    assert whisper[tower.format("encoder")] == exact
+    assert whisper[tower.format("decoder")] == "N(0, 0.03)"
+    assert laws("whisper-audio")["layer_weights"] == f"Constant(value={1 / 3})"
+    pegasus = laws("pegasus")
+    for side in ("encoder", "decoder"):
+        assert pegasus[tower.format(side)] == exact.replace("True", "False")
     assert laws("gpt2")["transformer.h.0.mlp.c_proj.weight"] == "N(0, 0.008165)"
     assert laws("gpt2-unscaled")["transformer.h.0.mlp.c_proj.weight"] == "N(0, 0.02)"
 
@@ -152,7 +160,7 @@ def test_dit_with_gates_of_zeros_alone():
     ("chosen", "model"),
     [("resnet", "resnet-basic-timm"), ("resnet-basic", "resnet-timm"), ("vit", "vit-timm"),
      ("llama", "qwen3-moe"), ("llama", "mixtral"), ("bert", "gpt2"), ("dit", "vit-timm"),
-     ("vit-timm", "dit")],
+     ("vit-timm", "dit"), ("pegasus", "bart"), ("whisper", "pegasus"), ("pegasus", "whisper")],
 )  # fmt: skip
 def test_another_architecture_is_refused(chosen, model):
     """A preset for other blocks or experts says what it does not cover."""

@@ -126,6 +126,43 @@ def test_wrong_answers_are_refused(name, built):
     assert tried
 
 
+@pytest.mark.parametrize("name", ["whisper", "whisper-audio", "pegasus", "marian"])
+def test_wrong_tables_are_refused(name, built):
+    """The sinusoids of the source are those of the preset, to what float32 angles are worth, for
+    the statistics and for the audit; one with the halves exchanged, interleaved, a place further,
+    or of the other frequencies is not."""
+    found, values = resolve(name, built)
+    recipe = glorot.recipe.preset(SOURCES[name].preset, **SOURCES[name].variables)
+    assert glorot.audit(values, recipe).ok
+    tables = [a for a in found if isinstance(a.initializer, glorot.Sinusoids)]
+    assert tables
+    for table in tables:
+        init, right = table.initializer, values[table.name]
+        assert init.endpoint == name.startswith("whisper")
+        wrong = {
+            "exchanged": np.roll(right, right.shape[1] // 2, axis=1),
+            "a place further": np.roll(right, 1, axis=0),
+            "interleaved": init.replace(interleaved=True)(right.shape),
+            "other frequencies": init.replace(endpoint=not init.endpoint)(right.shape),
+        }
+        for what, other in wrong.items():
+            (result,) = STATISTICS["measure"](init, other)
+            assert result.problems, what
+            report = glorot.audit({**values, table.name: other}, recipe)
+            assert [problem.names for problem in report.problems] == [(table.name,)], what
+
+
+@pytest.mark.parametrize("width", [384, 768, 1280])
+def test_whispers_table_is_as_far_as_the_page_says(width):
+    """docs/presets.md: transformers' table of 1,500 places is within 1.1e-4 of the exact one, and
+    half a unit of float32 is all that ours is."""
+    from transformers.models.whisper.modeling_whisper import sinusoids
+
+    exact = glorot.Sinusoids(endpoint=True)((1500, width), "float64")
+    assert 5e-5 < np.abs(sinusoids(1500, width).numpy() - exact).max() < 1.1e-4
+    assert np.abs(glorot.Sinusoids(endpoint=True)((1500, width)) - exact).max() <= 2**-25
+
+
 @pytest.mark.parametrize("name", SOURCES)
 def test_stored_shapes_are_the_sources(name, built):
     """tests/vectors/presets/ has the names, shapes, types and layouts that the source has."""

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Small models of transformers for text, with laws of their own: name -> (preset, class, config's
-class, options of the config, variables of the preset)."""
+"""Small models of transformers for text and speech, with laws of their own: name -> (preset, class,
+config's class, options of the config, variables of the preset)."""
 
 _LLAMA = {
     "vocab_size": 500, "hidden_size": 96, "intermediate_size": 160, "num_hidden_layers": 2,
@@ -18,6 +18,16 @@ _MAMBA2 = {
 _JAMBA = {
     "num_experts": 4, "attn_layer_period": 2, "attn_layer_offset": 1, "expert_layer_period": 2,
     "expert_layer_offset": 1, "mamba_d_state": 8, "mamba_dt_rank": 12, **_LLAMA,
+}  # fmt: skip
+_SEQ2SEQ = {
+    "vocab_size": 500, "d_model": 96, "encoder_layers": 2, "decoder_layers": 2,
+    "encoder_attention_heads": 4, "decoder_attention_heads": 4, "encoder_ffn_dim": 160,
+    "decoder_ffn_dim": 160,
+}  # fmt: skip
+_POSITIONS = {"max_position_embeddings": 60, **_SEQ2SEQ}
+_WHISPER = {
+    "max_source_positions": 300, "max_target_positions": 60, "pad_token_id": 3, "bos_token_id": 1,
+    "eos_token_id": 2, "decoder_start_token_id": 4, "begin_suppress_tokens": None, **_SEQ2SEQ,
 }  # fmt: skip
 _PADDED = {"padding_rows": 1, "pad_token_id": 0}
 
@@ -43,6 +53,25 @@ MODELS = {
         "mamba2", "Mamba2ForCausalLM", "Mamba2Config",
         {"rescale_prenorm_residual": True, "use_bias": True, **_MAMBA2},
         {"residual_gain": "1 / sqrt(num_hidden_layers)"},
+    ),
+    "pegasus": ("pegasus", "PegasusForConditionalGeneration", "PegasusConfig", _POSITIONS, {}),
+    "marian": (
+        "pegasus", "MarianMTModel", "MarianConfig",
+        {"pad_token_id": 499, "decoder_start_token_id": 499, **_POSITIONS}, {"pad_token_id": 499},
+    ),
+    "marian-two": (
+        "pegasus", "MarianMTModel", "MarianConfig",
+        {"pad_token_id": 3, "decoder_start_token_id": 3, "decoder_vocab_size": 400,
+         "share_encoder_decoder_embeddings": False, "tie_word_embeddings": False, **_POSITIONS},
+        {"pad_token_id": 3},
+    ),
+    "whisper": (
+        "whisper", "WhisperForConditionalGeneration", "WhisperConfig", _WHISPER, {"pad_token_id": 3}
+    ),
+    "whisper-audio": (
+        "whisper", "WhisperForAudioClassification", "WhisperConfig",
+        {"use_weighted_layer_sum": True, "init_std": 0.03, **_LABELS, **_WHISPER},
+        {"init_std": 0.03},
     ),
     "jamba": ("jamba", "JambaForCausalLM", "JambaConfig", _JAMBA, _PADDED),
 }  # fmt: skip

@@ -42,6 +42,8 @@ MODELS = {
     "modernbert": "ModernBERT",
     "roberta": "RoBERTa, XLM-R, CamemBERT, Longformer",
     "bart": "BART, mBART, OPT",
+    "pegasus": "Pegasus, Marian",
+    "whisper": "Whisper",
     "t5": "T5, T5 v1.1, FLAN-T5, mT5, UMT5",
     "clip": "CLIP",
     "mamba": "Mamba, Falcon Mamba",
@@ -103,6 +105,8 @@ MODEL_TYPES = {
         ("roberta", "xlm-roberta", "xlm-roberta-xl", "camembert", "longformer"), "roberta"
     ),
     **dict.fromkeys(("bart", "mbart", "opt"), "bart"),
+    **dict.fromkeys(("pegasus", "marian"), "pegasus"),
+    "whisper": "whisper",
     **dict.fromkeys(("t5", "mt5", "umt5"), "t5"),
     "clip": "clip",
     **dict.fromkeys(("mamba", "falcon_mamba"), "mamba"),

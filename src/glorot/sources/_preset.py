@@ -23,7 +23,7 @@ _PART_TYPES = {
         "vision_config": ("clip_vision_model",),
     }
 }
-_BY_INIT_STD = frozenset(("bart",))  # presets whose variable is init_std
+_BY_INIT_STD = frozenset(("bart", "pegasus", "whisper"))  # presets whose variable is init_std
 _NOT_OF_BASE = frozenset(("clip", "gpt2", "gpt2-unscaled", "siglip", "t5"))
 _OWN = frozenset((("llava", "vision_initializer_range"),))  # CLIP's own code draws with it
 # Types whose own code draws experts and routers with an initializer_range of 0 as it is.
