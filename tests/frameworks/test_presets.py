@@ -126,7 +126,7 @@ def test_wrong_answers_are_refused(name, built):
     assert tried
 
 
-@pytest.mark.parametrize("name", ["whisper", "whisper-audio", "pegasus", "marian"])
+@pytest.mark.parametrize("name", ["whisper", "whisper-audio", "pegasus", "marian", "roformer"])
 def test_wrong_tables_are_refused(name, built):
     """The sinusoids of the source are those of the preset, to what float32 angles are worth, for
     the statistics and for the audit; one with the halves exchanged, interleaved, a place further,

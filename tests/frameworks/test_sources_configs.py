@@ -205,7 +205,8 @@ def test_every_model_type_with_a_preset(tmp_path, model_type):
     rows |= dict.fromkeys(("olmo", "olmo3", "olmoe", "gte", "convbert", "bart", "mbart", "opt"), 1)
     rows |= dict.fromkeys(("roberta", "xlm-roberta", "xlm-roberta-xl", "camembert"), 1)
     rows |= {"longformer": 1, "jamba": 0, "gemma3": 0}
-    rows |= {"pegasus": 0, "marian": 58100, "whisper": 50256}
+    rows |= {"pegasus": 0, "marian": 58100, "whisper": 50256, "roformer": 0}
+    rows |= dict.fromkeys(("blenderbot", "blenderbot-small"), 0)
     said = source.recipe().variables
     padded = "padding_rows" in said and said["padding_rows"].value == 1
     assert (said["pad_token_id"].value if padded else None) == rows.get(model_type)

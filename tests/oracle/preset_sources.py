@@ -170,10 +170,11 @@ _BART = {
     "encoder_attention_heads": 4, "decoder_attention_heads": 4, "encoder_ffn_dim": 160,
     "decoder_ffn_dim": 160, "max_position_embeddings": 60,
 }  # fmt: skip
-for _name in ("Bart", "MBart"):
+for _name in ("Bart", "MBart", "Blenderbot", "BlenderbotSmall"):
     transformers_model(
-        _name.lower(), "bart", f"{_name}ForConditionalGeneration", f"{_name}Config", **_BART
-    )
+        _name.lower(), "bart", f"{_name}ForConditionalGeneration", f"{_name}Config",
+        variables={"pad_token_id": 0} if _name.startswith("Blender") else {}, **_BART,
+    )  # fmt: skip
 transformers_model(
     "opt", "bart", "OPTForCausalLM", "OPTConfig", init_std=0.006,
     variables={"init_std": 0.006}, word_embed_proj_dim=64, ffn_dim=160,

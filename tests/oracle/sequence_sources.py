@@ -54,6 +54,15 @@ MODELS = {
         {"rescale_prenorm_residual": True, "use_bias": True, **_MAMBA2},
         {"residual_gain": "1 / sqrt(num_hidden_layers)"},
     ),
+    "roformer": (
+        "roformer", "RoFormerForMaskedLM", "RoFormerConfig",
+        {"embedding_size": 64, "max_position_embeddings": 60, "tie_word_embeddings": False,
+         **_BERT}, {},
+    ),
+    "roformer-sequence": (
+        "roformer", "RoFormerForSequenceClassification", "RoFormerConfig",
+        {"embedding_size": 96, "max_position_embeddings": 60, **_LABELS, **_BERT}, {},
+    ),
     "pegasus": ("pegasus", "PegasusForConditionalGeneration", "PegasusConfig", _POSITIONS, {}),
     "marian": (
         "pegasus", "MarianMTModel", "MarianConfig",

@@ -41,7 +41,8 @@ MODELS = {
     "bert": "BERT",
     "modernbert": "ModernBERT",
     "roberta": "RoBERTa, XLM-R, CamemBERT, Longformer",
-    "bart": "BART, mBART, OPT",
+    "roformer": "RoFormer",
+    "bart": "BART, mBART, OPT, Blenderbot",
     "pegasus": "Pegasus, Marian",
     "whisper": "Whisper",
     "t5": "T5, T5 v1.1, FLAN-T5, mT5, UMT5",
@@ -104,7 +105,8 @@ MODEL_TYPES = {
     **dict.fromkeys(
         ("roberta", "xlm-roberta", "xlm-roberta-xl", "camembert", "longformer"), "roberta"
     ),
-    **dict.fromkeys(("bart", "mbart", "opt"), "bart"),
+    **dict.fromkeys(("bart", "mbart", "opt", "blenderbot", "blenderbot-small"), "bart"),
+    "roformer": "roformer",
     **dict.fromkeys(("pegasus", "marian"), "pegasus"),
     "whisper": "whisper",
     **dict.fromkeys(("t5", "mt5", "umt5"), "t5"),
