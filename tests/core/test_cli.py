@@ -562,6 +562,21 @@ def test_explain_some_and_all(rules):
     assert invoke("explain", *rules, "--full").stdout.count("\n  why: ") == 5
 
 
+def test_explain_takes_the_recipe_that_a_checkpoint_was_written_by(rules, tmp_path):
+    """With the variables that were set, and the axes; --recipe overrides it."""
+    assert invoke("init", *rules, "--seed", "1", "--out", tmp_path / "out").exit_code == 0
+    result = invoke("explain", tmp_path / "out", "h.0.qkv")
+    assert "glorot.json; --recipe overrides it" in result.stderr
+    assert (
+        result.stdout.splitlines()[:-1]
+        == invoke("explain", *rules, "h.0.qkv").stdout.splitlines()[:-1]
+    )
+    set_ = glorot.recipe.load(rules[2]).set(n_kv=1)
+    assert f"(recipe {set_.fingerprint[:8]})" in result.stdout
+    given = invoke("explain", tmp_path / "out", "h.0.qkv", "--recipe", "gpt2")
+    assert "glorot.json" not in given.stderr
+
+
 def test_explain_json(rules):
     """--json gives what `explain` gives from Python."""
     found = json.loads(invoke("explain", *rules, "--json", "--dtype", "bfloat16").stdout)

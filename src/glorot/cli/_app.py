@@ -273,15 +273,18 @@ def explain(
 ) -> None:
     """Show what a recipe gives each parameter, and why; nothing is written.
 
+    Without --recipe that of the manifest, glorot.json, is taken, else the preset for the model.
+
     \b
     Example:
       glorot explain examples/gpt2-124m.json --recipe gpt2
       glorot explain examples/gpt2-124m.json --recipe gpt2 "h.0.*"
     """
     with _mendable(debug):
-        from glorot.cli import _explain, _source
+        from glorot.cli import _explain, _source, _written
 
-        source = _source.read(shapes, recipe)
+        known = _written.recipe_of(shapes) if recipe is None else None
+        source = _source.read(shapes, known or recipe)
         loaded = _set(source.recipe, variables)
         source.say()
         found = loaded.explain(source.source.shapes, pattern or "*", dtype=dtype)
@@ -389,13 +392,13 @@ def inspect(
     """
     with _mendable(debug):
         import glorot
-        from glorot.cli import _inspect, _show
+        from glorot.cli import _inspect, _show, _written
 
         if recipe is None and variables:
             raise ValueError("`--set` changes a recipe: give --recipe too.")
         if plot is not None:
             _inspect.check_plot(Path(plot), force=force)
-        known = _inspect.promised(path) if recipe is None else _load(recipe, variables)
+        known = _written.recipe_of(path) if recipe is None else _load(recipe, variables)
         with _show.progress("reading") as progress:
             report = glorot.audit(
                 path, known, seed, singular_values=singular_values, progress=progress

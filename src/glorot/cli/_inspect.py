@@ -7,38 +7,13 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-import typer
-
 from glorot._audit import AuditReport, ParameterReport
-from glorot.checkpoint import _manifest
-from glorot.checkpoint._dcp import METADATA
-from glorot.checkpoint._file_checks import beside
 from glorot.cli._show import console, make_table, plain, print_table
-from glorot.recipe import Recipe
 
 _RIGHT = ("mean", "stddev", "expected", "z mean", "z stddev", "zeros")
 # What is not needed to see what is wrong, on a terminal that is too narrow for all.
 _SPARE = ("singular values", "dtype", "extremes", "mean", "expected", "z mean", "shape", "law")
 _NUMBER = re.compile(r"(?<![^./])\d+(?![^./])")  # of a layer, in a name
-
-
-def promised(path: str) -> Recipe | None:
-    """Return the recipe that a checkpoint's manifest says it was written by, and say so on stderr.
-
-    None where there is no manifest; of torch's directories too, which do not say of their tensors
-    what the recipe may ask for: types and axes.
-    """
-    place = Path(path)
-    manifest = beside(place)
-    if not manifest.is_file() or (manifest.parent / METADATA).is_file():
-        return None
-    found = _manifest.read(manifest)
-    if not place.is_dir() and place.name not in found.files:
-        return None
-    typer.echo(
-        f"glorot: the recipe is that of {plain(str(manifest))}; --recipe overrides it", err=True
-    )
-    return found.recipe
 
 
 def show(report: AuditReport, *, full: bool) -> None:

@@ -65,12 +65,12 @@ class Reading:
         return found if self._chosen else {**found, "preset": None, "variables": {}}
 
 
-def read(source: str, recipe: str | None) -> Reading:
-    """Return what a path or name says, with the recipe of this name or path, or the preset for the
-    model.
+def read(source: str, recipe: str | Recipe | None) -> Reading:
+    """Return what a path or name says, with the recipe (or the one of this name or path), or
+    the preset for the model.
 
     Raises:
         ValueError: no recipe is given, and no preset is known for the model; as `sources.read`.
     """
-    given = None if recipe is None else recipes.load(recipe)  # first: it is the cheaper one
+    given = recipes.load(recipe) if isinstance(recipe, str) else recipe  # first: it is the cheaper
     return Reading(_apart.read(source), given)

@@ -1,0 +1,31 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The recipe that a checkpoint says it was written by."""
+
+from pathlib import Path
+
+import typer
+
+from glorot.checkpoint import _manifest
+from glorot.checkpoint._dcp import METADATA
+from glorot.checkpoint._file_checks import beside
+from glorot.cli._show import plain
+from glorot.recipe import Recipe
+
+
+def recipe_of(path: str) -> Recipe | None:
+    """Return the recipe that a checkpoint's manifest says it was written by, and say so on stderr.
+
+    None where there is no manifest; of torch's directories too, which do not say of their tensors
+    what the recipe may ask for: types and axes.
+    """
+    place = Path(path)
+    manifest = beside(place)
+    if not manifest.is_file() or (manifest.parent / METADATA).is_file():
+        return None
+    found = _manifest.read(manifest)
+    if not place.is_dir() and place.name not in found.files:
+        return None
+    typer.echo(
+        f"glorot: the recipe is that of {plain(str(manifest))}; --recipe overrides it", err=True
+    )
+    return found.recipe
