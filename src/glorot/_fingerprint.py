@@ -25,6 +25,7 @@ from glorot._dtypes import FLOATS, dtype_name
 from glorot._memory import row_major
 from glorot._shard import Shard, boxes, parse_shard
 from glorot._stream import check_name
+from glorot._tiling import tiled
 from glorot._writers import Array
 
 _GOLDEN = 0x9E3779B97F4A7C15
@@ -76,6 +77,8 @@ class Fingerprint:
                 f"`values` of {check_name(name)!r} must be numbers of 1, 2, 4 or 8 bytes, got "
                 f"{array.dtype}."
             )
+        # A value has the same bits in either order of its bytes.
+        array = array.astype(array.dtype.newbyteorder("="), copy=False)
         whole, start = tuple(array.shape), (0,) * array.ndim
         if (shape is None) != (shard is None):
             raise TypeError(
@@ -118,6 +121,11 @@ class Fingerprint:
                 raise ValueError(
                     f"the parts of {name!r} have {found} of its {math.prod(shape)} elements. Add "
                     "every part of the tensor once, or as equal replicas."
+                )
+            if not tiled(shape, list(self._parts[name])):
+                raise ValueError(
+                    f"parts of {name!r} lie over one another, and so some of its elements are in "
+                    "none. Add every part of the tensor once, or as equal replicas."
                 )
             total = sum(self._parts[name].values()) & _MASK
             rows.append([name, dtype, list(shape), f"{total:016x}"])

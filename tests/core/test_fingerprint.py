@@ -122,6 +122,32 @@ def test_parts_of_more_than_2_to_the_32():
     assert len(set(sums)) == 3
 
 
+def test_the_order_of_a_value_s_bytes_does_not_count():
+    """Big-endian arrays, such as old files hold, have the fingerprint of their values."""
+    for array in (W, W.astype("f2"), np.arange(-3, 5, dtype="i8"), np.array([True, False])):
+        swapped = array.astype(array.dtype.newbyteorder(">"))
+        assert glorot.fingerprint({"w": swapped}) == glorot.fingerprint({"w": array})
+    for dtype in (ml_dtypes.bfloat16, ml_dtypes.float8_e5m2):
+        narrow = W.astype(dtype)
+        assert (
+            _fingerprint._sum(narrow, (0, 0), (7, 1))
+            == sum(definition(v, i) for i, v in enumerate(narrow.reshape(-1))) % 2**64
+        )
+        found = glorot.Fingerprint()
+        found.add("w", narrow)
+        assert list(found._parts["w"].values()) == [_fingerprint._sum(narrow, (0, 0), (7, 1))]
+
+
+def test_parts_that_hide_a_gap_are_refused():
+    """Rows 0-1 and 1-2 of four rows have as many elements as the whole, and row 3 is missing."""
+    found = glorot.Fingerprint()
+    for first in (0, 1):
+        shard = (slice(first, first + 2),)
+        found.add("w", W[first : first + 2], shape=(4, 7), shard=shard)
+    with pytest.raises(ValueError, match=r"parts of 'w' lie over one another.*once, or as equal"):
+        found.hexdigest()
+
+
 def test_refused():
     """What is missing, overlaps or disagrees is named."""
     found = glorot.Fingerprint()

@@ -25,7 +25,8 @@ from typer.testing import CliRunner
 
 import glorot
 from glorot import Recipe, Rule
-from glorot.checkpoint import _box, _dcp, _dcp_item, _dcp_metadata, _tiling, verify
+from glorot._tiling import tiled
+from glorot.checkpoint import _box, _dcp, _dcp_item, _dcp_metadata, verify
 from glorot.cli._app import app
 from glorot.recipe import TensorSpec
 
@@ -372,7 +373,7 @@ def test_tilings(data):
     times = np.zeros(shape, int)
     for (i, j), (n, m) in pieces:
         times[i : i + n, j : j + m] += 1
-    assert _tiling.tiled(shape, pieces) == bool((times == 1).all())
+    assert tiled(shape, pieces) == bool((times == 1).all())
 
 
 def test_boxes_of_any_order():

@@ -7,8 +7,8 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from glorot import _check
+from glorot._tiling import tiled
 from glorot.checkpoint._inert import Class, Record, Unpickler
-from glorot.checkpoint._tiling import tiled
 from glorot.recipe import TensorSpec, parse_shapes
 
 NAME = ".metadata"
