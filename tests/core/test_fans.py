@@ -40,6 +40,8 @@ LAYERS = {
     "attention output": ({"layout": "flax.attention_out"}, (4, 5, 20), 20, 20),
     "attention output, axes": ({"input_axes": (0, 1), "output_axes": -1}, (4, 5, 20), 20, 20),
     "attention query, axes": ({"input_axes": 0, "output_axes": (1, 2)}, (20, 4, 5), 20, 20),
+    "torch conv, axes": ({"input_axes": 1, "output_axes": 0}, (8, 4, 3, 3), 36, 72),
+    "torch conv of one dimension, axes": ({"input_axes": 1, "output_axes": 0}, (8, 4, 3), 12, 24),
     "experts": ({"batch_axes": 0}, (3, 2000, 1000), 2000, 1000),
     "torch experts": ({"layout": "BOI"}, (3, 1000, 2000), 2000, 1000),
     "experts, equation": ({"equation": "ebd,edf->ebf"}, (3, 2000, 1000), 2000, 1000),
@@ -48,11 +50,13 @@ LAYERS = {
     "stacked biases": ({"batch_axes": (0,)}, (12, 7), 7, 7),
     "fused qkv, torch": ({"layout": "torch.linear", "fan_out": 64}, (192, 64), 64, 64),
     "fused qkv, flax": ({"layout": "IBOO"}, (16, 3, 4, 4), 16, 16),
+    "fused gates, transposed": ({"layout": "torch.linear", "fan_in": 9}, (30, 20), 9, 30),
     "embedding": ({"layout": "embedding"}, (50257, 768), 768, 768),
     "bias": ({"layout": "bias"}, (7,), 7, 7),
     "bilinear": ({"layout": "torch.bilinear"}, (6, 4, 5), 20, 6),
     "numbers": ({"fan_in": 10, "fan_out": 2.5}, (1, 2, 3), 10, 2.5),
     "scalar": ({}, (), 1, 1),
+    "scalar, equation": ({"equation": ",->"}, (), 1, 1),
     "vector": ({}, (7,), 7, 7),
     "empty": ({}, (0, 4), 0, 4),
 }  # fmt: skip
@@ -146,11 +150,15 @@ REFUSED = [
     ({"groups": 0}, "`groups` must be at least 1, got 0"),
     ({"fan_in": 0}, "`fan_in` must be above 0, got 0"),
     ({"fan_out": float("inf")}, "`fan_out` must be finite, got inf"),
+    ({"batch_axes": -65}, "`batch_axes` must lie in [-64, 64), got -65"),
+    ({"batch_axes": 64}, "`batch_axes` must lie in [-64, 64), got 64"),
     ({"order": "C"}, "`order` must be one of stored, canonical; got 'C'"),
     ({"layout": "XY"}, "one letter an axis of BGCIONHWDLT*, or a named layout; got 'XY'"),
     ({"layout": "torch.convs"}, "Near: torch.conv"),
     ({"layout": "*I*O"}, "can hold one *, got '*I*O'"),
     ({"equation": "bd,df"}, "must be an einsum of two operands"),
+    ({"equation": "bd->bd"}, "must be an einsum of two operands"),
+    ({"equation": "b1,1f->bf"}, "must be an einsum of two operands"),
     ({"equation": "bd,...df->bf"}, "without ellipsis"),
     ({"equation": "bd,dd->bd"}, "must name each axis of the weight once"),
     ({"equation": "bd,dfk->bf"}, "axis 'k' of the weight"),
@@ -211,6 +219,14 @@ def test_axes_of_iterators_are_all_read():
     axes = Axes(input_axes=iter([0, 1]), output_axes=range(2, 3), batch_axes=iter([3]))
 
     assert (axes.input_axes, axes.output_axes, axes.batch_axes) == ((0, 1), (2,), (3,))
+
+
+def test_axes_are_those_that_an_array_can_have():
+    """The first and the last of 64 axes can be named, from either end."""
+    shape = (3, *(1,) * 62, 5)
+
+    assert Axes(input_axes=-64, output_axes=63).fans(shape) == (3, 5)
+    assert Axes(input_axes=63, output_axes=-64).fans(shape) == (5, 3)
 
 
 def test_changed_options_are_those_given():
