@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from mpmath import mp, mpf
 from scipy import stats
 
+import glorot
 from glorot import _kernel, _laws, _stream
 from glorot._dtypes import FLOATS
 
@@ -362,6 +363,11 @@ def test_bounds_hold_after_the_mean():
     assert one(law, FLOATS["float32"], 2**32 - 1) == high
     assert one(free, FLOATS["float32"], 0) <= low
     assert one(free, FLOATS["float32"], 2**32 - 1) >= high
+    for low, high, word in [(0.05, 0.08, 0), (0.03, 0.06, 2**32 - 1)]:
+        law = glorot.RandomUniform(low, high).law(())
+        free = _laws.Uniform(law.scale, law.mean)
+        assert np.float32(low) <= one(law, FLOATS["float32"], word) <= np.float32(high)
+        assert not np.float32(low) <= one(free, FLOATS["float32"], word) <= np.float32(high)
 
 
 def test_the_smallest_scale_keeps_every_number_normal():
@@ -439,6 +445,11 @@ def test_a_law_that_overflows_the_dtype_is_refused(law, name):
 
 def test_laws_just_inside_the_range_are_accepted():
     """The last scale that fits is not refused, and its largest value is finite."""
-    for law, name in [(_laws.Uniform(65504.0), "float16"), (_laws.Uniform(448.0), "float8_e4m3fn")]:
+    for law, name in [
+        (_laws.Uniform(65504.0), "float16"),
+        (_laws.Uniform(448.0), "float8_e4m3fn"),
+        (_laws.Normal(10_000.0), "float16"),
+        (_laws.Normal(5e37), "float32"),  # the 9.2 stddevs of float64 would overflow
+    ]:
         law.check_range(FLOATS[name])
         assert np.isfinite(np.float64(one(law, FLOATS[name], 2**32 - 1)))
