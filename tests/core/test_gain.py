@@ -116,6 +116,9 @@ def test_closed_forms():
     assert glorot.gain("relu") == math.sqrt(2)
     assert glorot.gain("linear") == glorot.gain("identity", mode="backward") == 1.0
     assert glorot.gain("leaky_relu", 0.2) == math.sqrt(2 / 1.04)
+    assert glorot.gain("leaky_relu", 0.0) == math.sqrt(2)
+    assert glorot.gain("leaky_relu", -0.5) == math.sqrt(2 / 1.25)
+    assert glorot.gain("elu", 0.0) == pytest.approx(math.sqrt(2), rel=1e-11)
     assert glorot.gain("relu2") == math.sqrt(2 / 3)  # E relu^4 = 3/2
     assert glorot.gain("relu2", mode="backward") == math.sqrt(1 / 2)  # E (2 relu)^2 = 2
     assert glorot.gain("selu") == 1.0  # what its constants were made for
@@ -178,6 +181,18 @@ def test_gated_units():
     assert all(abs(squares.mean() - value) > 20 * error for value in wrong)
 
 
+@pytest.mark.parametrize("name", sorted(PAIRS))
+def test_every_named_pair_is_its_two_functions(name):
+    """A pair of two names has the moments of both, those with a closed form among them."""
+    (f, g), (df, dg) = (
+        [float(true_moment(one, derivative=derivative)) for one in PAIRS[name]]
+        for derivative in (False, True)
+    )
+    assert glorot.gain(name) == pytest.approx((f * g) ** -0.5, rel=1e-10)
+    assert glorot.gain(name, mode="backward") == pytest.approx((df * g + f * dg) ** -0.5, rel=1e-10)
+    assert glorot.gain(("relu2", "relu2")) == pytest.approx(1 / 1.5, rel=1e-10)  # E relu^4 = 3/2
+
+
 def test_a_layer_with_the_gain_keeps_variance():
     """Weights of variance gain^2 / fan_in after the activation give unit variance back; without
     the gain, with its square, or with ReLU's, they do not."""
@@ -226,6 +241,7 @@ def test_initializers_take_names():
         (("relu",), {"mode": "both"}, ValueError, "`mode` must be one of forward, backward; got"),
         (("relu",), {"convention": "x"}, ValueError, "`convention` must be one of exact, torch"),
         (("gelu",), {"convention": "torch"}, ValueError, "must be one of torch's, linear, conv1d"),
+        ((["relu"],), {"convention": "torch"}, ValueError, "must be one of torch's, linear, conv1"),
         ((lambda z: z * np.nan,), {}, ValueError, "is not finite"),
         ((lambda z: np.full_like(z, 1e200),), {}, ValueError, "beyond 1e150"),
         ((lambda z: z[:3],), {}, TypeError, "to one of the same shape; for shape (20,) it gave"),
@@ -245,6 +261,10 @@ def test_torch_s_table():
     """convention="torch" has torch's round numbers, which are not the integrals."""
     assert glorot.gain("tanh", convention="torch") == 5 / 3
     assert glorot.gain("selu", convention="torch") == 3 / 4
-    assert glorot.gain("sigmoid", convention="torch") == 1.0
+    convolutions = [f"conv{kind}{n}d" for kind in ("", "_transpose") for n in (1, 2, 3)]
+    for name in ("linear", "sigmoid", *convolutions):
+        assert glorot.gain(name, convention="torch") == 1.0
+    assert glorot.gain("relu", convention="torch") == math.sqrt(2)
+    assert glorot.gain("leaky_relu", convention="torch") == math.sqrt(2 / (1 + 0.01**2))
     assert glorot.gain("leaky_relu", 0.2, convention="torch") == math.sqrt(2 / (1 + 0.2**2))
     assert abs(glorot.gain("tanh") - 5 / 3) > 0.05
