@@ -114,7 +114,7 @@ def dirac(shape, groups):
 @pytest.mark.parametrize(
     ("shape", "groups"),
     [((4, 4, 3), 1), ((4, 6, 3, 3), 1), ((6, 2, 3, 4), 1), ((6, 2, 3, 3), 3), ((4, 1, 2, 3, 5), 2),
-     ((4, 0, 3), 2), ((0, 3, 3), 1), ((4, 3), 2)],
+     ((4, 1, 3), 4), ((4, 0, 3), 2), ((0, 3, 3), 1), ((4, 3), 2)],
 )  # fmt: skip
 def test_dirac_is_torchs(shape, groups):
     """In torch's layout the values are those of `torch.nn.init.dirac_`; in others, moved axes."""
@@ -138,6 +138,7 @@ def test_dirac_of_stacked_layers():
         (glorot.Dirac(3), (3, 2, 4), "`groups`=3 must divide the 4 output channels"),
         (glorot.Dirac(), (4,), "Dirac needs one input and one output axis, got shape (4,)"),
         (glorot.Dirac(layout="*GO"), (3, 4, 2), "with roles 'SGO'"),
+        (glorot.Dirac(layout="GIO"), (2, 3, 3), "with roles 'GIO'"),
     ],
 )
 def test_dirac_refuses_what_it_cannot_do(init, shape, message):

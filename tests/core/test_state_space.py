@@ -48,6 +48,14 @@ def test_time_steps_are_log_uniform():
     assert biases.std() == pytest.approx(init.expected_stddev(()), rel=0.01)
 
 
+def test_the_largest_time_steps():
+    """Steps may reach 1 and no more."""
+    biases = glorot.TimeStep(0.5, 1.0, seed=1)((10_000,), dtype="float64", name="dt")
+    steps = np.log1p(np.exp(biases))
+    assert 0.5 <= steps.min() < 0.501
+    assert 0.999 < steps.max() <= 1.0
+
+
 def test_time_steps_at_lower_precision_are_rounded_once():
     """float32 is float64 rounded, and bfloat16 is float32 rounded."""
     init = glorot.TimeStep(seed=2)
@@ -83,6 +91,9 @@ def test_steps_of_the_computation():
     ("call", "error", "text"),
     [
         (lambda: glorot.LogArange(0.5), TypeError, "`axis` must be an integer, got 0.5"),
+        (lambda: glorot.LogArange(True), TypeError, "`axis` must be an integer, got True"),
+        (lambda: glorot.LogArange(1)((3,)), ValueError, r"`axis`=1 is outside of shape \(3,\)"),
+        (lambda: glorot.LogArange(-2)((3,)), ValueError, r"`axis`=-2 is outside of shape \(3,\)"),
         (lambda: glorot.LogArange(2)((3,)), ValueError, r"`axis`=2 is outside of shape \(3,\)"),
         (lambda: glorot.LogArange()((3,), dtype="int32"), ValueError, "no whole numbers.*int32"),
         (lambda: glorot.TimeStep(0.0), ValueError, "`minval` must be above 0"),
