@@ -274,7 +274,7 @@ class VarianceScaling(LawInitializer):
         uniform = self.distribution == "uniform"
         variance = (3.0 * self.scale if uniform else self.scale) / max(1.0, fan)
         stddev = self.gain * math.sqrt(variance)  # of a uniform law, its bound
-        if stddev == 0.0 or not math.isfinite(fan):
+        if stddev == 0.0:
             raise ValueError(
                 f"fan_in={fan_in!r} and fan_out={fan_out!r} leave no spread: with `mode` "
                 f"{self.mode!r} the fan is {fan!r}, and scale={self.scale!r}, gain={self.gain!r} "

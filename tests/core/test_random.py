@@ -118,6 +118,23 @@ def test_truncated_normal_with_other_cuts():
     assert w.max() < 0.5
 
 
+@pytest.mark.parametrize(
+    ("make", "message"),
+    [
+        (
+            lambda: glorot.RandomUniform(-(2.0**-97), 2.0**-97),
+            "`bound` must be 0 or at least 2\\*\\*-96",
+        ),
+        (lambda: glorot.RandomNormal(stddev=2.0**-97), "`stddev` must be 0 or at least 2\\*\\*-96"),
+        (lambda: glorot.TruncatedNormal(stddev=2.0**-97), "`stddev` must be 0 or at least"),
+    ],
+)
+def test_spreads_that_would_be_flushed_are_refused_at_construction(make, message):
+    """A law too narrow for accelerators never makes an initializer."""
+    with pytest.raises(ValueError, match=message):
+        make()
+
+
 def test_scaling_keeps_the_middle():
     """A scaled law has its old mean."""
     scaled = glorot.RandomUniform(1.0, 3.0).scaled(0.5)
