@@ -49,7 +49,7 @@ def test_blocks_of_their_own():
     )  # fmt: skip
     q, k, v = one(rule, (12, 8), {"n": 2}).blocks
     assert (q.stddev, q.gain) == (0.04, 2.0)
-    assert (k.stddev, k.fans) == (pytest.approx(0.5, rel=1e-12), (8.0, 4.0))
+    assert (k.stddev, k.fans, k.gain) == (pytest.approx(0.5, rel=1e-12), (8.0, 4.0), 1.0)
     assert (v.stddev, v.gain) == (0.025, 0.5)
 
 
@@ -72,6 +72,34 @@ def test_gates():
     w = one(rule, (24, 8)).initializer((24, 8), "float64", seed=1, name="w")
     for gate in np.split(w, 3):
         assert np.allclose(gate @ gate.T, 4 * np.eye(8))
+
+
+def test_a_block_s_initializer_may_say_its_own_axes():
+    """The axes of the rule are those of a block only where its initializer says none."""
+    change = {"v": {"initializer": "he_normal", "layout": "keras.dense"}}
+    rule = Rule("*", NORMAL, layout="torch.linear", blocks={"parts": "qkv", "change": change})
+    assert [block.fans for block in one(rule, (12, 8)).blocks] == [(8, 4), (8, 4), (4, 8)]
+
+
+def test_gates_that_the_layer_says():
+    """Where a layer says that its weight is gates, a law that a rule draws is each gate's, with its
+    fans; the rule's own blocks win, and a weight of zeros is one."""
+    layer = {"layout": "keras.dense", "blocks": "keras.lstm"}
+    for rule in (Rule("*", "glorot_normal"), Rule("*", "random_normal", stddev="1 / sqrt(fan_in)")):
+        found = one(rule, (8, 16), **layer)
+        assert [block.name for block in found.blocks] == ["input", "forget", "cell", "output"]
+        assert [block.fans for block in found.blocks] == [(8, 4)] * 4
+        assert "axis 1 is cut into blocks 1 : 1 : 1 : 1" in found.why
+        said = {"parts": "keras.lstm", "axis": -1}
+        same = Rule("*", rule.initializer, layout="keras.dense", blocks=said)
+        assert one(same, (8, 16)).stddev == found.stddev
+    gates = one(Rule("*", "glorot_normal"), (8, 16), **layer)
+    assert gates.stddev == pytest.approx(math.sqrt(2 / (8 + 4)), rel=1e-12)
+    whole = one(Rule("*", "glorot_normal", blocks=1), (8, 16), **layer)
+    assert (whole.blocks, whole.fans) == ((), (8, 16))
+    two = one(Rule("*", "glorot_normal", blocks=2), (8, 16), **layer)
+    assert [block.fans for block in two.blocks] == [(8, 8)] * 2
+    assert one(Rule("*", "zeros"), (8, 16), **layer).blocks == ()
 
 
 def test_heads_side_by_side():
