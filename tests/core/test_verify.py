@@ -114,6 +114,31 @@ def test_trained(copy):
     assert statuses["norm"] == statuses["h.0.bias"] == "equal"  # constants have no seed
 
 
+def test_half_is_not_trained(tmp_path):
+    """Exactly half of the elements differ: that is not most."""
+    write({"w": (4, 6)}, RECIPE_ONES, tmp_path, seed=1)
+    for number in range(12, 24):
+        assert verify(tmp_path, RECIPE_ONES, 1).equal == (number == 12)
+        poke(tmp_path / SINGLE, "w", divmod(number, 6))
+    (check,) = verify(tmp_path, RECIPE_ONES, 1).problems
+    assert (check.status, check.differing, check.index) == ("differs", 12, (2, 0))
+    poke(tmp_path / SINGLE, "w", (0, 3))
+    (check,) = verify(tmp_path, RECIPE_ONES, 1).problems
+    assert (check.status, check.differing, check.index) == ("trained", 13, (0, 3))
+
+
+def test_progress(written):
+    """`progress` gets the bytes that are compared, rising to all of them, and what all are."""
+    seen = []
+    report = verify(written, RECIPE, 42, progress=lambda *n: seen.append(n), block_size=4000)
+    total = sum(a.nbytes for a in safetensors.numpy.load_file(written / SINGLE).values())
+    assert report.equal
+    assert seen == sorted(seen)
+    assert len(seen) > len(report.tensors)
+    assert {of for _, of in seen} == {total}
+    assert seen[-1] == (total, total)
+
+
 def test_another_seed_or_recipe_is_told_from_training(copy):
     """The files say by which seed and recipe they were written: where that is another, it is said,
     and not where they are those; what is no number or fingerprint is not repeated."""
@@ -293,6 +318,20 @@ def test_one_shard_alone(tmp_path):
     found = verify(tmp_path, RECIPE_ONES, 1)
     assert not found.equal
     assert "nothing there names all of those; give --shapes to see which are missing" in found.note
+
+
+@pytest.mark.parametrize("number", [0, 1, 2])
+def test_a_file_that_another_program_saved_again(tmp_path, number):
+    """Where any of several files says nothing of what was written, what it lost cannot be known:
+    that is said, and is not equal; with the shapes it is."""
+    shapes = {name: (4,) for name in "abc"}
+    report = write(shapes, RECIPE_ONES, tmp_path, seed=1, max_shard_size=16)
+    path = tmp_path / report.files[number]
+    safetensors.numpy.save_file(safetensors.numpy.load_file(path), path)
+    found = verify(tmp_path, RECIPE_ONES, 1)
+    assert (found.equal, found.problems) == (False, ())
+    assert found.note.startswith("some of its files say what was written and others, of another")
+    assert verify(tmp_path, RECIPE_ONES, 1, shapes=shapes).equal
 
 
 def test_records_that_are_none(tmp_path):

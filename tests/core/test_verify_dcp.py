@@ -130,6 +130,9 @@ def test_truncated_and_missing_files(written, copy):
     assert {check.status for name, check in checks.items() if name not in cut} == {"equal"}
     lacking = sum(p[4] + p[5] - keep for p in inside if p[0] == "c" and p[4] + p[5] > keep)
     assert f"the file lacks its last {lacking} bytes" in checks["c"].note
+    for name in cut:  # the elements of a piece that is cut count once
+        gone = [p[2] for p in inside if p[0] == name and p[4] + p[5] > keep]
+        assert checks[name].differing == sum(map(math.prod, gone))
     path.write_bytes(b"")
     report = verify(copy, RECIPE, 42)
     assert {c.name for c in report.problems} == {piece[0] for piece in inside}

@@ -80,6 +80,11 @@ def compare_plans(contents: Contents, written: Written, *, alone: bool) -> tuple
     recorded = {name: TensorSpec(s.shape, s.dtype) for name, s in written.shapes.items()}
     if _is_plan(written.plans, there):
         return True, ""
+    if None in written.plans:
+        return False, (
+            "some of its files say what was written and others, of another program, do not; give "
+            "--shapes to check all tensors"
+        )
     number = ", ".join(sorted({plan[1] for plan in written.plans if plan is not None}))
     if alone and there == recorded and len(written.plans) == 1:
         return True, (
