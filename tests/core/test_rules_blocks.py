@@ -81,6 +81,36 @@ def test_a_block_s_initializer_may_say_its_own_axes():
     assert [block.fans for block in one(rule, (12, 8)).blocks] == [(8, 4), (8, 4), (4, 8)]
 
 
+def test_blocks_with_initializers_are_written_and_read():
+    """An initializer in a block is kept as its config, and its formulas are the recipe's."""
+    alike = ["he_normal", glorot.HeNormal, glorot.HeNormal(), glorot.serialize(glorot.HeNormal())]
+    for own in (*alike, *({"initializer": k} for k in alike)):
+        change = {"k": own, "v": {"initializer": "random_normal", "stddev": "0.1 / n"}}
+        rule = Rule("*", NORMAL, layout="torch.linear", blocks={"parts": "qkv", "change": change})
+        recipe = glorot.Recipe([rule], variables={"n": 2})
+        for again in (
+            glorot.Recipe.from_json(recipe.to_json()), glorot.Recipe.from_toml(recipe.to_toml())
+        ):  # fmt: skip
+            assert again == recipe
+            assert again.fingerprint == recipe.fingerprint
+            q, k, v = again.resolve({"w": (12, 8)})[0].blocks
+            assert (q.stddev, v.stddev) == (0.02, 0.05)
+            assert (k.stddev, k.fans) == (pytest.approx(0.5, rel=1e-12), (8.0, 4.0))
+    with pytest.raises(ValueError, match=r"`stddev of v`='0.1 / n' asks for 'n', which is no"):
+        glorot.Recipe([rule])
+
+
+def test_blocks_as_an_initializer_are_written_and_read():
+    """`Blocks` in a rule holds initializers, whose seeds are None: TOML, which has no null, too."""
+    recipe = glorot.Recipe([Rule("*", glorot.Blocks([glorot.HeNormal(), "zeros"], [1, 2]))])
+    for again in (
+        glorot.Recipe.from_json(recipe.to_json()), glorot.Recipe.from_toml(recipe.to_toml())
+    ):  # fmt: skip
+        assert again == recipe
+        assert again.fingerprint == recipe.fingerprint
+        assert again.rules[0].initializer == recipe.rules[0].initializer
+
+
 def test_gates_that_the_layer_says():
     """Where a layer says that its weight is gates, a law that a rule draws is each gate's, with its
     fans; the rule's own blocks win, and a weight of zeros is one."""
@@ -139,6 +169,12 @@ def test_blocks_of_experts():
         ),
         ([{"gain": -1}], ValueError, "`gain` must be above 0, got -1"),
         ([{"initializer": "none"}], ValueError, "block '0' cannot be left out alone"),
+        ([{"initializer": None}], ValueError, "block '0' cannot be left out alone"),
+        (
+            {"parts": "qkv", "change": {"v": None}},
+            ValueError,
+            "block 'v' cannot be left out alone",
+        ),
         ([{"initializer": "onez"}], ValueError, "no initializer is called 'onez'"),
         ({"axis": 0}, ValueError, "`blocks`: it lacks the key 'parts'"),
         ({"parts": 2, "size": 3}, ValueError, "`blocks`: it has the unknown key 'size'. Known are"),

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 
 from glorot import _check
 from glorot._base import Initializer
-from glorot._registry import serialize
+from glorot._registry import get, serialize
 from glorot.recipe._expression import Expression
 from glorot.recipe._gains import parse_gain
 from glorot.recipe._template import NONE, Lookup, Template, make, parse_option, whole
@@ -202,17 +202,27 @@ def _parse_own(part: Part, content: dict[str, Any]) -> tuple[dict[str, Any], Par
     options = dict(content)
     gain = parse_gain(options.pop("gain", None))
     named = options.pop("initializer", None)
-    if named == NONE:
+    if "initializer" in content and named in (None, NONE):
         raise ValueError(f"block {part.name!r} cannot be left out alone; give it an initializer.")
     found = None
-    said = dict(content)
+    said = {key: value for key, value in content.items() if value is not None}
     if named is not None:
         found = make(named, options)
-        if isinstance(named, Initializer):
-            said["initializer"] = serialize(named)
+        said["initializer"] = _said(named)
         options = {}
     own = tuple((key, parse_option(key, value)) for key, value in options.items())
     return said, Part(part.name, part.size, found, own, gain)
+
+
+def _said(named: Any) -> Any:
+    """An initializer as JSON and TOML can hold it. TOML has no null: an option that is None is left
+    out, which means the same."""
+    if isinstance(named, (Initializer, type)):
+        named = serialize(get(named))
+    if isinstance(named, Mapping):
+        config = named.get("config") or {}
+        return {**named, "config": {key: v for key, v in config.items() if v is not None}}
+    return named
 
 
 def _change(given: Any, parts: list[Part]) -> tuple[dict[str, Any], list[Part]]:
@@ -227,7 +237,7 @@ def _change(given: Any, parts: list[Part]) -> tuple[dict[str, Any], list[Part]]:
             raise ValueError(
                 f"`change` names {_check.show(name)}, and the blocks are {', '.join(changed)}."
             )
-        alone = not isinstance(content, Mapping)
+        alone = not isinstance(content, Mapping) or "class_name" in content
         own = {"initializer": content} if alone else dict(content)
         kept, changed[name] = _parse_own(changed[name], own)
         said[name] = kept["initializer"] if alone else kept

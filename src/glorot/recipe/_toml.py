@@ -56,9 +56,9 @@ def _text(text: str) -> str:
 
 def _value(value: Any) -> str:
     if isinstance(value, Mapping):
-        if not value:
-            return "{}"
-        return "{ " + ", ".join(f"{_key(k)} = {_value(v)}" for k, v in value.items()) + " }"
+        # TOML has no null: an option of an initializer that is None is left out, as a default is.
+        rows = [f"{_key(k)} = {_value(v)}" for k, v in value.items() if v is not None]
+        return "{ " + ", ".join(rows) + " }" if rows else "{}"
     if isinstance(value, (list, tuple)):
         return "[" + ", ".join(map(_value, value)) + "]"
     if isinstance(value, str):
