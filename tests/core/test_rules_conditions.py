@@ -47,6 +47,19 @@ def test_scalars_and_unknown_dtypes():
     assert Where(dtype="float32").holds(TensorSpec((1,)))
 
 
+@pytest.mark.parametrize("where", [{"shape": []}, {"shape": [0, "*"]}, {"ndim": 0}])
+def test_conditions_on_scalars_and_empty_weights_stay_in_the_recipe(where):
+    """The shape of a scalar and a size of 0 are conditions too: written, read, held to."""
+    recipe = Recipe([Rule("w", "ones", where=Where(**where)), Rule("*", "zeros")])
+    again = Recipe.from_json(recipe.to_json())
+    assert again == recipe
+    assert again.rules[0].where == Where(**where)
+    shape = (0, 3) if where.get("shape") else ()
+    assert [a.law for a in again.resolve({"w": shape, "v": shape})] == ["Ones", "Zeros"]
+    plain = Recipe([Rule("w", "ones"), Rule("*", "zeros")])
+    assert recipe.fingerprint != plain.fingerprint
+
+
 def test_conditions_choose_between_equal_patterns():
     """Two rules of one pattern differ by their conditions; of one condition they are refused."""
     recipe = Recipe([Rule("*", "he_normal", where={"ndim": 2}), Rule("*", "zeros")])

@@ -324,7 +324,7 @@ def test_one_shard_alone(tmp_path):
 def test_a_file_that_another_program_saved_again(tmp_path, number):
     """Where any of several files says nothing of what was written, what it lost cannot be known:
     that is said, and is not equal; with the shapes it is."""
-    shapes = {name: (4,) for name in "abc"}
+    shapes = dict.fromkeys("abc", (4,))
     report = write(shapes, RECIPE_ONES, tmp_path, seed=1, max_shard_size=16)
     path = tmp_path / report.files[number]
     safetensors.numpy.save_file(safetensors.numpy.load_file(path), path)

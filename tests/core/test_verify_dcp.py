@@ -66,6 +66,13 @@ def problem(folder, **options):
     return check
 
 
+def test_a_whole_in_another_order_is_not_the_whole_as_it_is():
+    """A box of the tensor's shape is all of it in its order only where its axes are."""
+    assert _box.Box((0, 0), (3, 3), (0, 1)).whole((3, 3))
+    assert not _box.Box((0, 0), (3, 3), (1, 0)).whole((3, 3))
+    assert not _box.Box((0, 0), (2, 3), (0, 1)).whole((3, 3))
+
+
 @pytest.mark.parametrize("parts", [1, 2, 3])
 def test_equal(tmp_path, parts):
     """Whole or in pieces over any axes, each tensor is compared and equal; of another seed those
@@ -229,6 +236,10 @@ def test_the_command(tmp_path):
         (metadata(W, [FULL], {"w": "bfloat16"}), "a bfloat16 of shape [4, 5]"),
         (metadata({"v": (4, 5), "w": (4, 5)}, [FULL, ("v", *FULL[1:])]),
          "'v' and 'w' lie over one another in f.distcp"),
+        (metadata({"v": (4, 5), "w": (4, 5)}, [(*ALL[:4], 9, 9), ("v", *ALL[1:4], 0, 10)]),
+         "'v' and 'w' lie over one another in f.distcp"),
+        (metadata({"v": (4, 5), "w": (4, 5)}, [(*ALL[:4], 0, 10), ("v", *ALL[1:4], 9, 9)]),
+         "'w' and 'v' lie over one another in f.distcp"),
         (metadata(W, [(*ALL[:4], 5, 4100)]), "hold no tensor that torch saved"),
         (metadata(W, [(*ALL, 0)]), "bytes 0 to 0 hold no tensor that torch saved"),
         (metadata(W, [FULL]).replace(b"storage_data", b"storage_dat_"), "it has no `storage_data`"),
@@ -373,6 +384,7 @@ def test_tilings(data):
         pieces[at] = (moved, extent)
     if data.draw(st.booleans()):
         pieces.append(((0, 0), (0, 3)))
+    pieces = data.draw(st.permutations(pieces))
     times = np.zeros(shape, int)
     for (i, j), (n, m) in pieces:
         times[i : i + n, j : j + m] += 1
