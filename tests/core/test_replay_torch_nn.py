@@ -11,7 +11,7 @@ import pytest
 from scipy import stats
 
 from glorot.replay import torch
-from glorot.replay.torch import Generator, _trunc_normal, nn
+from glorot.replay.torch import Generator, _trunc_normal, get_rng_state, manual_seed, nn
 from glorot.replay.torch._uniform import uniform
 from glorot.replay.torch.nn import init
 
@@ -279,6 +279,16 @@ def test_constants_of_integers_and_of_the_limits():
         (lambda: nn.LSTM(2, 2, bias=1), TypeError, "bias should be of type bool"),
         (lambda: nn.LSTM(2, 2, dropout=2), ValueError, r"in range \[0, 1\], got 2"),
         (lambda: nn.LSTM(2, 2, proj_size=2), ValueError, "smaller than hidden_size, got 2"),
+        (lambda: nn.RNNBase("SRU", 2, 2), ValueError, "must be one of RNN_TANH, RNN_RELU, LSTM, G"),
+        (lambda: nn.AdaptiveLogSoftmaxWithLoss(4, 9, []), ValueError, "sequence of one or more"),
+        (
+            lambda: nn.AdaptiveLogSoftmaxWithLoss(4, 9, [0, 5]),
+            ValueError,
+            "between 1 and n_classes",
+        ),
+        (lambda: nn.AdaptiveLogSoftmaxWithLoss(4, 9, [5, 5]), ValueError, "of one or more unique"),
+        (lambda: nn.AdaptiveLogSoftmaxWithLoss(4, 9, [2.5]), ValueError, "positive integers"),
+        (lambda: nn.AdaptiveLogSoftmaxWithLoss(4, 9, [9]), ValueError, r"got \[9\] of 9"),
         (lambda: nn.RNN(2, 2, nonlinearity="selu"), ValueError, "Select from 'tanh' or 'relu'"),
         (lambda: nn.MultiheadAttention(0, 2), ValueError, "must be greater than 0, got embed_dim"),
         (lambda: nn.MultiheadAttention(3, 2), ValueError, "must be divisible by num_heads"),
@@ -411,3 +421,54 @@ def test_linear_without_inputs():
         layer = nn.Linear(0, 3)
     assert len(caught) == 1
     assert layer.bias.tobytes() == np.zeros(3, np.float32).tobytes()  # +0, not -0
+
+
+def test_losses_and_lists_of_parameters_in_a_model():
+    """What a model keeps for training takes its place in the state dict, and draws nothing more."""
+    manual_seed(3)
+    loss = nn.AdaptiveLogSoftmaxWithLoss(8, 10, [4], head_bias=True)
+    after = get_rng_state()
+    model = nn.ModuleDict({"loss": loss, "class": nn.CrossEntropyLoss(np.ones(2)),
+                           "logits": nn.BCEWithLogitsLoss(pos_weight=np.ones(1)),
+                           "margin": nn.MultiMarginLoss(), "mse": nn.MSELoss(),
+                           "norm": nn.SyncBatchNorm(2, affine=False)})  # fmt: skip
+    model["list"] = nn.ParameterList([np.ones(1)])
+    model["list"] += [np.ones(2), "no array"]
+    model["dict"] = nn.ParameterDict({"b": np.ones(1), "a": np.ones(2)})
+    assert (get_rng_state() == after).all()
+    assert list(model.state_dict()) == [
+        "loss.head.weight", "loss.head.bias", "loss.tail.0.0.weight", "loss.tail.0.1.weight",
+        "class.weight", "logits.pos_weight", "norm.running_mean", "norm.running_var",
+        "norm.num_batches_tracked", "list.0", "list.1", "dict.a", "dict.b",
+    ]  # fmt: skip
+    assert list(model["list"])[2] == "no array"
+    assert len(model["list"][:2]) == len(model["dict"]) == 2
+    assert [value.size for value in model["dict"].values()] == [2, 1]
+    assert list(model["dict"].keys()) == [name for name, _ in model["dict"].items()]
+    assert "a" in model["dict"]
+    manual_seed(3)
+    assert (nn.LinearCrossEntropyLoss(8, 5).linear.weight == loss.head.weight).all()
+    for layer in (loss.head, *loss.tail[0]):
+        layer.weight[...] = 0
+    manual_seed(3)
+    loss.reset_parameters()
+    assert (get_rng_state() == after).all()
+
+
+def test_recurrent_layers_are_kinds_of_their_bases():
+    """`isinstance` holds as in torch, and a base of a mode draws what that layer does."""
+    for mode, layer in (("LSTM", nn.LSTM), ("GRU", nn.GRU), ("RNN_TANH", nn.RNN)):
+        manual_seed(3)
+        made = layer(3, 2, 2, bidirectional=True)
+        manual_seed(3)
+        base = nn.RNNBase(mode, 3, 2, 2, bidirectional=True)
+        assert isinstance(made, nn.RNNBase)
+        assert made.mode == mode
+        assert [v.tobytes() for v in base.parameters()] == [v.tobytes() for v in made.parameters()]
+    for chunks, layer in ((4, nn.LSTMCell), (3, nn.GRUCell), (1, nn.RNNCell)):
+        manual_seed(3)
+        made = layer(3, 2)
+        manual_seed(3)
+        base = nn.RNNCellBase(3, 2, True, chunks)
+        assert isinstance(made, nn.RNNCellBase)
+        assert [v.tobytes() for v in base.parameters()] == [v.tobytes() for v in made.parameters()]

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """glorot.replay.torch equals the installed torch, byte for byte, in both arithmetics."""
 
+import inspect
 import itertools
 import math
 import os
@@ -251,12 +252,71 @@ def test_long_draws_agree():
 
 
 def test_every_layer_of_torch_is_there_or_known_to_be_missing():
-    """Classes of torch.nn that hold parameters, and are not here, are these."""
+    """The lazy layers, which have no parameters until they compute; old names; options."""
     missing = {name for name in torch.nn.modules.__all__ if not hasattr(ours.nn, name)}
-    losses = {name for name in missing if "Loss" in name or "CrossEntropy" in name}
-    lazy = {name for name in missing if name.startswith("Lazy")}
-    assert missing - losses - lazy == {"Container", "ParameterDict", "ParameterList", "RNNBase",
-                                       "RNNCellBase", "SyncBatchNorm"}  # fmt: skip
+    assert missing - {name for name in missing if name.startswith("Lazy")} == {
+        "Container", "NLLLoss2d", "LinearCrossEntropyOptions",
+    }  # fmt: skip
+
+
+def parameter_containers(nn, array):
+    """A model of ParameterList and ParameterDict."""
+    made = nn.ModuleDict()
+    made["list"] = nn.ParameterList([array([1.0]), nn.Parameter(array([2.0, 3.0])), "text"])
+    made["list"] += [array([4.0]), None]
+    made["list"][0] = array([5.0])
+    made["part"] = made["list"][1:4]
+    made["dict"] = nn.ParameterDict({"b": array([1.0]), "a": array([2.0])})
+    made["dict"]["0"] = array([3.0])
+    made["dict"].update([("z", array([4.0])), ("c", 7)])
+    made["copy"] = nn.ParameterDict(made["dict"])
+    made["list"][-1] = array([6.0])
+    return made
+
+
+def test_containers_of_parameters():
+    """Arrays become parameters; the names and their order are torch's."""
+    theirs, mine = (
+        parameter_containers(torch.nn, torch.tensor),
+        parameter_containers(ours.nn, np.array),
+    )
+    found, expected = mine.state_dict(), theirs.state_dict()
+    assert list(found) == list(expected)
+    assert all(found[name].tolist() == value.tolist() for name, value in expected.items())
+    parameters = [name for name, _ in theirs.named_parameters()]
+    assert [name for name, _ in mine.named_parameters()] == parameters
+    assert mine["part"][0] is mine["list"][1]
+    for name in ("list", "part", "dict", "copy"):
+        assert len(mine[name]) == len(theirs[name])
+        assert [type(v).__name__ for v in getattr(mine[name], "values", mine[name].__iter__)()] == [
+            type(v).__name__ for v in getattr(theirs[name], "values", theirs[name].__iter__)()
+        ]
+    assert list(mine["dict"]) == list(mine["dict"].keys()) == list(theirs["dict"])
+    assert [name for name, _ in mine["dict"].items()] == list(theirs["dict"])
+    assert "a" in mine["dict"]
+    for bad in (5, -6):
+        for made in (mine, theirs):
+            with pytest.raises(IndexError):
+                made["list"][bad]
+
+
+def test_losses_keep_the_weights_of_classes():
+    """Each loss has torch's buffers, and draws nothing."""
+    weight, before = [0.5, 2.0], ours.get_rng_state().tobytes()
+    names = set(torch.nn.modules.loss.__all__) - {"LinearCrossEntropyLoss", "NLLLoss2d"}
+    for name in names:
+        options = inspect.signature(getattr(torch.nn, name)).parameters
+        given = [key for key in ("weight", "pos_weight") if key in options]
+        for keys in ([], given):
+            made = [
+                getattr(nn, name)(**{key: array(weight) for key in keys}).state_dict()
+                for nn, array in ((torch.nn, torch.tensor), (ours.nn, np.array))
+            ]
+            assert list(made[0]) == list(made[1]) == keys
+            assert all(value.tolist() == weight for value in made[1].values())
+    by_place = ours.nn.MultiMarginLoss(1, 1.0, np.array(weight))
+    assert by_place.weight.tolist() == weight
+    assert ours.get_rng_state().tobytes() == before
 
 
 class Model:

@@ -19,11 +19,21 @@ _PARAMETERS = "modules' parameters"
 _LAYERS = (
     *("Linear", "Bilinear", "Conv1d", "Conv2d", "Conv3d"),
     *("ConvTranspose1d", "ConvTranspose2d", "ConvTranspose3d"),
-    *("RNN", "LSTM", "GRU", "RNNCell", "LSTMCell", "GRUCell"),
+    *("RNN", "LSTM", "GRU", "RNNCell", "LSTMCell", "GRUCell", "RNNBase", "RNNCellBase"),
     *("TransformerEncoderLayer", "TransformerDecoderLayer", "Transformer"),
+    *("AdaptiveLogSoftmaxWithLoss", "LinearCrossEntropyLoss"),
 )
 _CONSTANT = (
-    *("BatchNorm1d", "BatchNorm2d", "BatchNorm3d", "GroupNorm", "LayerNorm", "RMSNorm", "PReLU"),
+    *(
+        "BatchNorm1d",
+        "BatchNorm2d",
+        "BatchNorm3d",
+        "SyncBatchNorm",
+        "GroupNorm",
+        "LayerNorm",
+        "RMSNorm",
+        "PReLU",
+    ),
     *("InstanceNorm1d", "InstanceNorm2d", "InstanceNorm3d"),
 )
 

@@ -20,8 +20,11 @@ from glorot.replay.torch.nn._constant import InstanceNorm3d as InstanceNorm3d
 from glorot.replay.torch.nn._constant import LayerNorm as LayerNorm
 from glorot.replay.torch.nn._constant import PReLU as PReLU
 from glorot.replay.torch.nn._constant import RMSNorm as RMSNorm
+from glorot.replay.torch.nn._constant import SyncBatchNorm as SyncBatchNorm
 from glorot.replay.torch.nn._containers import ModuleDict as ModuleDict
 from glorot.replay.torch.nn._containers import ModuleList as ModuleList
+from glorot.replay.torch.nn._containers import ParameterDict as ParameterDict
+from glorot.replay.torch.nn._containers import ParameterList as ParameterList
 from glorot.replay.torch.nn._containers import Sequential as Sequential
 from glorot.replay.torch.nn._conv import Conv1d as Conv1d
 from glorot.replay.torch.nn._conv import Conv2d as Conv2d
@@ -33,6 +36,14 @@ from glorot.replay.torch.nn._embedding import Embedding as Embedding
 from glorot.replay.torch.nn._embedding import EmbeddingBag as EmbeddingBag
 from glorot.replay.torch.nn._linear import Bilinear as Bilinear
 from glorot.replay.torch.nn._linear import Linear as Linear
+from glorot.replay.torch.nn._losses import AdaptiveLogSoftmaxWithLoss as AdaptiveLogSoftmaxWithLoss
+from glorot.replay.torch.nn._losses import BCELoss as BCELoss
+from glorot.replay.torch.nn._losses import BCEWithLogitsLoss as BCEWithLogitsLoss
+from glorot.replay.torch.nn._losses import CrossEntropyLoss as CrossEntropyLoss
+from glorot.replay.torch.nn._losses import LinearCrossEntropyLoss as LinearCrossEntropyLoss
+from glorot.replay.torch.nn._losses import MultiLabelSoftMarginLoss as MultiLabelSoftMarginLoss
+from glorot.replay.torch.nn._losses import MultiMarginLoss as MultiMarginLoss
+from glorot.replay.torch.nn._losses import NLLLoss as NLLLoss
 from glorot.replay.torch.nn._module import Module as Module
 from glorot.replay.torch.nn._module import Parameter as Parameter
 from glorot.replay.torch.nn._recurrent import GRU as GRU
@@ -40,7 +51,9 @@ from glorot.replay.torch.nn._recurrent import LSTM as LSTM
 from glorot.replay.torch.nn._recurrent import RNN as RNN
 from glorot.replay.torch.nn._recurrent import GRUCell as GRUCell
 from glorot.replay.torch.nn._recurrent import LSTMCell as LSTMCell
+from glorot.replay.torch.nn._recurrent import RNNBase as RNNBase
 from glorot.replay.torch.nn._recurrent import RNNCell as RNNCell
+from glorot.replay.torch.nn._recurrent import RNNCellBase as RNNCellBase
 from glorot.replay.torch.nn._transformer import Transformer as Transformer
 from glorot.replay.torch.nn._transformer import TransformerDecoder as TransformerDecoder
 from glorot.replay.torch.nn._transformer import TransformerDecoderLayer as TransformerDecoderLayer

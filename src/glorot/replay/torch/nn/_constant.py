@@ -91,6 +91,30 @@ class BatchNorm3d(_ChannelNorm):
     """
 
 
+class SyncBatchNorm(_ChannelNorm):
+    """The parameters and buffers of a new `torch.nn.SyncBatchNorm`, all of them constants.
+
+    Replays PyTorch 2.13.0: exact.
+    """
+
+    def __init__(
+        self,
+        num_features: int,
+        eps: float = 1e-5,
+        momentum: float | None = 0.1,
+        affine: bool = True,
+        track_running_stats: bool = True,
+        process_group: Any = None,
+        device: Any = None,
+        dtype: Any = None,
+        *,
+        bias: bool = True,
+    ) -> None:
+        super().__init__(
+            num_features, eps, momentum, affine, track_running_stats, device, dtype, bias=bias
+        )
+
+
 class _InstanceNorm(_ChannelNorm):
     def __init__(
         self,

@@ -1,11 +1,13 @@
 # SPDX-License-Identifier: Apache-2.0
-"""torch.nn's containers: Sequential, ModuleList, ModuleDict."""
+"""torch.nn's containers: Sequential, ModuleList, ModuleDict, ParameterList, ParameterDict."""
 
 from collections import OrderedDict
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
-from glorot.replay.torch.nn._module import Module
+import numpy as np
+
+from glorot.replay.torch.nn._module import Module, Parameter
 
 
 class _Numbered(Module):
@@ -98,3 +100,100 @@ class ModuleDict(Module):
 
     def __contains__(self, name: object) -> bool:
         return name in self._modules
+
+
+def _parameter(value: Any) -> Any:
+    """Arrays become parameters; anything else stays what it is."""
+    plain = isinstance(value, np.ndarray) and not isinstance(value, Parameter)
+    return Parameter(value) if plain else value
+
+
+class ParameterList(Module):
+    """A replay of `torch.nn.ParameterList`: parameters in a list.
+
+    Example:
+        >>> import numpy as np
+        >>> ParameterList([np.ones(2)]).state_dict()
+        {'0': array([1., 1.])}
+    """
+
+    def __init__(self, values: Iterable[Any] | None = None) -> None:
+        super().__init__()
+        self._size = 0
+        self.extend(() if values is None else values)
+
+    def append(self, value: Any) -> "ParameterList":
+        """Add a value at the end."""
+        self._size += 1
+        self[-1] = value
+        return self
+
+    def extend(self, values: Iterable[Any]) -> "ParameterList":
+        """Add values at the end."""
+        for value in values:
+            self.append(value)
+        return self
+
+    __iadd__ = extend
+
+    def __len__(self) -> int:
+        return self._size
+
+    def __iter__(self) -> Iterator[Any]:
+        return (self[index] for index in range(len(self)))
+
+    def __getitem__(self, index: int | slice) -> Any:
+        found = range(len(self))[index]
+        if isinstance(found, range):
+            return type(self)(self[place] for place in found)
+        return getattr(self, str(found))
+
+    def __setitem__(self, index: int, value: Any) -> None:
+        setattr(self, str(range(len(self))[index]), _parameter(value))
+
+
+class ParameterDict(Module):
+    """A replay of `torch.nn.ParameterDict`: parameters by name; a plain dict's in sorted order."""
+
+    def __init__(self, parameters: Any = None) -> None:
+        super().__init__()
+        self._keys: dict[str, None] = {}
+        self.update({} if parameters is None else parameters)
+
+    def update(self, parameters: Any) -> None:
+        """Add parameters, a mapping or pairs."""
+        pairs = parameters
+        if isinstance(parameters, OrderedDict | ParameterDict):
+            pairs = parameters.items()
+        elif isinstance(parameters, Mapping):
+            pairs = sorted(parameters.items())
+        for name, value in pairs:
+            self[name] = value
+
+    def keys(self) -> Iterable[str]:
+        """The names."""
+        return self._keys.keys()
+
+    def values(self) -> Iterable[Any]:
+        """The parameters."""
+        return (self[name] for name in self._keys)
+
+    def items(self) -> Iterable[tuple[str, Any]]:
+        """(name, parameter) pairs."""
+        return ((name, self[name]) for name in self._keys)
+
+    def __setitem__(self, name: str, value: Any) -> None:
+        setattr(self, name, _parameter(value))
+        self._keys[name] = None
+
+    def __getitem__(self, name: str) -> Any:
+        return getattr(self, name)
+
+    def __len__(self) -> int:
+        return len(self._keys)
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._keys)
+
+    def __contains__(self, name: object) -> bool:
+        return name in self._keys

@@ -5,7 +5,6 @@ import math
 from typing import Any
 
 from glorot._check import show
-from glorot.replay.torch._arguments import DType
 from glorot.replay.torch._generator import Generator
 from glorot.replay.torch.nn._draws import Draws, dtype_on, empty
 from glorot.replay.torch.nn._module import Module
@@ -21,24 +20,49 @@ class _Uniform(Module):
             self._draws.uniform(value, bound)
 
 
-class _Recurrent(_Uniform):
-    """Layers and directions in turn: weight_ih_l0, weight_hh_l0, bias_ih_l0, bias_hh_l0, ..."""
+_GATES = {"RNN_TANH": 1, "RNN_RELU": 1, "LSTM": 4, "GRU": 3}
 
-    gates = 1
 
-    def _build(
-        self, input_size: int, hidden_size: int, num_layers: int, bias: bool, batch_first: bool,
-        dropout: float, bidirectional: bool, proj_size: int, dtype: DType,
-    ) -> None:  # fmt: skip
+class RNNBase(_Uniform):
+    """The parameters of a new `torch.nn.RNNBase`, which RNN, LSTM and GRU are; see `LSTM`.
+
+    Layers and directions in turn: weight_ih_l0, weight_hh_l0, bias_ih_l0, bias_hh_l0, ...
+
+    Args:
+        mode: "RNN_TANH", "RNN_RELU", "LSTM" or "GRU".
+
+    Replays PyTorch 2.13.0 on x86-64: exact, by the arithmetic of `generator`.
+    """
+
+    def __init__(
+        self,
+        mode: str,
+        input_size: int,
+        hidden_size: int,
+        num_layers: int = 1,
+        bias: bool = True,
+        batch_first: bool = False,
+        dropout: float = 0.0,
+        bidirectional: bool = False,
+        proj_size: int = 0,
+        device: Any = None,
+        dtype: Any = None,
+        *,
+        generator: Generator | None = None,
+    ) -> None:
+        super().__init__()
+        self._draws, found = Draws.of(generator), dtype_on(device, dtype)
         _check_sizes(input_size, hidden_size, num_layers, proj_size)
         for name, flag in (("bias", bias), ("batch_first", batch_first)):
             if not isinstance(flag, bool):
                 raise TypeError(f"{name} should be of type bool, got: {type(flag).__name__}")
         if isinstance(dropout, bool) or not 0 <= dropout <= 1:
             raise ValueError(f"dropout should be a number in range [0, 1], got {show(dropout)}")
+        if mode not in _GATES:
+            raise ValueError(f"`mode` must be one of {', '.join(_GATES)}, got {show(mode)}.")
         self.input_size, self.hidden_size, self.num_layers = input_size, hidden_size, num_layers
-        self.bidirectional, self.proj_size = bidirectional, proj_size
-        rows, out = self.gates * hidden_size, proj_size or hidden_size
+        self.mode, self.bidirectional, self.proj_size = mode, bidirectional, proj_size
+        rows, out = _GATES[mode] * hidden_size, proj_size or hidden_size
         directions = 2 if bidirectional else 1
         for layer in range(num_layers):
             columns = out * directions if layer else input_size
@@ -52,7 +76,7 @@ class _Recurrent(_Uniform):
                 if proj_size:
                     shapes["weight_hr"] = (proj_size, hidden_size)
                 for name, shape in shapes.items():
-                    self.register_parameter(name + suffix, empty(shape, dtype))
+                    self.register_parameter(name + suffix, empty(shape, found))
         self.reset_parameters()
 
 
@@ -71,7 +95,7 @@ def _check_sizes(input_size: int, hidden_size: int, num_layers: int, proj_size: 
         )
 
 
-class RNN(_Recurrent):
+class RNN(RNNBase):
     """The parameters of a new `torch.nn.RNN`; see `LSTM`.
 
     Replays PyTorch 2.13.0 on x86-64: exact, by the arithmetic of `generator`.
@@ -92,19 +116,17 @@ class RNN(_Recurrent):
         *,
         generator: Generator | None = None,
     ) -> None:
-        super().__init__()
         if nonlinearity not in ("tanh", "relu"):
             raise ValueError(
                 f"Unknown nonlinearity '{nonlinearity}'. Select from 'tanh' or 'relu'."
             )
-        self._draws = Draws.of(generator)
-        self._build(
-            input_size, hidden_size, num_layers, bias, batch_first, dropout, bidirectional, 0,
-            dtype_on(device, dtype),
+        super().__init__(
+            f"RNN_{nonlinearity.upper()}", input_size, hidden_size, num_layers, bias, batch_first,
+            dropout, bidirectional, 0, device, dtype, generator=generator,
         )  # fmt: skip
 
 
-class LSTM(_Recurrent):
+class LSTM(RNNBase):
     """The parameters of a new `torch.nn.LSTM`.
 
     Args:
@@ -128,8 +150,6 @@ class LSTM(_Recurrent):
     Source: torch/nn/modules/rnn.py, torch 2.13.0.
     """
 
-    gates = 4
-
     def __init__(
         self,
         input_size: int,
@@ -145,21 +165,17 @@ class LSTM(_Recurrent):
         *,
         generator: Generator | None = None,
     ) -> None:
-        super().__init__()
-        self._draws = Draws.of(generator)
-        self._build(
-            input_size, hidden_size, num_layers, bias, batch_first, dropout, bidirectional,
-            proj_size, dtype_on(device, dtype),
+        super().__init__(
+            "LSTM", input_size, hidden_size, num_layers, bias, batch_first, dropout,
+            bidirectional, proj_size, device, dtype, generator=generator,
         )  # fmt: skip
 
 
-class GRU(_Recurrent):
+class GRU(RNNBase):
     """The parameters of a new `torch.nn.GRU`; see `LSTM`.
 
     Replays PyTorch 2.13.0 on x86-64: exact, by the arithmetic of `generator`.
     """
-
-    gates = 3
 
     def __init__(
         self,
@@ -175,22 +191,27 @@ class GRU(_Recurrent):
         *,
         generator: Generator | None = None,
     ) -> None:
-        super().__init__()
-        self._draws = Draws.of(generator)
-        self._build(
-            input_size, hidden_size, num_layers, bias, batch_first, dropout, bidirectional, 0,
-            dtype_on(device, dtype),
+        super().__init__(
+            "GRU", input_size, hidden_size, num_layers, bias, batch_first, dropout,
+            bidirectional, 0, device, dtype, generator=generator,
         )  # fmt: skip
 
 
-class _Cell(_Uniform):
-    gates = 1
+class RNNCellBase(_Uniform):
+    """The parameters of a new `torch.nn.RNNCellBase`, which the three cells are.
+
+    Args:
+        num_chunks: the gates, by `hidden_size` rows each: 1, of LSTMs 4, of GRUs 3.
+
+    Replays PyTorch 2.13.0 on x86-64: exact, by the arithmetic of `generator`.
+    """
 
     def __init__(
         self,
         input_size: int,
         hidden_size: int,
-        bias: bool = True,
+        bias: bool,
+        num_chunks: int,
         device: Any = None,
         dtype: Any = None,
         *,
@@ -199,7 +220,7 @@ class _Cell(_Uniform):
         super().__init__()
         self._draws, found = Draws.of(generator), dtype_on(device, dtype)
         self.input_size, self.hidden_size = input_size, hidden_size
-        rows = self.gates * hidden_size
+        rows = num_chunks * hidden_size
         self.register_parameter("weight_ih", empty((rows, input_size), found))
         self.register_parameter("weight_hh", empty((rows, hidden_size), found))
         for name in ("bias_ih", "bias_hh"):
@@ -207,7 +228,7 @@ class _Cell(_Uniform):
         self.reset_parameters()
 
 
-class RNNCell(_Cell):
+class RNNCell(RNNCellBase):
     """The parameters of a new `torch.nn.RNNCell`: one layer of `RNN`, names without `_l0`.
 
     Replays PyTorch 2.13.0 on x86-64: exact, by the arithmetic of `generator`.
@@ -224,22 +245,42 @@ class RNNCell(_Cell):
         *,
         generator: Generator | None = None,
     ) -> None:
-        super().__init__(input_size, hidden_size, bias, device, dtype, generator=generator)
+        super().__init__(input_size, hidden_size, bias, 1, device, dtype, generator=generator)
 
 
-class LSTMCell(_Cell):
+class LSTMCell(RNNCellBase):
     """The parameters of a new `torch.nn.LSTMCell`: one layer of `LSTM`, names without `_l0`.
 
     Replays PyTorch 2.13.0 on x86-64: exact, by the arithmetic of `generator`.
     """
 
-    gates = 4
+    def __init__(
+        self,
+        input_size: int,
+        hidden_size: int,
+        bias: bool = True,
+        device: Any = None,
+        dtype: Any = None,
+        *,
+        generator: Generator | None = None,
+    ) -> None:
+        super().__init__(input_size, hidden_size, bias, 4, device, dtype, generator=generator)
 
 
-class GRUCell(_Cell):
+class GRUCell(RNNCellBase):
     """The parameters of a new `torch.nn.GRUCell`: one layer of `GRU`, names without `_l0`.
 
     Replays PyTorch 2.13.0 on x86-64: exact, by the arithmetic of `generator`.
     """
 
-    gates = 3
+    def __init__(
+        self,
+        input_size: int,
+        hidden_size: int,
+        bias: bool = True,
+        device: Any = None,
+        dtype: Any = None,
+        *,
+        generator: Generator | None = None,
+    ) -> None:
+        super().__init__(input_size, hidden_size, bias, 3, device, dtype, generator=generator)
