@@ -17,6 +17,7 @@ from hypothesis import strategies as st
 
 import glorot
 from glorot import _kernel
+from glorot.compat import v1
 from glorot.replay import tensorflow as tf
 from glorot.replay.tensorflow import _laws
 from glorot.replay.tensorflow._stateless import stateless_stream
@@ -231,6 +232,33 @@ def test_a_subnormal_mean_or_stddev_is_zero():
     assert not tf.random.stateless_uniform((100,), (1, 2), 1e-40, 2e-40).any()
     close = tf.random.stateless_uniform((100,), (1, 2), 2e-38, 2.5e-38)
     assert (close == np.float32(2e-38)).all()
+
+
+def test_a_gain_and_a_constant_are_flushed():
+    """Products with a subnormal gain, and subnormal products, are 0 with their sign; a kernel
+    rounds Python's numbers to bfloat16, and nothing rounds them to float32."""
+    for identity in (tf.keras.initializers.Identity, v1.initializers.identity):
+        for dtype, gain in (("bfloat16", 1e-38), ("float32", -1e-40), ("float64", 1e-310)):
+            found = identity(gain)((2, 2), dtype=dtype)
+            assert not found.any()
+            assert (np.signbit(found.astype("float64")) == (gain < 0)).all()
+        assert identity(6e-8)((1, 1), dtype="float16")[0, 0] == 2.0**-24
+    for orthogonal in (tf.keras.initializers.Orthogonal, v1.orthogonal_initializer):
+        drawn = []
+        for gain in (2e-38, 1.0):
+            v1.set_random_seed(1)
+            drawn.append(orthogonal(gain, seed=3)((9, 9)))
+        found, whole = drawn
+        assert ((found == 0) == (np.abs(whole) * np.float32(2e-38) < np.finfo("f").tiny)).all()
+        assert (np.signbit(found) == np.signbit(whole)).all()
+    for constant in (tf.keras.initializers.Constant, v1.constant_initializer):
+        assert not constant(1e-38)((2,), dtype="bfloat16").any()
+        assert constant(np.array(1e-38))((2,), dtype="bfloat16").all()
+        assert constant(1e-38)((2,), dtype="float32").all()
+    with v1.Graph().as_default():
+        assert v1.constant_initializer(1e-38)((2,), dtype="bfloat16").all()
+        assert not v1.initializers.identity(1e-38)((2, 2)).any()
+    v1.set_random_seed(None)
 
 
 def test_dtypes_are_there_by_tensorflows_names():

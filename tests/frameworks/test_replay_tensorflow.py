@@ -4,6 +4,7 @@
 import doctest
 import importlib
 import inspect
+import itertools
 import json
 import random
 import runpy
@@ -84,6 +85,32 @@ def test_small_scales_agree(tf):
             dtype,
         )
     v1.set_random_seed(None)
+
+
+def test_small_gains_and_constants_agree(tf):
+    """Identities, orthogonal matrices and constants of subnormal numbers, eagerly and in graphs."""
+    import tf_keras
+
+    numbers = (1e-38, -1e-38, 1e-40, 1e-45, 1e-310, 5e-324, 6e-8, 2e-38, 1.0)
+    for number, dtype in itertools.product(numbers, ("float16", "bfloat16", "float32", "float64")):
+        for name, shape in (("identity", (2, 3)), ("constant", (2,))):
+            theirs = getattr(tf_keras.initializers, name)(number)(shape, dtype=dtype).numpy()
+            ours = getattr(replay.keras.initializers, name)(number)(shape, dtype=dtype)
+            assert ours.tobytes() == theirs.tobytes(), (name, number, dtype)
+            theirs = getattr(tf.compat.v1.initializers, name)(number)(shape, dtype=dtype).numpy()
+            ours = getattr(v1.initializers, name)(number)(shape, dtype=dtype)
+            assert ours.tobytes() == theirs.tobytes(), (name, number, dtype)
+            with tf.Graph().as_default(), tf.compat.v1.Session() as session:
+                made = getattr(tf.compat.v1.initializers, name)(number)(shape, dtype=dtype)
+                theirs = session.run(made)
+            with v1.Graph().as_default():
+                ours = getattr(v1.initializers, name)(number)(shape, dtype=dtype)
+            assert ours.tobytes() == theirs.tobytes(), (name, number, dtype)
+    for number in (1e-38, -1e-40, 2e-38):
+        theirs = tf_keras.initializers.orthogonal(number, seed=5)((16, 16)).numpy()
+        ours = replay.keras.initializers.orthogonal(number, seed=5)((16, 16))
+        assert np.allclose(ours, theirs, rtol=1e-4, atol=0), number
+        assert (np.signbit(ours) == np.signbit(theirs)).all()
 
 
 @pytest.mark.parametrize("name", FUNCTIONS)

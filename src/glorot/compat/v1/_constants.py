@@ -8,6 +8,7 @@ import numpy as np
 from glorot._dtypes import dtype_name
 from glorot.compat.v1 import _state
 from glorot.compat.v1._initializers import Array, Initializer
+from glorot.replay.tensorflow import _flush
 from glorot.replay.tensorflow._arguments import as_dtype, as_float_dtype, as_shape, to_dtype
 
 
@@ -190,8 +191,7 @@ class Identity(Initializer):
             )
         eye = np.eye(sizes[0], sizes[1], start[0] - start[1], dtype=found)
         gain = to_dtype(self.gain, found, graph=_state.place().is_graph)
-        result: Array = gain * eye  # a negative gain gives -0.0 beside the diagonal, as there
-        return result
+        return _flush.times(gain, eye)  # a negative gain gives -0.0 beside the diagonal, as there
 
     def get_config(self) -> dict[str, Any]:
         """Return {"gain", "dtype"}."""

@@ -14,9 +14,8 @@ import numpy as np
 from glorot._check import show
 from glorot._dtypes import FLOATS, dtype_name
 from glorot.replay.keras._backend import Array, Draw, DType
-from glorot.replay.tensorflow import _stateless
+from glorot.replay.tensorflow import _flush, _stateless
 from glorot.replay.tensorflow._arguments import INTEGER_DTYPES, to_dtype
-from glorot.replay.tensorflow._flush import flushed
 
 SEED_DTYPE = np.dtype(np.int64)
 ARITHMETICS = ("fma", "fma-2.29", "default")
@@ -92,7 +91,7 @@ def cast(value: Any, dtype: DType) -> Array:
                 raise ValueError(
                     f"{show(value)} must fit a float32: TensorFlow can't convert it to a tensor."
                 )
-            array = flushed(single, np.dtype(np.float32)) if dtype == np.float64 else single
+            array = _flush.flushed(single, np.dtype(np.float32)) if dtype == np.float64 else single
         if dtype == FLOATS["bfloat16"]:
             array = array.astype(np.float32)
         return array.astype(dtype)
@@ -100,8 +99,7 @@ def cast(value: Any, dtype: DType) -> Array:
 
 def times(number: float, array: Array) -> Array:
     """The number becomes a tensor of the dtype."""
-    with np.errstate(over="ignore", under="ignore"):
-        return np.asarray(flushed(to_dtype(number, array.dtype), array.dtype) * array)
+    return _flush.times(to_dtype(number, array.dtype), array)
 
 
 def check_qr(dtype: DType) -> None:

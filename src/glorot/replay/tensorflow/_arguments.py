@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from glorot._dtypes import ALL, FLOATS, dtype_name, parse_dtype
+from glorot.replay.tensorflow import _flush
 
 Array = np.ndarray[Any, np.dtype[Any]]
 
@@ -98,7 +99,8 @@ def to_dtype(value: Any, dtype: np.dtype[Any], *, graph: bool = False) -> Array:
     """`value` (a number, nested lists of them, or a NumPy array) as TensorFlow's constant.
 
     Python floats reach float16 through float32 in eager mode, directly in a graph; NumPy's always
-    directly.  The two roundings of the eager way can differ from one.
+    directly.  The two roundings of the eager way can differ from one.  They reach bfloat16 through
+    float32 in either, but in eager mode those that are subnormal there become 0.
 
     Raises:
         TypeError: a float for an integer dtype, a number for bool, or no number at all.
@@ -124,6 +126,9 @@ def to_dtype(value: Any, dtype: np.dtype[Any], *, graph: bool = False) -> Array:
         python = not isinstance(value, np.ndarray | np.generic)
         if python:
             array = array.astype(np.float64)  # Python integers too, so a large one rounds twice
-        if dtype == FLOATS["bfloat16"] or (dtype == FLOATS["float16"] and python and not graph):
+        eager = python and not graph
+        if dtype == FLOATS["bfloat16"] or (dtype == FLOATS["float16"] and eager):
             array = array.astype(np.float32)
+        if dtype == FLOATS["bfloat16"] and eager:  # the kernel that rounds it flushes
+            array = _flush.flushed(array, np.dtype(np.float32))
         return array.astype(dtype)

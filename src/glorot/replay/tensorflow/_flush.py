@@ -37,6 +37,12 @@ def flushed(values: Any, dtype: np.dtype[Any]) -> Array:
     return np.where(np.abs(array) < tiny, np.copysign(array.dtype.type(0), array), array)
 
 
+def times(number: Any, array: Array) -> Array:
+    """The product with a number of the array's dtype, as TensorFlow's kernel gives it."""
+    with np.errstate(over="ignore", under="ignore", invalid="ignore"):
+        return flushed(flushed(number, array.dtype) * array, array.dtype)
+
+
 def fill(out: Array, law: ScaledLaw, stream: Stream, *where: Any) -> None:
     """Draw into `out` as `_kernel.fill` does, and flush where a value may be subnormal."""
     compute, least, raised = _SMALL.get(out.dtype, (None, 0, 0))

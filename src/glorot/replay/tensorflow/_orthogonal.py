@@ -8,6 +8,7 @@ import numpy as np
 
 from glorot._check import show
 from glorot._dtypes import FLOATS, dtype_name
+from glorot.replay.tensorflow import _flush
 from glorot.replay.tensorflow._arguments import to_dtype
 
 Array = np.ndarray[Any, np.dtype[Any]]
@@ -38,5 +39,5 @@ def orthogonal_matrix(
     q *= np.sign(np.diagonal(r))
     if rows < columns:
         q = q.T
-    result: Array = to_dtype(gain, normal.dtype, graph=graph) * q.astype(normal.dtype)
+    result = _flush.times(to_dtype(gain, normal.dtype, graph=graph), q.astype(normal.dtype))
     return result.reshape(shape)

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from glorot._check import show
+from glorot.replay.tensorflow import _flush
 from glorot.replay.tensorflow._arguments import as_dtype, as_float_dtype, to_dtype
 from glorot.replay.tensorflow.keras._base import Array, Initializer, cut
 
@@ -112,7 +113,7 @@ class Identity(Initializer):
                 "Identity matrix initializer can only be used for 2D matrices. "
                 f"Received: shape={show(shape)} of rank {len(shape)}."
             )
-        whole: Array = to_dtype(self.gain, found) * np.eye(*shape, dtype=found)
+        whole = _flush.times(to_dtype(self.gain, found), np.eye(*shape, dtype=found))
         return whole if shard is None else np.array(cut(whole, shard))
 
     def get_config(self) -> dict[str, Any]:
