@@ -251,6 +251,18 @@ def test_long_draws_agree():
             assert drawn.tobytes() == DRAWS["data"](tensor), (name, dtype)
 
 
+def test_normals_that_are_not_finite():
+    """Infinities, and NaNs to their bits, where the mean or std leaves the dtype."""
+    scalars = ((0.0, 1e39), (1e39, 2e150), (-math.inf, math.inf), (math.nan, 1.0), (-1e39, 1.0))
+    for dtype in DRAWS["CASES"]["DTYPES"]:
+        for (mean, std), size in itertools.product(scalars, (3, 15, 16, 17, 1000)):
+            tensor = torch.empty(size, dtype=getattr(torch, dtype))
+            tensor.normal_(mean, std, generator=torch.Generator().manual_seed(5))
+            mine = ours.Generator(cpu_capability=CAPABILITY).manual_seed(5)
+            drawn = ours.nn.init.normal((size,), mean, std, mine, dtype=dtype)
+            assert drawn.tobytes() == DRAWS["data"](tensor), (dtype, mean, std, size)
+
+
 def test_every_layer_of_torch_is_there_or_known_to_be_missing():
     """The lazy layers, which have no parameters until they compute; old names; options."""
     missing = {name for name in torch.nn.modules.__all__ if not hasattr(ours.nn, name)}

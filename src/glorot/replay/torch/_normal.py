@@ -13,7 +13,7 @@ from glorot import _kernel
 from glorot._check import show
 from glorot.replay._fma import fma64
 from glorot.replay.torch import _boxmuller
-from glorot.replay.torch._arguments import FLOAT64, Array, DType, cast, compute_dtype
+from glorot.replay.torch._arguments import BFLOAT16, FLOAT64, Array, DType, cast, compute_dtype
 from glorot.replay.torch._generator import Generator
 from glorot.replay.torch._uniform import unit_of
 
@@ -75,8 +75,14 @@ def _blocks(generator: Generator, out: Array, mean: float, std: float) -> Array:
     words = generator.engine.words(out.size * (2 if compute == FLOAT64 else 1))
     unit = unit_of(words, compute).reshape(-1, BLOCK)
     values = _boxmuller.blocks(unit, mean, std, generator.fused, generator.libm).reshape(-1)
-    with np.errstate(over="ignore", under="ignore"):
-        return values.astype(out.dtype)
+    return _rounded(values, out.dtype)
+
+
+def _rounded(values: Array, dtype: DType) -> Array:
+    """As torch converts: in bfloat16 every NaN, which is inf - inf here, loses its sign."""
+    with np.errstate(over="ignore", under="ignore", invalid="ignore"):
+        found = values.astype(dtype)
+    return np.where(np.isnan(found), np.array(np.nan, dtype), found) if dtype == BFLOAT16 else found
 
 
 def _one_by_one(size: int, mean: float, std: float, dtype: DType, generator: Generator) -> Array:
@@ -90,7 +96,7 @@ def _one_by_one(size: int, mean: float, std: float, dtype: DType, generator: Gen
     values = values[:size]
     with np.errstate(over="ignore", under="ignore", invalid="ignore"):
         wide = fma64(values, std, mean) if generator.fused else values * std + mean
-        return wide.astype(compute_dtype(dtype)).astype(dtype)
+        return _rounded(wide.astype(compute_dtype(dtype)), dtype)
 
 
 def _pairs(count: int, generator: Generator) -> Array:
