@@ -3,9 +3,10 @@
 
 import itertools
 import math
+from collections.abc import Iterator
 
 _Piece = tuple[tuple[int, ...], tuple[int, ...]]
-_MOST_PAIRS = 2000  # pieces that are no grid, of which each is compared with each
+_MOST_PAIRS = 1 << 21  # that are compared, of pieces that are no grid
 
 
 def tiled(shape: tuple[int, ...], pieces: list[_Piece]) -> bool:
@@ -22,9 +23,25 @@ def tiled(shape: tuple[int, ...], pieces: list[_Piece]) -> bool:
         return False
     if _grid(shape, filled):
         return True
-    if len(filled) > _MOST_PAIRS:
-        raise ValueError(f"a tensor is in {len(filled)} pieces, which are no grid of it.")
-    return not any(_overlap(a, b) for a, b in itertools.combinations(filled, 2))
+    near = itertools.islice(_near(filled), _MOST_PAIRS + 1)
+    for number, (a, b) in enumerate(near):
+        if number == _MOST_PAIRS:
+            raise ValueError(f"a tensor is in {len(filled)} pieces, which are no grid of it.")
+        if _overlap(a, b):
+            return False
+    return True
+
+
+def _near(pieces: list[_Piece]) -> Iterator[tuple[_Piece, _Piece]]:
+    """The pairs that share places of the axis that is cut most often: no others can overlap."""
+    axis = max(range(len(pieces[0][0])), key=lambda axis: len({begin[axis] for begin, _ in pieces}))
+    ordered = sorted(pieces, key=lambda piece: piece[0][axis])
+    for number, piece in enumerate(ordered):
+        end = piece[0][axis] + piece[1][axis]
+        for other in itertools.islice(ordered, number + 1, None):
+            if other[0][axis] >= end:
+                break
+            yield piece, other
 
 
 def _grid(shape: tuple[int, ...], pieces: list[_Piece]) -> bool:

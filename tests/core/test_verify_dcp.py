@@ -25,6 +25,7 @@ from typer.testing import CliRunner
 
 import glorot
 from glorot import Recipe, Rule
+from glorot._shard import boxes
 from glorot._tiling import tiled
 from glorot.checkpoint import _box, _dcp, _dcp_item, _dcp_metadata, verify
 from glorot.cli._app import app
@@ -389,6 +390,17 @@ def test_tilings(data):
     for (i, j), (n, m) in pieces:
         times[i : i + n, j : j + m] += 1
     assert tiled(shape, pieces) == bool((times == 1).all())
+
+
+def test_tilings_of_many_flat_shards():
+    """Shares of flat memory, thousands of them and no grid: FSDP's of a weight."""
+    rows, columns, ranks = 5000, 77, 3000
+    ends = [rows * columns * rank // ranks for rank in range(ranks + 1)]
+    pieces = [box for pair in itertools.pairwise(ends) for box in boxes((rows, columns), *pair)]
+    assert len(pieces) > 6000
+    assert tiled((rows, columns), pieces)
+    pieces[7] = pieces[8 + [p[1] for p in pieces[8:]].index(pieces[7][1])]
+    assert not tiled((rows, columns), pieces)
 
 
 def test_boxes_of_any_order():
