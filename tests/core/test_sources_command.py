@@ -91,7 +91,9 @@ def test_json_reports_say_the_choice(written, tmp_path):
     assert json.loads(given.stdout)["source"]["preset"] is None
     result = invoke("explain", written, "*norm*", "--json")
     assert len(json.loads(result.stdout)) == 2
-    assert "recipe llama" in result.stderr
+    assert "glorot.json" in result.stderr
+    (written / "glorot.json").unlink()
+    assert "recipe llama" in invoke("explain", written, "*norm*", "--json").stderr
 
 
 def test_without_a_recipe_it_is_one_line(written, tmp_path):
