@@ -100,6 +100,8 @@ def test_constants():
     assert k.Constant(True)((1,)).tolist() == [1.0]
     assert k.Identity(-2.0)((1, 2)).tobytes() == np.array([[-2, -0.0]], np.float32).tobytes()
     assert k.Constant([1, 2], verify_shape=True)((2,)).tolist() == [1, 2]
+    loose = k.Constant([1, 2], verify_shape=True)((2, 1), verify_shape=False)
+    assert loose.tolist() == [[1], [2]]
     with v1.Graph().as_default():
         assert k.Constant([1, 2])((4,)).tolist() == [1, 2, 2, 2]
         assert k.Constant(1)((0, 3)).shape == (0, 3)

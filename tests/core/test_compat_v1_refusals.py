@@ -97,6 +97,10 @@ REFUSALS = [
      lambda: k.Constant([1, 2, 3])((5,))),
     (TypeError, "Expected Tensor's shape: (2, 2), got (2,)",
      lambda: k.Constant([1, 2])((2, 2), verify_shape=True)),
+    (TypeError, "Expected Tensor's shape: (3, 1), got (3,)",
+     lambda: k.Constant([1, 2, 3], verify_shape=True)((3, 1))),
+    (TypeError, "value has 2 elements, shape is (0,) with 0 elements",
+     lambda: k.Constant([1, 2])((0,))),
     (TypeError, "Cannot convert 1.5 to EagerTensor of dtype int32",
      lambda: k.Constant(1.5)((2,), "int32")),
     (ValueError, "300 does not fit uint8", lambda: k.Constant(300)((2,), "uint8")),
@@ -105,6 +109,9 @@ REFUSALS = [
     (ValueError, "leaves the full shape (4, 4)",
      lambda: k.Identity()(
          (3, 3), partition_info=SimpleNamespace(full_shape=(4, 4), var_offset=(2, 0)))),
+    (ValueError, "the part of shape (3, 3) at (0, -1) leaves the full shape (4, 4)",
+     lambda: k.Identity()(
+         (3, 3), partition_info=SimpleNamespace(full_shape=(4, 4), var_offset=(0, -1)))),
     (ValueError, "Unknown initializer: foo. Use one of Constant, GlorotNormal",
      lambda: k.get("foo")),
     (ValueError, "Could not interpret initializer identifier: 5", lambda: k.get(5)),
