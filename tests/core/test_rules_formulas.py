@@ -26,6 +26,18 @@ def test_options_and_gains_are_formulas():
     assert one(groups, (8, 2, 3), {"n_groups": 4}).fans == (6.0, 6.0)
 
 
+def test_the_axes_of_a_rule_with_formulas_are_its_own():
+    """A layer's axes are taken where the rule says none, also where it has formulas."""
+    options = {"stddev": "1 / fan_in", "order": "canonical"}
+    said = one(Rule("*", "random_normal", **options), (8, 4), layout="torch.linear")
+    assert (said.stddev, said.fans) == (1 / 4, (4, 8))
+    for axes in ({"layout": "keras.dense"}, {"equation": "bd,df->bf"}, {"batch_axes": 0}):
+        own = one(Rule("*", "random_normal", **options, **axes), (8, 4), layout="torch.linear")
+        assert own.fans == ((4, 4) if "batch_axes" in axes else (8, 4))
+        assert own.stddev == 1 / own.fans[0]
+        assert "axes by the rule" in own.why
+
+
 def test_depth_scalings():
     """GPT-2's, by `layers` and by formula, agree to the bit; DeepNorm's beta is Xavier's gain."""
     names = {f"h.{i}.w": (64, 64) for i in range(12)}
