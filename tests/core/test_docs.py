@@ -13,6 +13,7 @@ import glorot
 from glorot._dtypes import FLOATS
 from glorot._layouts import LAYOUTS, LETTERS
 from glorot._registry import _CLASSES, ALIASES
+from glorot.replay.torch import _generator
 
 # Adapters import their framework; their examples run where it is installed.
 ADAPTERS = {"glorot.torch", "glorot.jax", "glorot.keras", "glorot.tensorflow"}
@@ -35,8 +36,9 @@ PAGE = Path(__file__).parents[2] / "docs" / "initializers.md"
 
 
 @pytest.mark.parametrize("module", MODULES)
-def test_docstring_examples_run(module):
-    """Every example in a docstring prints what it shows."""
+def test_docstring_examples_run(module, monkeypatch):
+    """Every example in a docstring prints what it shows, whatever ran before."""
+    monkeypatch.setattr(_generator, "_default", _generator._DefaultGenerator())
     result = doctest.testmod(importlib.import_module(module), optionflags=doctest.ELLIPSIS)
 
     assert result.failed == 0

@@ -22,6 +22,8 @@ class AdaptiveLogSoftmaxWithLoss(Module):
     Replays PyTorch 2.13.0 on x86-64: exact, by the arithmetic of `generator`.
 
     Example:
+        >>> from glorot.replay.torch import manual_seed
+        >>> _ = manual_seed(42)
         >>> made = AdaptiveLogSoftmaxWithLoss(8, 10, [4])
         >>> {name: value.shape for name, value in made.state_dict().items()}
         {'head.weight': (5, 8), 'tail.0.0.weight': (2, 8), 'tail.0.1.weight': (6, 2)}
