@@ -2,6 +2,7 @@
 """What a layer says of its parameters: its type, and which axes are in and out, for rules that do
 not say it themselves."""
 
+import functools
 import sys
 from typing import Any
 
@@ -37,22 +38,28 @@ def layer_type(module: nn.Module) -> str:
         >>> layer_type(nn.utils.parametrizations.weight_norm(nn.Linear(2, 2)))
         'Linear'
     """
-    own = _own_class(module)
-    if issubclass(own, torch.jit.ScriptModule):  # loaded where its class is not
-        return str(getattr(module, "original_name", own.__name__))
-    return own.__name__
+    return _layer(module)[1]
 
 
-def _own_class(module: nn.Module) -> type:
-    found = type(module)
-    if isinstance(module, torch.jit.ScriptModule):
-        return _scripted_class(module) or found
+def _layer(module: nn.Module) -> tuple[type, str]:
+    """Its class before that, and the class's name."""
+    own: type = type(module)
+    if issubclass(own, torch.jit.ScriptModule):
+        own = _scripted_class(module) or own
+        if issubclass(own, torch.jit.ScriptModule):  # loaded where its class is not
+            return own, str(getattr(module, "original_name", own.__name__))
+        return own, own.__name__
+    return _bare(own)
+
+
+@functools.lru_cache(maxsize=4096)
+def _bare(found: type) -> tuple[type, str]:
     while found.__name__.startswith(("FSDP", "Parametrized")) and len(found.__bases__) <= 2:
         base = found.__bases__[-1]  # FSDPLinear(FSDPModule, Linear), ParametrizedLinear(Linear)
         if found.__name__ not in (f"FSDP{base.__name__}", f"Parametrized{base.__name__}"):
             break
         found = base
-    return found
+    return found, found.__name__
 
 
 def _scripted_class(module: Any) -> type | None:
@@ -76,15 +83,22 @@ def described(module: nn.Module, attribute: str, dimensions: int) -> dict[str, A
         >>> described(nn.Linear(3, 2), "bias", 1)
         {'type': 'Linear'}
     """
-    own = _own_class(module)
-    found: dict[str, Any] = {"type": layer_type(module)}
-    if dimensions < 2:
-        return found
+    own, name = _layer(module)
+    found: dict[str, Any] = {"type": name}
+    layout = _layout(own, attribute) if dimensions >= 2 else None
+    if layout is not None:
+        found["layout"] = layout
+        groups = getattr(module, "groups", 1)
+        if groups > 1:
+            found["groups"] = groups
+    return found
+
+
+@functools.lru_cache(maxsize=4096)
+def _layout(own: type, attribute: str) -> str | None:
     if (own.__module__, own.__name__) == _CONV1D:
-        return found | {"layout": "transformers.conv1d"}
+        return "transformers.conv1d"
     for cls, names, layout in _LAYOUTS:
         if issubclass(own, cls) and attribute.startswith(names):
-            found["layout"] = layout
-            groups = getattr(module, "groups", 1)
-            return found | {"groups": groups} if groups > 1 else found
-    return found
+            return layout
+    return None

@@ -32,11 +32,12 @@ _TYPES = {  # what NumPy calls the elements, and how many bytes each has
     kind: (_CARRIERS.get(kind, dtype.str), dtype.itemsize) for kind, dtype in DTYPES.items()
 }
 _STAGED = 1 << 24  # elements at a time, on the way to a device without a kernel
+_LAZY = torch.nn.parameter.UninitializedTensorMixin
 
 
 def check_known(tensor: torch.Tensor, what: str) -> None:
     """Refuse a lazy tensor."""
-    if torch.nn.parameter.is_lazy(tensor):
+    if issubclass(type(tensor), _LAZY):  # `isinstance` asks a tensor for its __class__
         raise ValueError(
             f"{what} is lazy: it has no shape yet. Run the module once on an input, so that its "
             "shapes are known, then fill it."
@@ -159,7 +160,7 @@ class Memory:
     def __init__(self, tensor: torch.Tensor, what: str) -> None:
         check(tensor, what)
         self.tensor = tensor
-        self._array = view(tensor, what) if tensor.device.type == "cpu" else None
+        self._array = view(tensor, what) if tensor.is_cpu else None
         if self._array is None and tensor.numel() and _torch_overlaps(tensor):
             raise ValueError(
                 f"{what} must hold each element in memory of its own, got shape "

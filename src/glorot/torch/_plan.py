@@ -2,6 +2,7 @@
 """What a recipe gives the parameters of a module, tied ones once; nothing is written here."""
 
 import dataclasses
+import functools
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
@@ -137,8 +138,13 @@ def _described(place: Place, tensor: torch.Tensor) -> TensorSpec:
         return place.spec
     check_known(tensor, f"the parameter {place.name!r}")
     extras = described(place.owner, place.attribute, tensor.dim())
-    known = DTYPES.get(tensor.dtype)
-    return TensorSpec(tuple(tensor.shape), None if known is None else dtype_name(known), **extras)
+    return _spec(tuple(tensor.shape), tensor.dtype, **extras)
+
+
+@functools.lru_cache(maxsize=4096)  # a model has thousands of parameters of few kinds
+def _spec(shape: tuple[int, ...], dtype: torch.dtype, **extras: Any) -> TensorSpec:
+    known = DTYPES.get(dtype)
+    return TensorSpec(shape, None if known is None else dtype_name(known), **extras)
 
 
 def _check_dtype(name: str, tensor: torch.Tensor) -> None:
