@@ -11,6 +11,7 @@ from glorot._base import Initializer
 from glorot._registry import serialize
 from glorot._shard import Shard
 from glorot._stream import STREAM_VERSION
+from glorot._words import counted
 from glorot.recipe import Assignment, Recipe, describe_law
 
 
@@ -85,8 +86,9 @@ class InitReport:
     def __repr__(self) -> str:
         elements = sum(parameter.count for parameter in self.parameters)
         return (
-            f"<InitReport: {len(self.parameters)} parameters, {elements:,} elements here, seed "
-            f"{self.seed}, recipe {self.recipe[:8]}, stream {self.stream}>"
+            f"<InitReport: {counted(len(self.parameters), 'parameter')}, "
+            f"{counted(elements, 'element')} here, seed {self.seed}, "
+            f"recipe {self.recipe[:8]}, stream {self.stream}>"
         )
 
     def __str__(self) -> str:

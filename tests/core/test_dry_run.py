@@ -82,7 +82,7 @@ def test_the_command(tmp_path, monkeypatch):
     assert (result.exit_code, result.stderr) == (0, "")
     assert "would write 14 tensors, 16,200 parameters, " in result.stdout
     assert "model-00001-of-00004.safetensors" in result.stdout
-    assert "and 1 tensors that are computed whole; a slower disk decides" in result.stdout
+    assert "and 1 tensor that is computed whole; a slower disk decides" in result.stdout
     for ranks, text in (
         (["--rank", "4", "--world-size", "4"], "below `world_size`=4"),
         (["--rank", "0"], "`world_size` is missing"),

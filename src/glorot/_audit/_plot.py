@@ -12,6 +12,7 @@ from glorot._audit._distribution import Distribution
 from glorot._audit._measure import Array, Measure, pattern_values
 from glorot._audit._report import AuditReport, ParameterReport
 from glorot._dtypes import ALL
+from glorot._words import counted
 
 _HISTOGRAMS = 6
 _BINS = 61
@@ -89,7 +90,7 @@ def _stddevs(panel: Any, report: AuditReport, rows: list[ParameterReport]) -> No
         panel.set_yscale("log")
         panel.legend()
     count = len(report.problems)
-    verdict = "nothing wrong" if not count else f"{count} problem{'s' if count > 1 else ''}"
+    verdict = counted(count, "problem") if count else "nothing wrong"
     panel.set(title=f"standard deviation of each parameter: {verdict}", xlabel="parameter")
     if len(rows) <= 40:
         panel.set_xticks(range(len(rows)), [row.title for row in rows], rotation=90, fontsize=6)

@@ -6,6 +6,8 @@ import math
 from dataclasses import dataclass
 from typing import Any
 
+from glorot._words import counted
+
 # What can be wrong, the worst first.
 KINDS = (
     "unreadable",  # a file that is cut off, a tensor that is not where the index says
@@ -148,14 +150,14 @@ class AuditReport:
     def __str__(self) -> str:
         names = {parameter.name for parameter in self.parameters}
         lines = [str(problem) for problem in self.problems]
-        verdict = f"{len(lines)} problems" if len(lines) != 1 else "1 problem"
+        verdict = "nothing wrong" if self.ok else counted(len(lines), "problem")
         return "\n".join(
             [
                 *lines,
                 *self.notes,
-                f"{'nothing wrong' if self.ok else verdict}: {len(names)} parameters, "
-                f"{self.count:,} elements, {self.tests} tests; a correct model fails one in "
-                f"{1 / self.false_alarms:,.0f} times",
+                f"{verdict}: {counted(len(names), 'parameter')}, "
+                f"{counted(self.count, 'element')}, {counted(self.tests, 'test')}; "
+                f"a correct model fails one in {1 / self.false_alarms:,.0f} times",
             ]
         )
 

@@ -4,6 +4,7 @@
 from collections.abc import Sequence
 from typing import Any
 
+from glorot._words import counted
 from glorot.cli._show import console, plain
 from glorot.recipe import Explanation, Recipe
 
@@ -27,7 +28,8 @@ def show(recipe: Recipe, found: Sequence[Explanation], *, full: bool) -> None:
         for line in _lines(group[0], len(group) - 1):
             out.print(plain(line), soft_wrap=True)
     out.print(
-        f"{len(found)} parameters, {len(recipe.rules)} rules (recipe {recipe.fingerprint[:8]})"
+        f"{counted(len(found), 'parameter')}, {counted(len(recipe.rules), 'rule')} "
+        f"(recipe {recipe.fingerprint[:8]})"
     )
 
 

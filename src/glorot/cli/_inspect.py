@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from glorot._audit import AuditReport, ParameterReport
+from glorot._words import counted
 from glorot.cli._show import console, make_table, plain, print_table
 
 _RIGHT = ("mean", "stddev", "expected", "z mean", "z stddev", "zeros")
@@ -46,11 +47,11 @@ def show(report: AuditReport, *, full: bool) -> None:
         out.print(plain(note), soft_wrap=True)
     names = {row.name for row in report.parameters}
     recipe = f", recipe {report.recipe[:8]}" if report.recipe else ""
-    count = len(report.problems)
-    verdict = "nothing wrong" if report.ok else f"{count} problem{'s' if count > 1 else ''}"
+    verdict = "nothing wrong" if report.ok else counted(len(report.problems), "problem")
     out.print(
-        f"{verdict}: {len(names)} parameters, {report.count:,} elements, {report.tests} tests in "
-        f"{report.seconds:.2f} s (one false alarm in {1 / report.false_alarms:,.0f} correct models"
+        f"{verdict}: {counted(len(names), 'parameter')}, {counted(report.count, 'element')}, "
+        f"{counted(report.tests, 'test')} in {report.seconds:.2f} s "
+        f"(one false alarm in {1 / report.false_alarms:,.0f} correct models"
         f"{recipe})",
         soft_wrap=True,
     )

@@ -13,6 +13,7 @@ from rich.measure import Measurement
 from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TransferSpeedColumn
 from rich.table import Table
 
+from glorot._words import counted
 from glorot.checkpoint import PlanReport, TensorCheck, TensorReport, VerifyReport, WriteReport
 
 _SECONDS_BETWEEN_LINES = 10.0
@@ -140,10 +141,10 @@ def written(report: WriteReport, *, full: bool) -> None:
     out = console()
     print_table(out, table, _SPARE if full else [name for name in _SPARE if name != "rule"])
     out.print(
-        f"{len(report.tensors)} tensors, {report.parameters:,} parameters, "
-        f"{readable(report.nbytes)} in {len(report.files)} "
-        f"{'file' if len(report.files) == 1 else 'files'} in {report.seconds:.2f} s "
-        f"(seed {report.seed}, recipe {report.recipe[:8]}, stream {report.stream})"
+        f"{counted(len(report.tensors), 'tensor')}, {counted(report.parameters, 'parameter')}, "
+        f"{readable(report.nbytes)} in {counted(len(report.files), 'file')} in "
+        f"{report.seconds:.2f} s (seed {report.seed}, recipe {report.recipe[:8]}, "
+        f"stream {report.stream})"
     )
     if report.world_size > 1:
         out.print(_of_rank(report))
@@ -171,17 +172,19 @@ def planned(report: PlanReport, *, full: bool) -> None:
     out = console()
     out.print(table)
     if len(shown) < len(report.files):
-        out.print(f"and {len(report.files) - len(shown)} more files (--full shows all)")
+        more = counted(len(report.files) - len(shown), "more file")
+        out.print(f"and {more} (--full shows all)")
     out.print(
-        f"would write {report.tensors} tensors, {report.parameters:,} parameters, "
-        f"{readable(report.nbytes)} in {len(report.files)} "
-        f"{'file' if len(report.files) == 1 else 'files'} (seed {report.seed}, recipe "
+        f"would write {counted(report.tensors, 'tensor')}, "
+        f"{counted(report.parameters, 'parameter')}, {readable(report.nbytes)} in "
+        f"{counted(len(report.files), 'file')} (seed {report.seed}, recipe "
         f"{report.recipe[:8]}, stream {report.stream})"
     )
-    slow = f", and {len(report.unmeasured)} tensors that are computed whole"
+    number = len(report.unmeasured)
+    slow = f", and {counted(number, 'tensor')} that {'is' if number == 1 else 'are'} computed whole"
     out.print(
-        f"about {report.seconds:.3g} s to compute on {report.threads} "
-        f"{'thread' if report.threads == 1 else 'threads'}{slow if report.unmeasured else ''}; "
+        f"about {report.seconds:.3g} s to compute on {counted(report.threads, 'thread')}"
+        f"{slow if number else ''}; "
         "a slower disk decides"
     )
     room = "" if report.fits else "NOT enough room: "
@@ -213,10 +216,10 @@ def verified(report: VerifyReport, *, full: bool) -> None:
         if file.status != "equal":
             out.print(plain(f"{file.name}: {file.status}: {file.note}"), soft_wrap=True)
     if report.equal:
-        count = len(report.tensors)
-        what = f"the {count} tensors there" if report.note else f"all {count} tensors"
+        every = counted(len(report.tensors), "tensor")
+        what = f"the {every} there" if report.note else f"all {every}"
         out.print(
-            f"equal: {what}, {report.parameters:,} parameters, are what "
+            f"equal: {what}, {counted(report.parameters, 'parameter')}, are what "
             f"this recipe and seed {report.seed} give ({report.seconds:.2f} s)"
         )
         if report.files:
