@@ -351,7 +351,7 @@ def test_verify_says_when_it_cannot_know(tmp_path):
     report = verify(tmp_path, RECIPE_ONES, 1)
     assert report.equal
     assert (
-        "checked only the 1 tensors there; give --shapes to check that none is missing"
+        "checked only the 1 tensor there; give --shapes to check that none is missing"
         in report.note
     )
     safetensors.numpy.save_file({}, tmp_path / SINGLE)

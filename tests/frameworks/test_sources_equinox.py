@@ -80,7 +80,7 @@ def test_names_and_types():
     assert source.shapes["parts.norm.0.weight"].type == "LayerNorm"
     assert source.shapes["parts.cell.weight_ih"].layout == "OI"
     assert source.shapes["scale"].type == "Net"
-    assert source.notes == ("left out: 1 arrays of a dtype that no weight has",)
+    assert source.notes == ("left out: 1 array of a dtype that no weight has",)
     assert glorot.sources.read(eqx.filter_eval_shape(make)).shapes == source.shapes
 
 

@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 
 from glorot import _check
 from glorot._tiling import tiled
+from glorot._words import counted
 from glorot.checkpoint._inert import Class, Record, Unpickler
 from glorot.recipe import TensorSpec, parse_shapes
 
@@ -128,7 +129,10 @@ def parse(path: str, data: bytes, *, places: bool = False) -> Found:
         else:
             others += 1
     kept, optimizers = _without_optimizers(tensors, entries)
-    notes = [f"left out: {n} tensors of the optimizer {key!r}" for key, n in optimizers.items()]
+    notes = [
+        f"left out: {counted(n, 'tensor')} of the optimizer {key!r}"
+        for key, n in optimizers.items()
+    ]
     notes += [f"left out: {others} entries that are no tensors"] if others else []
     if not kept:
         raise ValueError(f"{path} holds no tensors of a model ({'; '.join(notes) or 'none'}).")

@@ -5,6 +5,7 @@ import re
 from collections.abc import Mapping
 from typing import NamedTuple
 
+from glorot._words import counted
 from glorot.checkpoint import _layout
 from glorot.checkpoint._found import Contents, Metadata
 from glorot.checkpoint._manifest import Manifest
@@ -73,8 +74,8 @@ def compare_plans(contents: Contents, written: Written, *, alone: bool) -> tuple
         return False, "it holds no tensors"
     if written.plans == {None}:
         return True, (
-            f"checked only the {len(found)} tensors there; give --shapes to check that none is "
-            "missing"
+            f"checked only the {counted(len(found), 'tensor')} there; "
+            "give --shapes to check that none is missing"
         )
     there = {name: TensorSpec(f.shape, f.dtype) for name, f in found.items()}
     recorded = {name: TensorSpec(s.shape, s.dtype) for name, s in written.shapes.items()}

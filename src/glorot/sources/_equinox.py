@@ -6,6 +6,7 @@ from typing import Any
 
 from glorot._dtypes import ALL
 from glorot._loaded import is_a
+from glorot._words import counted
 from glorot.recipe import TensorSpec, parse_shapes
 from glorot.sources._source import Source
 
@@ -50,7 +51,7 @@ def of_module(module: Any) -> Source:
             found[leaf.name] = _spec(_owner(module, path), path[-1], leaf.value)
         else:
             count += 1
-    notes = (f"left out: {count} arrays of a dtype that no weight has",) if count else ()
+    notes = (f"left out: {counted(count, 'array')} of a dtype that no weight has",) if count else ()
     return Source(parse_shapes(found), KIND, notes=notes)
 
 
