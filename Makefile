@@ -15,7 +15,7 @@ SOURCES = pyproject.toml CMakeLists.txt $(shell find src native -type f -not -na
 CASES ?= 10000
 SEEDS ?= 0:200
 
-.PHONY: demo test lint test-core test-frameworks test-pure test-oldest hooks clean
+.PHONY: demo test lint test-core test-quick test-frameworks test-pure test-oldest hooks clean
 .PHONY: oracle oracle-vectors oracle-tf21 oracle-tf24 oracle-xla oracle-jax oracle-torch oracle-keras
 .PHONY: audit contract presets check-libm exhaustive exhaustive-tensorflow bench sanitize neon wheel wheels
 .PHONY: kills
@@ -33,6 +33,10 @@ lint: $(VENV)/lint
 
 test-core: $(VENV)/core
 	$(BIN)/python -m pytest -n auto tests/core
+
+# Without the slow ones, under a minute: between one change and the next.
+test-quick: $(VENV)/core
+	$(BIN)/python -m pytest -n auto -m "not slow" tests/core
 
 test-frameworks: $(VENV)/frameworks
 	$(BIN)/python -m pytest -n 2 --dist loadfile tests/frameworks

@@ -21,6 +21,7 @@ def gpt2():
     return audit_cases.gpt2()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("dtype", ["float32", "bfloat16", "float16", "float64", "float8_e5m2"])
 def test_nothing_is_wrong_with_what_the_recipe_gives(dtype):
     """By statistics for 6 seeds, and to the byte with the seed: laws, blocks, constants, known
@@ -35,6 +36,7 @@ def test_nothing_is_wrong_with_what_the_recipe_gives(dtype):
     assert {row.differing for row in exact.parameters} == {0}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("dtype", ["bfloat16", "float8_e4m3fn", "float16", "float32"])
 def test_small_tensors_are_right(dtype):
     """Hundreds of tensors of 1 to 6 values in few bits: equal values, equal tensors and equal

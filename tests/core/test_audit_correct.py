@@ -165,6 +165,7 @@ def test_an_identity_is_exact():
     assert [problem.kind for problem in report.problems] == ["constant"]
 
 
+@pytest.mark.slow
 @pytest.mark.filterwarnings("error")
 @pytest.mark.parametrize(
     ("dtype", "stddev"), [("float8_e4m3fn", 0.00025), ("float8_e4m3fn", 0.0003), ("float16", 1e-8)]

@@ -179,6 +179,7 @@ WILD = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", WILD)
 @pytest.mark.parametrize(
     ("dtype", "size"),
@@ -235,6 +236,7 @@ def test_the_stddev_is_what_is_wrong(dtype, factor, count):
     assert f"times too {'small' if factor < 1 else 'large'}" in problem.text
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("count", "shape"), [(4, (800, 1000)), (300, (80, 100))])
 def test_truncated_bits(count, shape):
     """bfloat16 by cutting the low bits of float32 off instead of rounding: in a large tensor it

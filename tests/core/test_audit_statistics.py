@@ -184,6 +184,7 @@ def test_the_rate_is_cramers(ratio, law):
         assert share <= math.exp(-n * rate) + 0.01
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("dtype", FLOATS)
 @pytest.mark.parametrize("law", LAWS)
 def test_the_rate_is_the_largest_of_all_exponents(dtype, law):

@@ -85,6 +85,7 @@ def test_same_file_as_the_library_s(tmp_path):
     assert list(header.items()) == list(their_header.items())
 
 
+@pytest.mark.slow
 @given(st.integers(1, 200_000), st.integers(1, 3), st.none() | st.integers(1, 300_000))
 @settings(deadline=None, max_examples=25)
 def test_threads_and_blocks_change_nothing(written, tmp_path_factory, block_size, threads, limit):

@@ -276,6 +276,7 @@ def test_version():
     assert config["target"] in result.stdout
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not os.path.exists("/dev/full"), reason="the system has no full device")
 @pytest.mark.parametrize("arguments", [["--version"], ["presets"], ["presets", "--json"]])
 def test_an_output_that_is_full(arguments):
@@ -313,6 +314,7 @@ def test_module_and_script(tmp_path):
     assert "Traceback" not in result.stderr
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("encoding", ["ascii:surrogateescape", "cp1252"])
 def test_a_pipe_whose_encoding_lacks_a_character(encoding, tmp_path):
     """It gets that character spelled out, as on Windows, and no error."""
@@ -478,6 +480,7 @@ def test_version_refuses_bad_settings(monkeypatch):
     assert result.stderr.startswith("glorot: GLOROT_THREADS must be")
 
 
+@pytest.mark.slow
 def test_a_target_that_is_none_is_one_line(shapes, tmp_path):
     """GLOROT_TARGET is read when glorot is imported, and still no command ends in a traceback."""
     for arguments in (

@@ -69,6 +69,7 @@ def test_recorded_calls_are_reproduced(target):
                 assert [bits(value.reshape(-1)[:8]) for value in got] == want, calls[0]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("target", ["native", "reference"])
 def test_kernel_rows_are_reproduced(target):
     """The kernel's counter carries past 32, 64 and 128 bits, from any start, as in plain Python."""
@@ -152,6 +153,7 @@ def test_any_split_gives_the_whole(seed, seed2, offset, draw, counts, width, axi
     assert joined.tobytes() == draw().tobytes()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("dtype", FLOAT_DTYPES)
 def test_compiled_kernel_equals_the_reference(dtype):
     """The compiled kernel gives the reference's bytes for counts around its chunks, any start,

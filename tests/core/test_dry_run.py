@@ -115,6 +115,7 @@ def test_without_torch_there_is_no_dcp(tmp_path, monkeypatch):
 
 if os.name == "posix":
 
+    @pytest.mark.slow
     @pytest.mark.parametrize("dry", [True, False])
     def test_a_folder_without_permission(tmp_path, dry):
         """A folder that this user may not write to: exit code 1, one line, nothing made."""

@@ -88,6 +88,7 @@ def test_the_list_of_true_functions_is_complete():
     assert len(set(NAMES)) == len(ACTIVATIONS) + len(PAIRS) + len(ALIASES)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", sorted(TRUE))
 @pytest.mark.parametrize("mode", ["forward", "backward"])
 def test_gains_are_the_true_integrals(name, mode):
@@ -181,6 +182,7 @@ def test_gated_units():
     assert all(abs(squares.mean() - value) > 20 * error for value in wrong)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", sorted(PAIRS))
 def test_every_named_pair_is_its_two_functions(name):
     """A pair of two names has the moments of both, those with a closed form among them."""

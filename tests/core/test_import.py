@@ -40,6 +40,7 @@ def test_import_and_first_array_load_nothing_heavy():
     assert not modules & (frameworks | lazy | slow)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("framework", ["torch", "jax", "keras", "tensorflow"])
 def test_an_adapter_whose_framework_is_not_there(framework, tmp_path):
     """It says what to install; but of a framework that lacks something itself (as Keras does its

@@ -16,6 +16,8 @@ from scipy.special import ndtr, ndtri
 from glorot import _kernel, _stream
 from glorot._laws import Normal, TruncatedNormal, Uniform
 
+pytestmark = pytest.mark.slow
+
 N = 2**20
 NORMAL = Normal(0.02)
 LAWS = [Uniform(0.05), NORMAL, TruncatedNormal(0.02)]

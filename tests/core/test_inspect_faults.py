@@ -109,6 +109,7 @@ FAULTS = {
 }  # fmt: skip
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("fault", FAULTS)
 def test_inspect_names_it(fault, tmp_path):
     """Exit code 1 and one line with who and why; of the right model exit code 0 and none."""

@@ -30,6 +30,7 @@ def run_python(code, **environment):
     )
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("target", [*TARGETS, "reference"])
 def test_the_environment_forces_the_target(target):
     """GLOROT_TARGET chooses the code that runs, and every choice gives the same values."""
@@ -120,6 +121,7 @@ def longest_wait(work):
     return max(longest, time.perf_counter() - before)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("strides", [None, (1, 4096)], ids=["straight", "transposed"])
 def test_python_runs_while_the_kernel_does(strides):
     """The kernel lets other Python threads run: no wait is as long as a fill."""

@@ -83,6 +83,7 @@ cut_offs = st.tuples(st.floats(-9, 9), st.floats(-9, 9)).filter(lambda c: c[1] -
 scales = st.floats(2.0**-96, 2.0**20)
 
 
+@pytest.mark.slow
 @given(scales, cut_offs, st.integers(0, 2**32 - 1), st.integers(0, 2**32 - 1), st.data())
 @settings(deadline=None, max_examples=300)
 def test_values_equal_the_independent_implementation(scale, cut, word, low, data):
@@ -135,6 +136,7 @@ def targets():
     return ["reference", *(native.targets() if native is not None else ())]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("target", targets())
 def test_the_normal_is_right_on_a_sample_of_words(words, target):
     """No step wraps, the error is below 2e-7, values mirror, hardly fall, and lie between the
@@ -175,6 +177,7 @@ def broken(how):
     return table
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "how",
     [(0, 0, 2**8), (3, 1, 2**8), (5, 2, 2**9), (60, 0, 2**8), (124, 0, 2**8), (40, 1, 2**8)],
@@ -201,6 +204,7 @@ def test_a_library_with_another_table_is_rejected(fewer, monkeypatch):
     assert any("not the quantile's float32" in fault for fault in result.faults)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("shape", "fault"),
     [((2, 4, 29), "error"), ((4, 3, 29), "leaves 32 bits"), ((2, 5, 29), "leaves 32 bits")],
@@ -216,6 +220,7 @@ def test_a_smaller_table_is_rejected(fewer, monkeypatch, shape, fault):
     assert any(fault in text for text in result.faults), result.faults
 
 
+@pytest.mark.slow
 def test_the_64_bit_normal_is_right_at_every_segment():
     """At both ends and inside each of the 512 segments: no wrap, and within 1e-15 of mpmath."""
     rng = np.random.default_rng(5)
@@ -288,6 +293,7 @@ def test_a_magnitude_rounds_to_float32_once():
         assert float(one(law, FLOATS["float32"], word)) == float(np.float32(exact))
 
 
+@pytest.mark.slow
 @given(cut_offs, st.integers(0, 2**32 - 1))
 @settings(deadline=None, max_examples=200)
 def test_truncated_values_stay_inside_their_cut_offs(cut, word):
@@ -327,6 +333,7 @@ def test_float64_cut_offs_hold_between_8_and_16_stddevs():
     assert one(_laws.Normal(1.0), FLOAT64, 0, 0) < -9.1
 
 
+@pytest.mark.slow
 @given(scales, st.floats(0.1, 6.0))
 @settings(deadline=None, max_examples=300)
 def test_values_never_pass_their_cut_off_times_the_scale(scale, cut):

@@ -210,6 +210,7 @@ def glibc_version():
     return tuple(map(int, version.split("."))) if name == "glibc" else (0, 0)
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(glibc_version() < (2, 28), reason="compares with glibc 2.28 or later")
 @pytest.mark.parametrize("name", FLOAT32)
 def test_the_running_library_agrees(name):

@@ -350,6 +350,7 @@ FILES = st.fixed_dictionaries(
 )
 
 
+@pytest.mark.slow
 @given(FILES | ANYTHING)
 @settings(deadline=None, max_examples=250)
 def test_any_json_is_a_recipe_or_a_clear_error(content):

@@ -30,6 +30,7 @@ PATTERNS = st.recursive(
 NAMES = st.text("ab1.c-_ é{,2}", max_size=8)
 
 
+@pytest.mark.slow
 @given(PATTERNS, NAMES)
 @settings(deadline=None, max_examples=600)
 def test_matches_are_python_s(pattern, name):

@@ -123,6 +123,7 @@ def attempt(folder, **options):
     return None
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("first", "second"), WAYS)
 def test_the_old_comes_back_where_the_new_cannot_be_named(
     tmp_path, monkeypatch, fresh, first, second
@@ -150,6 +151,7 @@ def test_the_old_comes_back_where_the_new_cannot_be_named(
     assert count == len(before) + len(fresh[str(second)]) - straight
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("option", ["force", "resume"])
 @pytest.mark.parametrize(("first", "second"), WAYS)
 def test_killed_between_the_names(tmp_path, monkeypatch, fresh, first, second, option):

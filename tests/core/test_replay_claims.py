@@ -136,6 +136,7 @@ def fits(values, law):
     return stats.kstest(values.astype(np.float64).ravel(), law.cdf).pvalue > 1e-4
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("shape", [(24, 21), (20, 22, 25, 23)])
 def test_torchs_scaled_laws(shape):
     """Xavier's with and without a gain, Kaiming's of both modes and with a slope; not with the fans

@@ -77,6 +77,7 @@ def test_recorded_values(target):
         assert np.frombuffer(first, dtype)[: len(expected)].tolist() == expected, text
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("target", [TARGETS[0], "reference"])
 def test_recorded_cases(target):
     """Sequences of calls and of layers: every byte drawn, and the state after the last."""

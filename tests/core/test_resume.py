@@ -290,6 +290,7 @@ def digests(folder):
     return {name: hashlib.sha256(data).hexdigest() for name, data in contents(folder).items()}
 
 
+@pytest.mark.slow
 def test_killed_at_random_moments(tmp_path):
     """Killed again and again at random moments, no final path ever holds anything but its final
     bytes, and --resume ends with the bytes of an undisturbed run."""

@@ -315,6 +315,7 @@ def read_or_said(reader, path):
         return None, str(error)
 
 
+@pytest.mark.slow
 @given(st.data())
 @settings(deadline=None, max_examples=250)
 def test_fuzzed_headers(tmp_path_factory, data):
@@ -339,6 +340,7 @@ def test_fuzzed_headers(tmp_path_factory, data):
             assert set(file.keys()) == set(header.tensors)
 
 
+@pytest.mark.slow
 @given(
     st.binary(max_size=40) | st.dictionaries(st.text(max_size=9), VALUES).map(json.dumps),
     st.dictionaries(NAMES, VALUES | st.sampled_from(["x.safetensors", "../x.safetensors"])),

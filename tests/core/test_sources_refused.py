@@ -61,6 +61,7 @@ def test_a_framework_that_is_not_installed(monkeypatch, framework):
         require(framework, "thing")
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("no_framework")
 @pytest.mark.parametrize("framework", ["torch", "transformers", "timm"])
 def test_the_command_says_what_to_install(tmp_path, monkeypatch, framework):

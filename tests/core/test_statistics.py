@@ -16,6 +16,8 @@ from glorot import _kernel, _stream
 from glorot._dtypes import FLOATS
 from glorot._laws import Normal, TruncatedNormal, Uniform
 
+pytestmark = pytest.mark.slow
+
 N = 2**20
 FAN_IN, FAN_OUT = 784, 256
 KERAS_CONSTANT = 0.87962566103423978

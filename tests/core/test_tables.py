@@ -14,6 +14,7 @@ ROOT = Path(__file__).resolve().parents[2]
 MAKE = runpy.run_path(str(ROOT / "tools" / "make_normal_tables.py"))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("bits", [32, 64])
 def test_the_file_is_what_the_generator_computes(bits):
     """Every row of the file in the package, recomputed in 60-digit arithmetic, is the same text."""

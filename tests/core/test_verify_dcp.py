@@ -91,6 +91,7 @@ def test_equal(tmp_path, parts):
     assert {check.status for check in other.problems} == {"trained"}
 
 
+@pytest.mark.slow
 @given(st.data())
 @settings(deadline=None, max_examples=40)
 def test_one_bit_is_found(written, tmp_path_factory, data):
