@@ -26,7 +26,7 @@ from glorot._registry import deserialize, get, serialize
 from glorot._scope import Scope
 from glorot._shard import Shard
 from glorot._sparse import Sparse
-from glorot._state_space import LogArange, TimeStep
+from glorot._state_space import LogArange, LogOfUniform, TimeStep
 
 if TYPE_CHECKING:  # what __getattr__ below loads
     from glorot import checkpoint, compat, recipe, replay, sources, testing
@@ -56,6 +56,7 @@ __all__ = [
     "LecunNormal",
     "LecunUniform",
     "LogArange",
+    "LogOfUniform",
     "Ones",
     "Orthogonal",
     "RandomNormal",

@@ -161,7 +161,7 @@ class Initializer:
 
         Raises:
             TypeError: no option scales its values: `Ones`, `Constant`, `Dirac`, `LogArange`,
-                `TimeStep`, `SinCosGrid`, `Sinusoids`, and `Blocks` of one of these.
+                `LogOfUniform`, `TimeStep`, `SinCosGrid`, `Sinusoids`, and `Blocks` of one of these.
 
         Examples:
             >>> import glorot

@@ -41,6 +41,7 @@ _CLASSES: dict[str, type[Initializer]] = {
         _positions.SinCosGrid,
         _positions.Sinusoids,
         _state_space.LogArange,
+        _state_space.LogOfUniform,
         _state_space.TimeStep,
         _blocks.Blocks,
     )

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What state space models begin with: the logarithms of 1, 2, 3, ... and log-uniform time steps.
+"""What state space models begin with: the logarithms of 1, 2, 3, ... or of uniform numbers, and
+log-uniform time steps.
 
 Every float64 step here is one rounded operation or a correctly rounded logarithm, and never the C
 library's: the bits are the same on every machine.
@@ -7,6 +8,7 @@ library's: the bits are the same on every machine.
 
 import functools
 import math
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -71,6 +73,71 @@ class _LogWriter(Writer):
         out[...] = rounded(values, out.dtype).reshape(count, *(1,) * after)
 
 
+class LogOfUniform(Initializer):
+    """The logarithms of numbers that are uniform in [minval, maxval].
+
+    Mamba 2 and Gated DeltaNet keep the decay rate of each head so (`A_log`). A value is the float64
+    nearest to the logarithm of a number drawn in float64, rounded once. No number is 0: with a
+    `minval` of 0 the least is about 2**-53 of `maxval`.
+
+    The law called log-uniform is another, whose logarithms are uniform (`TimeStep`).
+
+    Args:
+        minval, maxval: of the numbers, 0 <= minval < maxval.
+        seed: the default seed of calls.
+        dtype: the default dtype of calls, a float type.
+
+    Raises:
+        ValueError: ends in the wrong order or not finite; a half width below 2**-96.
+
+    Source: state-spaces/mamba, mamba_ssm/modules/mamba2.py: in [1, 16]; Yang, Kautz, Hatamizadeh,
+    "Gated Delta Networks", 2024, and fla-org/flash-linear-attention, fla/layers/gated_deltanet.py:
+    in [0, 16]; Qwen3NextPreTrainedModel of transformers 5.23: in [0.01, 16].
+
+    Examples:
+        >>> import glorot
+        >>> import numpy as np
+        >>> rates = np.exp(glorot.LogOfUniform(seed=0)((1000,), dtype="float64", name="A_log"))
+        >>> bool(1.0 <= rates.min() and rates.max() <= 16.0)
+        True
+    """
+
+    minval: float
+    maxval: float
+
+    def __init__(
+        self,
+        minval: float = 1.0,
+        maxval: float = 16.0,
+        seed: int | None = None,
+        dtype: Any = "float32",
+        *,
+        stream: int = STREAM_VERSION,
+    ) -> None:
+        check_stream(stream)
+        low, high = _check.real("minval", minval), _check.real("maxval", maxval)
+        if not 0.0 <= low < high:
+            raise ValueError(
+                "`minval` must be at least 0 and below `maxval`, got "
+                f"minval={minval!r}, maxval={maxval!r}."
+            )
+        _numbers(low, high)
+        self._freeze(dtype, {"minval": low, "maxval": high, "seed": seed})
+
+    def expected_mean(self, shape: Any) -> float:
+        """Return the mean of the logarithms."""
+        return _log_moments(self.minval, self.maxval)[0]
+
+    def expected_stddev(self, shape: Any) -> float:
+        """Return the standard deviation of the logarithms, 1 with a `minval` of 0."""
+        return _log_moments(self.minval, self.maxval)[1]
+
+    def _writer(
+        self, shape: tuple[int, ...], dtype: np.dtype[Any], place: Place | None = None
+    ) -> Writer:
+        return _DrawnWriter(shape, _numbers(self.minval, self.maxval), place, _lns)
+
+
 class TimeStep(Initializer):
     """Biases whose softplus is log-uniform in [minval, maxval].
 
@@ -124,34 +191,45 @@ class TimeStep(Initializer):
     def _writer(
         self, shape: tuple[int, ...], dtype: np.dtype[Any], place: Place | None = None
     ) -> Writer:
-        law = _log_uniform(self.minval, self.maxval)
-        if place is None:
-            return _StepWriter(LawWriter(shape, law, None))
-        return _StepWriter(LawWriter(place.shape, law, place.strides, place.first))
+        return _DrawnWriter(shape, _log_uniform(self.minval, self.maxval), place, _bias)
 
 
-class _StepWriter(Writer):
-    """Draws the logarithm of the step in float64 by `logs`, and gives the bias.
+class _DrawnWriter(Writer):
+    """Draws numbers of a law in float64, and gives a function of them, rounded once.
 
     It is no `LawWriter`: the values follow no law of the specification, which devices know.
     """
 
-    __slots__ = ("logs",)
+    __slots__ = ("drawn", "function")
 
-    def __init__(self, logs: LawWriter) -> None:
-        super().__init__(logs.shape)
-        self.logs = logs
+    def __init__(
+        self,
+        shape: tuple[int, ...],
+        law: _laws.Uniform,
+        place: Place | None,
+        function: Callable[[Array], Array],
+    ) -> None:
+        super().__init__(shape if place is None else place.shape)
+        self.drawn = (
+            LawWriter(shape, law, None)
+            if place is None
+            else LawWriter(place.shape, law, place.strides, place.first)
+        )
+        self.function = function
 
     def part(self, out: Array, start: tuple[int, ...] | None, seed: int, name: Name) -> None:
         """Write the part that is in `out`."""
         drawn = np.empty(out.shape, np.float64)
-        self.logs.part(drawn, start, seed, name)
-        out[...] = rounded(_bias(drawn), out.dtype)
+        self.drawn.part(drawn, start, seed, name)
+        out[...] = rounded(self.function(drawn), out.dtype)
+
+
+def _numbers(low: float, high: float) -> _laws.Uniform:
+    return _laws.Uniform((high - low) / 2, mean=(high + low) / 2, bounds=(low, high))
 
 
 def _log_uniform(low: float, high: float) -> _laws.Uniform:
-    start, stop = _ln(low), _ln(high)
-    return _laws.Uniform((stop - start) / 2, mean=(start + stop) / 2, bounds=(start, stop))
+    return _numbers(_ln(low), _ln(high))
 
 
 def _bias(log_step: Array) -> Array:
@@ -193,12 +271,34 @@ def _exp(x: Array) -> Array:
     return np.ldexp(series, twos.astype(np.int32))
 
 
-@functools.lru_cache(maxsize=4096)
-def _ln(x: float) -> float:
-    """The float64 nearest to ln x."""
+def _lns(x: Array) -> Array:
+    """The float64s nearest to ln x."""
+    logs = [_nearest_ln(n) for n in x.ravel().tolist()]
+    found: Array = np.array(logs, np.float64).reshape(x.shape)
+    return found
+
+
+def _nearest_ln(x: float) -> float:
+    """The float64 nearest to ln x: 40 digits are enough to know it."""
     import decimal  # slow to load
 
     return float(decimal.Context(prec=40).ln(decimal.Decimal(x)))
+
+
+_ln = functools.lru_cache(maxsize=4096)(_nearest_ln)
+
+
+@functools.lru_cache(maxsize=64)
+def _log_moments(low: float, high: float) -> tuple[float, float]:
+    """Mean and standard deviation of the logarithm of a number uniform in [low, high]."""
+    if low == 0.0:
+        return _ln(high) - 1.0, 1.0
+    import decimal
+
+    with decimal.localcontext(decimal.Context(prec=80)):  # half cancels of ends that are close
+        a, b = decimal.Decimal(low), decimal.Decimal(high)
+        rate = (b / a).ln() / (b - a)
+        return float(a.ln() + b * rate - 1), float((1 - a * b * rate**2).sqrt())
 
 
 @functools.lru_cache(maxsize=64)

@@ -14,6 +14,7 @@ from glorot._audit._measure import pattern_values
 from glorot._dtypes import ALL
 
 STEPS = Recipe([Rule("*", "time_step", minval=0.002, maxval=0.2)])
+LOGS = Recipe([Rule("*", "log_of_uniform", minval=0.0, maxval=16.0)])
 
 
 def audit(values, recipe, seed=None):
@@ -49,6 +50,41 @@ def test_other_time_steps_are_found(draw, kind):
     """Steps of other ranges and laws are named."""
     step = draw(np.random.default_rng(0).random(1500))
     report = audit({"dt.bias": np.log(np.expm1(step)).astype(np.float32)}, STEPS)
+    assert [problem.kind for problem in report.problems] == [kind], str(report)
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64", "bfloat16", "float16", "float8_e4m3fn"])
+@pytest.mark.parametrize("low", [0.0, 0.01, 1.0])
+def test_logarithms_of_uniform_numbers(dtype, low):
+    """The logarithms that are promised are right, of many seeds and in every precision, and the
+    table promises their mean and standard deviation."""
+    recipe = Recipe([Rule("*", "log_of_uniform", minval=low, maxval=16.0)])
+    init = glorot.LogOfUniform(low, 16.0)
+    for seed in range(8):
+        report = audit({"A_log": init((800,), dtype, seed=seed, name="w")}, recipe)
+        assert report.ok, str(report)
+        assert report.tests >= 4
+        (row,) = report.parameters
+        assert abs(row.z_mean) < 5 > abs(row.z_variance)
+    assert row.expected_stddev == pytest.approx(init.expected_stddev(()), rel=0.02)
+
+
+@pytest.mark.parametrize(
+    ("draw", "kind"),
+    [
+        (lambda u: np.log(1 + 15 * u), "stddev"),  # another least number
+        (lambda u: np.log(17.6 * u), "outside"),  # 10 % longer
+        (lambda u: np.log(16) * u, "stddev"),  # the logarithm uniform, not the number
+        (lambda u: 16 * u, "stddev"),  # the numbers themselves
+        (lambda u: np.log(16 * u) - 0.1, "shape"),  # all a tenth less
+        (lambda u: np.where(u < 1e-4, -np.inf, np.log(16 * u)), "not finite"),
+        (lambda u: 1.0 + 0 * u, "uninitialised"),
+    ],
+)
+def test_other_logarithms_are_found(draw, kind):
+    """Numbers of other ranges and laws are named, and the logarithm of 0."""
+    logs = draw(np.random.default_rng(0).random(20_000)).astype(np.float32)
+    report = audit({"A_log": logs}, LOGS)
     assert [problem.kind for problem in report.problems] == [kind], str(report)
 
 

@@ -39,6 +39,7 @@ EXAMPLES = [
     glorot.LogArange(0),
     glorot.SinCosGrid((4, 2), base=100.0),
     glorot.Sinusoids(100.0, endpoint=True, interleaved=True),
+    glorot.LogOfUniform(0.01, 16.0, seed=5),
     glorot.TimeStep(0.002, 0.5, seed=5),
     glorot.Blocks(["zeros", glorot.HeNormal(layout="torch.linear")], [1, 3], repeat=2, seed=4),
 ]
@@ -389,10 +390,10 @@ def test_bad_options_are_refused_at_construction(make, error, message):
 
 @pytest.mark.parametrize("init", EXAMPLES, ids=lambda init: type(init).__name__)
 def test_scaled_multiplies_the_standard_deviation(init):
-    """`scaled` keeps the law and multiplies its spread; constants but zeros, and time steps,
-    refuse."""
-    fixed = (glorot.Ones, glorot.Constant, glorot.Dirac, glorot.LogArange, glorot.TimeStep,
-             glorot.SinCosGrid, glorot.Sinusoids)  # fmt: skip
+    """`scaled` keeps the law and multiplies its spread; constants but zeros, logarithms
+    and time steps, refuse."""
+    fixed = (glorot.Ones, glorot.Constant, glorot.Dirac, glorot.LogArange, glorot.LogOfUniform,
+             glorot.TimeStep, glorot.SinCosGrid, glorot.Sinusoids)  # fmt: skip
     if isinstance(init, fixed):
         with pytest.raises(TypeError, match="has no spread to scale"):
             init.scaled(0.5)

@@ -41,6 +41,7 @@ LAWS: dict[str, glorot.Initializer] = {
     "constant": glorot.Constant(0.375),
     "identity": glorot.Identity(0.5),
     "log_arange": glorot.LogArange(axis=0),
+    "log_of_uniform": glorot.LogOfUniform(0.0, 16.0),
     "time_step": glorot.TimeStep(0.002, 0.5),
     "blocks": glorot.Blocks(
         [glorot.HeNormal(), glorot.Zeros(), glorot.GlorotUniform()], [20, 8, 1], axis=1

@@ -30,10 +30,14 @@ LAWS = {
     "constant": glorot.Constant(0.1, dtype="float16"),
     "time steps": glorot.TimeStep(seed=3),
     "logarithms": glorot.LogArange(),
+    "logarithms of draws": glorot.LogOfUniform(seed=3),
     "blocks of time steps": glorot.Blocks([glorot.TimeStep(), glorot.HeNormal()], [2, 1], seed=3),
 }
 # What is no law of words: computed on the host for accelerators too.
-BY_HOST = ("orthogonal", "sparse", "time steps", "logarithms", "blocks of time steps")
+BY_HOST = (
+    "orthogonal", "sparse", "time steps", "logarithms", "logarithms of draws",
+    "blocks of time steps",
+)  # fmt: skip
 SPECS = {
     "replicated": P(),
     "rows": P("x"),

@@ -56,7 +56,10 @@ def test_the_cuda_kernel_compiles_and_nothing_is_fused(tmp_path):
 def test_only_laws_go_to_the_kernel():
     """What is computed in float64 from a law, or is none, is the host's on every device."""
     target = torch.zeros(6, 4)
-    for init in (glorot.TimeStep(), glorot.LogArange(), glorot.Blocks([glorot.TimeStep()], 1)):
+    for init in (
+        glorot.TimeStep(), glorot.LogArange(), glorot.LogOfUniform(),
+        glorot.Blocks([glorot.TimeStep()], 1),
+    ):  # fmt: skip
         writer = _prepared(init, (6, 4), np.dtype(np.float32))
         assert not _memory.filled_on_device(target, writer, None, 42, "w")
 

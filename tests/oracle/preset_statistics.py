@@ -55,6 +55,10 @@ def _measure(initializer, values, what):
         logs = np.log(np.log1p(np.exp(values.astype(np.float64)))).ravel()
         law = glorot.RandomUniform(low, high).law(())
         return measure_law(law, logs, what)
+    if isinstance(initializer, glorot.LogOfUniform):
+        numbers = np.exp(values.astype(np.float64)).ravel()
+        law = glorot.RandomUniform(initializer.minval, initializer.maxval).law(())
+        return measure_law(law, numbers, what)
     if initializer.random:
         return Measured(what, values.size, None, _matrix_problems(initializer, values))
     ours = initializer(values.shape, dtype=values.dtype)

@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from glorot._audit._measure import Array, bin_dtype, pattern_values
-from glorot._audit._steps import StepLaw
+from glorot._audit._transformed import Transformed
 from glorot._laws import Law, TruncatedNormal, Uniform
 
 _NODES = 200
@@ -42,7 +42,7 @@ class Table(NamedTuple):
 
 
 @functools.lru_cache(maxsize=16)  # 2 MB each
-def _table(law: Law | StepLaw, dtype: np.dtype[Any]) -> Table:
+def _table(law: Law | Transformed, dtype: np.dtype[Any]) -> Table:
     low, high = _bins(dtype)
     below, above = _cumulative(law, low), _cumulative(law, high)
     return Table(low, high, below, above, np.maximum(above - below, 0.0))
@@ -58,7 +58,7 @@ class Distribution:
         proxy: a variance whose normal law has no lighter tails than this one's sums.
     """
 
-    def __init__(self, law: Law | StepLaw, dtype: np.dtype[Any]) -> None:
+    def __init__(self, law: Law | Transformed, dtype: np.dtype[Any]) -> None:
         self.law = law
         self.dtype = dtype
         self.lower, self.upper = _support(law)
@@ -70,13 +70,13 @@ class Distribution:
             nodes, weights = values[known], self.table.probability[known]
         self.mean, self.variance, self.kurtosis = _moments(nodes, weights)
         even = not isinstance(law, TruncatedNormal) or law.lower == -law.upper
-        if even and not isinstance(law, StepLaw) and (dtype.itemsize > 2 or law.mean == 0.0):
+        if even and not isinstance(law, Transformed) and (dtype.itemsize > 2 or law.mean == 0.0):
             self.mean = law.mean  # without the sums' rounding: zeros deviate by nothing
         # Symmetric uniform and truncated normal laws are strictly sub-Gaussian (Arbel, Marchal,
         # Nguyen, "On strict sub-Gaussianity", 2020); a normal that is cut unevenly is at least no
         # heavier than before the cut.
         self.proxy = self.variance if even else max(self.variance, law.scale**2)
-        if isinstance(law, StepLaw):
+        if isinstance(law, Transformed):
             self.proxy = law.proxy
         elif self.kurtosis > _HEAVY:  # most values are rounded to 0, and the rest are rare
             self.proxy = max(self.proxy, _proxy(nodes - self.mean, weights))
@@ -148,13 +148,13 @@ class Distribution:
 
 
 @functools.lru_cache(maxsize=1024)
-def distribution(law: Law | StepLaw, dtype: np.dtype[Any]) -> Distribution:
+def distribution(law: Law | Transformed, dtype: np.dtype[Any]) -> Distribution:
     """Return the distribution, made once for all parameters of one law and dtype."""
     return Distribution(law, dtype)
 
 
-def _support(law: Law | StepLaw) -> tuple[float, float]:
-    if isinstance(law, StepLaw):
+def _support(law: Law | Transformed) -> tuple[float, float]:
+    if isinstance(law, Transformed):
         return law.support
     if isinstance(law, Uniform):
         return law.mean - law.scale, law.mean + law.scale
@@ -169,11 +169,11 @@ def _legendre() -> tuple[Array, Array]:
     return x, weights
 
 
-def _nodes(law: Law | StepLaw) -> tuple[Array, Array]:
+def _nodes(law: Law | Transformed) -> tuple[Array, Array]:
     """Values and weights of the law: Gauss-Legendre's over its support."""
     x, weights = _legendre()
-    if isinstance(law, StepLaw):
-        return law.nodes(x), weights / weights.sum()
+    if isinstance(law, Transformed):
+        return law.nodes(x, weights)
     if isinstance(law, Uniform):
         return law.mean + law.scale * x, weights / weights.sum()
     low, high = -_REACH, _REACH
@@ -244,10 +244,10 @@ def _bins(dtype: np.dtype[Any]) -> tuple[Array, Array]:
     return low, high
 
 
-def _cumulative(law: Law | StepLaw, edges: Array) -> Array:
+def _cumulative(law: Law | Transformed, edges: Array) -> Array:
     """P(value <= edge) of the law, for each edge; 0 where the edge is no number."""
     edges = np.where(np.isnan(edges), -np.inf, edges)
-    if isinstance(law, StepLaw):
+    if isinstance(law, Transformed):
         return law.cumulative(edges)
     if law.scale == 0.0:
         return (edges >= law.mean).astype(np.float64)

@@ -9,12 +9,12 @@ from typing import Any
 import numpy as np
 
 from glorot._audit._measure import Array
-from glorot._audit._steps import StepLaw
+from glorot._audit._transformed import LogLaw, StepLaw, Transformed
 from glorot._base import Initializer
 from glorot._blocks import Blocks
 from glorot._laws import Law, Normal
 from glorot._sparse import Sparse
-from glorot._state_space import TimeStep
+from glorot._state_space import LogOfUniform, TimeStep
 from glorot.recipe import Assignment
 
 CONSTANT, FIXED, LAW, SPARSE, MATRIX = "constant", "fixed", "law", "sparse", "matrix"
@@ -38,7 +38,7 @@ class Segment:
     kind: str
     mean: float
     stddev: float
-    law: Law | StepLaw | None
+    law: Law | Transformed | None
     zeros: int = 0
 
 
@@ -79,7 +79,7 @@ def _splitter(init: Blocks, shape: tuple[int, ...]) -> Callable[[int, int], Arra
 
 def _segment(block: str, init: Initializer, shape: tuple[int, ...]) -> Segment:
     mean, stddev = init.expected_mean(shape), init.expected_stddev(shape)
-    law: Law | StepLaw | None = init.law(shape)
+    law: Law | Transformed | None = init.law(shape)
     zeros = 0
     if law is not None:
         kind = LAW if law.scale else CONSTANT
@@ -89,6 +89,8 @@ def _segment(block: str, init: Initializer, shape: tuple[int, ...]) -> Segment:
         zeros = number * columns * math.ceil(init.sparsity * rows)
     elif isinstance(init, TimeStep):
         kind, law = LAW, StepLaw(init.minval, init.maxval)
+    elif isinstance(init, LogOfUniform):
+        kind, law = LAW, LogLaw(init.minval, init.maxval)
     elif init.random:
         kind = MATRIX
     else:

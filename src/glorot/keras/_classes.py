@@ -172,6 +172,11 @@ class LogArange(Initializer):
 
 
 @register
+class LogOfUniform(Initializer):
+    """`glorot.LogOfUniform` for Keras."""
+
+
+@register
 class TimeStep(Initializer):
     """`glorot.TimeStep` for Keras."""
 
@@ -231,6 +236,7 @@ _CLASSES: dict[str, type[Initializer]] = {
         *(Zeros, Ones, Constant, Identity, Dirac),
         *(RandomUniform, RandomNormal, TruncatedNormal, VarianceScaling),
         *(GlorotUniform, GlorotNormal, HeUniform, HeNormal, LecunUniform, LecunNormal),
-        *(Orthogonal, DeltaOrthogonal, Sparse, SinCosGrid, Sinusoids, LogArange, TimeStep, Blocks),
+        *(Orthogonal, DeltaOrthogonal, Sparse, SinCosGrid, Sinusoids),
+        *(LogArange, LogOfUniform, TimeStep, Blocks),
     )
 }
