@@ -104,11 +104,20 @@ def test_variables_give_the_other_choice():
     )  # fmt: skip
     assert neox["gpt_neox.layers.0.attention.query_key_value.weight"] == "N(0, 0.06455)"
     assert neox["gpt_neox.layers.1.mlp.dense_4h_to_h.weight"] == "N(0, 0.1021)"
-    for name in ("llama", "mixtral", "qwen3", "qwen3-moe", "gemma2", "deepseek-v2", "gpt-oss"):
+    for name in (
+        "llama",
+        "mixtral",
+        "qwen3",
+        "qwen3-moe",
+        "gemma2",
+        "deepseek-v2",
+        "gpt-oss",
+        "qwen3-next",
+    ):
         scaled = laws(name, residual_gain="1 / sqrt(2 * num_hidden_layers)")
         deep = {n for n, law in scaled.items() if law == "N(0, 0.01)"}
         matrices = {n for n in scaled if not n.endswith("bias")}
-        assert deep == {n for n in matrices if "o_proj" in n or "down_proj" in n}
+        assert deep == {n for n in matrices if re.search("[.](o|out|down)_proj", n)}
     clip = laws("clip", text_query_gain=1, text_output_gain="1 / sqrt(2 * text_layers)")
     tower = "text_model.encoder.layers.0.self_attn."
     assert clip[tower + "q_proj.weight"] == "N(0, 0.1021)"
@@ -118,6 +127,15 @@ def test_variables_give_the_other_choice():
     assert laws("resnet-timm")["layer1.0.bn3.weight"] == "Constant(value=0.0)"
     assert laws("resnet-timm", last_gamma=1)["layer1.0.bn3.weight"] == "Constant(value=1.0)"
     assert laws("mamba")["backbone.layers.0.mixer.A_log"] == "LogArange(axis=-1)"
+    rates = "LogOfUniform(minval={}, maxval={})"
+    name = "model.layers.0.linear_attn.A_log"
+    assert laws("qwen3-next")[name] == rates.format(0.01, 16.0)
+    assert laws("olmo-hybrid", linear_a_log_max=4)[name] == rates.format(0.0, 4.0)
+    gate = "model.layers.0.self_attn.forget_gate."
+    assert laws("kimi-linear")[gate + "A_log"] == rates.format(1.0, 16.0)
+    assert laws("bamba")["model.layers.0.mamba.A_log"] == "LogArange(axis=-1)"
+    deep = laws("nemotron-h")["model.layers.0.mixer.out_proj.weight"]
+    assert deep == f"U({-((5 * 384) ** -0.5):.4g}, {(5 * 384) ** -0.5:.4g})"
     dit, block = laws("dit"), "blocks.1.adaLN_modulation.1.weight"
     assert dit["x_embedder.proj.weight"] == "U(-0.2315, 0.2315)"  # as of a matrix (96, 4 2 2)
     assert dit[block] == dit["final_layer.linear.weight"] == "Zeros"
@@ -160,7 +178,9 @@ def test_dit_with_gates_of_zeros_alone():
     ("chosen", "model"),
     [("resnet", "resnet-basic-timm"), ("resnet-basic", "resnet-timm"), ("vit", "vit-timm"),
      ("llama", "qwen3-moe"), ("llama", "mixtral"), ("bert", "gpt2"), ("dit", "vit-timm"),
-     ("vit-timm", "dit"), ("pegasus", "bart"), ("whisper", "pegasus"), ("pegasus", "whisper")],
+     ("vit-timm", "dit"), ("pegasus", "bart"), ("whisper", "pegasus"), ("pegasus", "whisper"),
+     ("bamba", "mamba2"), ("nemotron-h", "zamba2"),
+     ("qwen3-next", "olmo-hybrid"), ("qwen", "qwen3-next"), ("bamba", "zamba2")],
 )  # fmt: skip
 def test_another_architecture_is_refused(chosen, model):
     """A preset for other blocks or experts says what it does not cover."""

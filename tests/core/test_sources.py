@@ -67,6 +67,16 @@ def test_what_a_preset_cannot_follow_is_said():
     assert [note.split()[6] for note in choose("mamba", other).notes] == [
         "time_step_init_scheme=constant", "time_step_floor=0.01",
     ]  # fmt: skip
+    hybrid = {"rescale_prenorm_residual": True, "time_step_floor": 1e-4}
+    assert choose("nemotron_h", hybrid).notes == ()
+    other = {"rescale_prenorm_residual": False, "time_step_floor": 0.1}
+    assert [note.split()[6] for note in choose("nemotron_h", other).notes] == [
+        "rescale_prenorm_residual=False", "time_step_floor=0.1",
+    ]  # fmt: skip
+    ends = {"linear_dt_min": 1e-5, "linear_a_log_max": 8.0}
+    assert choose("olmo_hybrid", ends).variables == ends
+    (note,) = choose("olmo_hybrid", {**ends, "linear_dt_init_floor": 1e-4}).notes
+    assert note.endswith("not follow linear_dt_init_floor=0.0001 of the config: it has 0")
     assert "scale_init_value=1.0" in choose("clip", {"logit_scale_init_value": 1.0}).notes[0]
     assert choose("clip", {"logit_scale_init_value": 2.6592}).notes == ()
     assert choose("distilbert", {"sinusoidal_pos_embds": False}).notes == ()
@@ -119,7 +129,7 @@ def test_write_and_verify_take_sources(tmp_path):
 
 def test_without_a_preset_the_recipes_are_listed():
     """The error says why there is none, and which there are."""
-    with pytest.raises(ValueError, match=r"says what the model is \(shapes\)\. There are bart,"):
+    with pytest.raises(ValueError, match=r"says what the model is \(shapes\)\. There are bamba,"):
         glorot.sources.read({"w": (2,)}).recipe()
     with pytest.raises(ValueError, match="no built-in recipe is for 'opt'"):
         Source({}, "transformers config", "opt").recipe()

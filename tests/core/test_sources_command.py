@@ -122,11 +122,11 @@ def test_a_model_without_a_preset_is_told_the_nearest():
         Source(specs, "safetensors", "new").recipe()
     assert "no built-in recipe is for 'new'. Nearest" in str(error.value)
     assert "give --recipe transformers, or change the rules of the file" in str(error.value)
-    assert "(docs/recipes.md). There are bart, bert" in str(error.value)
+    assert "(docs/recipes.md). There are bamba, bart" in str(error.value)
     more = specs | glorot.recipe.parse_shapes({"model.sinks": (8,)})
     with pytest.raises(ValueError, match=r"covers 7 of 8 parameters, and not 'model\.sinks'\."):
         Source(more, "safetensors", "new").recipe()
     with pytest.raises(ValueError, match=r"Nearest by the names is (?!transformers)"):
         Source(specs, "timm model", "timm:new").recipe()
-    with pytest.raises(ValueError, match=r"is for 'new'\. There are bart"):
+    with pytest.raises(ValueError, match=r"is for 'new'\. There are bamba"):
         Source(glorot.recipe.parse_shapes({"a": (2,)}), "safetensors", "new").recipe()

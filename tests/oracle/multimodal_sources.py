@@ -11,6 +11,18 @@ _VISION = {
     "image_size": 32, "patch_size": 8,
 }  # fmt: skip
 _ROPE = {"rope_parameters": {"rope_type": "default", "mrope_section": [2, 3, 3]}}
+_DELTA = {
+    "vocab_size": 500, "hidden_size": 96, "num_hidden_layers": 2, "num_attention_heads": 6,
+    "num_key_value_heads": 2, "head_dim": 24, "layer_types": ["linear_attention", "full_attention"],
+    "linear_num_value_heads": 64, "linear_num_key_heads": 16, "linear_key_head_dim": 8,
+    "linear_value_head_dim": 4, "initializer_range": 0.05,
+    "rope_parameters": {"rope_type": "default", "rope_theta": 1e4, "partial_rotary_factor": 0.25,
+                        "mrope_section": [1, 1, 1]},
+}  # fmt: skip
+_SEES = {
+    "depth": 2, "hidden_size": 64, "intermediate_size": 96, "num_heads": 4, "out_hidden_size": 96,
+    "num_position_embeddings": 64, "patch_size": 8, "initializer_range": 0.1,
+}  # fmt: skip
 _QWEN = {"depth": 2, "num_heads": 4, "patch_size": 8, "initializer_range": 0.1}
 _TWO = {"text_initializer_range": 0.05, "vision_initializer_range": 0.1}
 
@@ -25,6 +37,16 @@ MODELS = {
         {"text_config": {**_ROPE, **_TEXT},
          "vision_config": {"hidden_size": 64, "out_hidden_size": 96, "intermediate_size": 128,
                            **_QWEN}}, _TWO,
+    ),
+    "qwen3.5": (
+        "qwen3-next-vl", "Qwen3_5ForConditionalGeneration", "Qwen3_5Config",
+        {"text_config": {"intermediate_size": 160, **_DELTA}, "vision_config": _SEES}, _TWO,
+    ),
+    "qwen3.5-moe": (
+        "qwen3-next-vl", "Qwen3_5MoeForConditionalGeneration", "Qwen3_5MoeConfig",
+        {"text_config": {"moe_intermediate_size": 48, "num_experts_per_tok": 2, "num_experts": 4,
+                         "shared_expert_intermediate_size": 64, **_DELTA},
+         "vision_config": _SEES}, _TWO,
     ),
     "llava": (
         "llava", "LlavaForConditionalGeneration", "LlavaConfig",

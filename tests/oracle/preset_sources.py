@@ -282,7 +282,12 @@ transformers_model(
     "vit-masked", "vit", "ViTForMaskedImageModeling", "ViTConfig", encoder_stride=8, **_VISION
 )
 
-for _file in ("vision_sources.py", "sequence_sources.py", "multimodal_sources.py"):
+for _file in (
+    "vision_sources.py",
+    "sequence_sources.py",
+    "hybrid_sources.py",
+    "multimodal_sources.py",
+):
     _models = runpy.run_path(str(Path(__file__).with_name(_file)))["MODELS"]
     for _name, (_preset, _model, _config, _options, _variables) in _models.items():
         transformers_model(_name, _preset, _model, _config, variables=_variables, **_options)

@@ -34,8 +34,10 @@ MODELS = {
     "gpt-oss": "GPT-OSS",
     "deepseek": "DeepSeek-V2 and V3, GLM-4.5",
     "qwen": "Qwen 2, 2.5 and 3, with and without experts",
+    "qwen3-next": "Qwen3-Next, Qwen 3.5 (text), with and without experts",
     "gemma": "Gemma 1, 2 and 3 (text)",
     "qwen-vl": "Qwen2-VL, Qwen2.5-VL",
+    "qwen3-next-vl": "Qwen 3.5 with images, with and without experts",
     "gemma3": "Gemma 3 with images",
     "llava": "LLaVA of CLIP and Llama, Mistral or Qwen 2",
     "bert": "BERT",
@@ -50,6 +52,11 @@ MODELS = {
     "mamba": "Mamba, Falcon Mamba",
     "mamba2": "Mamba 2",
     "jamba": "Jamba",
+    "bamba": "Bamba, Falcon H1, Granite 4 (hybrids)",
+    "nemotron-h": "Nemotron-H, Nemotron 3",
+    "zamba": "Zamba, Zamba 2",
+    "olmo-hybrid": "OLMo Hybrid",
+    "kimi-linear": "Kimi Linear, Ling 3",
     "vit": "ViT (transformers)",
     "deit": "DeiT, BEiT, Data2Vec (images), Swin and Swin v2",
     "dinov2": "DINOv2, with and without registers",
@@ -96,8 +103,10 @@ MODEL_TYPES = {
     "gpt_oss": "gpt-oss",
     **dict.fromkeys(("deepseek_v2", "deepseek_v3", "glm4_moe"), "deepseek"),
     **dict.fromkeys(("qwen2", "qwen3", "qwen2_moe", "qwen3_moe"), "qwen"),
+    **dict.fromkeys(("qwen3_next", "qwen3_5_text", "qwen3_5_moe_text"), "qwen3-next"),
     **dict.fromkeys(("gemma", "gemma2", "gemma3_text"), "gemma"),
     **dict.fromkeys(("qwen2_vl", "qwen2_5_vl"), "qwen-vl"),
+    **dict.fromkeys(("qwen3_5", "qwen3_5_moe"), "qwen3-next-vl"),
     "gemma3": "gemma3",
     "llava": "llava",
     "bert": "bert",
@@ -114,6 +123,11 @@ MODEL_TYPES = {
     **dict.fromkeys(("mamba", "falcon_mamba"), "mamba"),
     "mamba2": "mamba2",
     "jamba": "jamba",
+    **dict.fromkeys(("bamba", "falcon_h1", "granitemoehybrid"), "bamba"),
+    "nemotron_h": "nemotron-h",
+    **dict.fromkeys(("zamba", "zamba2"), "zamba"),
+    "olmo_hybrid": "olmo-hybrid",
+    **dict.fromkeys(("kimi_linear", "bailing_hybrid"), "kimi-linear"),
     "vit": "vit",
     **dict.fromkeys(("deit", "beit", "data2vec-vision", "swin", "swinv2"), "deit"),
     **dict.fromkeys(("dinov2", "dinov2_with_registers"), "dinov2"),
@@ -138,7 +152,7 @@ def presets() -> tuple[str, ...]:
     Examples:
         >>> import glorot
         >>> glorot.recipe.presets()[:3]
-        ('bart', 'bert', 'clip')
+        ('bamba', 'bart', 'bert')
     """
     return tuple(sorted(_files()))
 

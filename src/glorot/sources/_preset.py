@@ -15,7 +15,7 @@ _SWITCHES: dict[tuple[str, str], dict[str, float | str]] = {
 _SCALES = {"initializer_range": 0.02, "initializer_factor": 1.0}  # and what presets have for them
 # Configs in a config, each with scales of its own: preset -> key -> what its variables begin with.
 _TOWERS = {"text_config": "text_", "vision_config": "vision_"}
-_PARTS = {"clip": _TOWERS, "gemma3": _TOWERS, "llava": _TOWERS, "qwen-vl": _TOWERS}
+_PARTS = dict.fromkeys(("clip", "gemma3", "llava", "qwen-vl", "qwen3-next-vl"), _TOWERS)
 # Model types of parts that a preset is for, where a config may have any.
 _PART_TYPES = {
     "llava": {
@@ -29,14 +29,24 @@ _OWN = frozenset((("llava", "vision_initializer_range"),))  # CLIP's own code dr
 # Types whose own code draws experts and routers with an initializer_range of 0 as it is.
 _ZERO_TOO = frozenset((
     *("mixtral", "olmoe", "flex_olmo", "phimoe", "granitemoe", "gpt_oss", "deepseek_v2"),
-    *("deepseek_v3", "glm4_moe", "qwen2_moe", "qwen3_moe", "jamba"),
+    *("deepseek_v3", "glm4_moe", "qwen2_moe", "qwen3_moe", "jamba", "qwen3_next"),
+    *("qwen3_5_moe_text", "qwen3_5_moe", "granitemoehybrid", "nemotron_h", "kimi_linear"),
+    "bailing_hybrid",
 ))  # fmt: skip
 # What changes the first values, and no variable of the preset follows: preset -> key of the config
 # and what the preset has.
 _FIXED: dict[str, dict[str, float | str]] = {
     "clip": {"logit_scale_init_value": 2.6592},
     "mamba": {"time_step_init_scheme": "random"},
+    "nemotron-h": {"rescale_prenorm_residual": True},
     "transformers": {"sinusoidal_pos_embds": False},  # DistilBERT's table, which nothing draws
+}
+# Keys of a config for the least time step and for a floor, which none is below: preset -> keys.
+_FLOORS = {
+    **dict.fromkeys(
+        ("mamba", "mamba2", "nemotron-h", "zamba"), ("time_step_min", "time_step_floor")
+    ),
+    "olmo-hybrid": ("linear_dt_min", "linear_dt_init_floor"),
 }
 # Presets of code that draws the padding token's row again, as all others.
 DRAWN_AGAIN = frozenset(("modernbert",))
@@ -96,13 +106,7 @@ def choose(model: str, config: Mapping[str, Any] | None = None) -> Choice:
     if preset in _BY_INIT_STD or preset == "t5":  # T5's own code never asks for it
         del fixed["initializer_range"]
     fixed |= _FIXED.get(preset, {})
-    floor, least = config.get("time_step_floor"), config.get("time_step_min")
-    if (
-        preset.startswith("mamba")
-        and _is_number(floor)
-        and floor > (least if _is_number(least) else 1e-3)
-    ):
-        fixed["time_step_floor"] = 0.0  # one below all time steps changes nothing
+    fixed |= _floor(preset, config)
     notes = tuple(
         f"the recipe {preset} does not follow {name}={value} of the config: it has "
         f"{own if isinstance(own, (str, bool)) else format(own, 'g')}"
@@ -115,6 +119,15 @@ def choose(model: str, config: Mapping[str, Any] | None = None) -> Choice:
             "for the 0 of the config; experts and routers it would leave at 0",
         )
     return Choice(model, preset, found, notes)
+
+
+def _floor(preset: str, config: Mapping[str, Any]) -> dict[str, float]:
+    """The key of a floor that changes time steps, and that the preset has none."""
+    if preset not in _FLOORS:
+        return {}
+    least, floor = (config.get(key) for key in _FLOORS[preset])
+    changes = _is_number(floor) and floor > (least if _is_number(least) else 1e-3)
+    return {_FLOORS[preset][1]: 0.0} if changes else {}
 
 
 def _base_stddevs(preset: str, said: Mapping[str, Any]) -> dict[str, Any]:
@@ -130,7 +143,7 @@ def _base_stddevs(preset: str, said: Mapping[str, Any]) -> dict[str, Any]:
     for name in (f"{prefix}initializer_range" for prefix in prefixes):
         if _is_number(value := said.get(name)) and (preset, name) not in _OWN:
             found["init_std" if preset in _BY_INIT_STD else name] = value or 0.02
-    if said.get("text_initializer_range") == 0 and preset in ("llava", "qwen-vl"):
+    if said.get("text_initializer_range") == 0 and preset in ("llava", "qwen-vl", "qwen3-next-vl"):
         found.setdefault("initializer_range", 0.0)
     return found
 
