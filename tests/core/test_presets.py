@@ -136,6 +136,11 @@ def test_variables_give_the_other_choice():
     assert laws("bamba")["model.layers.0.mamba.A_log"] == "LogArange(axis=-1)"
     deep = laws("nemotron-h")["model.layers.0.mixer.out_proj.weight"]
     assert deep == f"U({-((5 * 384) ** -0.5):.4g}, {(5 * 384) ** -0.5:.4g})"
+    waves = laws("wav2vec2")
+    assert waves["wav2vec2.encoder.pos_conv_embed.conv.weight"] == "U(-0.0625, 0.0625)"
+    assert waves["project_hid.weight"] == waves["project_hid.bias"] == "U(-0.125, 0.125)"
+    assert laws("unispeech")["project_hid.weight"] == "N(0, 0.02)"
+    assert laws("hubert")["hubert.feature_extractor.conv_layers.1.conv.weight"] == "N(0, 0.1179)"
     dit, block = laws("dit"), "blocks.1.adaLN_modulation.1.weight"
     assert dit["x_embedder.proj.weight"] == "U(-0.2315, 0.2315)"  # as of a matrix (96, 4 2 2)
     assert dit[block] == dit["final_layer.linear.weight"] == "Zeros"
@@ -179,7 +184,7 @@ def test_dit_with_gates_of_zeros_alone():
     [("resnet", "resnet-basic-timm"), ("resnet-basic", "resnet-timm"), ("vit", "vit-timm"),
      ("llama", "qwen3-moe"), ("llama", "mixtral"), ("bert", "gpt2"), ("dit", "vit-timm"),
      ("vit-timm", "dit"), ("pegasus", "bart"), ("whisper", "pegasus"), ("pegasus", "whisper"),
-     ("bamba", "mamba2"), ("nemotron-h", "zamba2"),
+     ("bamba", "mamba2"), ("hubert", "wavlm"), ("nemotron-h", "zamba2"),
      ("qwen3-next", "olmo-hybrid"), ("qwen", "qwen3-next"), ("bamba", "zamba2")],
 )  # fmt: skip
 def test_another_architecture_is_refused(chosen, model):

@@ -73,6 +73,8 @@ def test_what_a_preset_cannot_follow_is_said():
     assert [note.split()[6] for note in choose("nemotron_h", other).notes] == [
         "rescale_prenorm_residual=False", "time_step_floor=0.1",
     ]  # fmt: skip
+    assert choose("hubert", {"conv_pos_batch_norm": False}).notes == ()
+    assert "conv_pos_batch_norm=True" in choose("hubert", {"conv_pos_batch_norm": True}).notes[0]
     ends = {"linear_dt_min": 1e-5, "linear_a_log_max": 8.0}
     assert choose("olmo_hybrid", ends).variables == ends
     (note,) = choose("olmo_hybrid", {**ends, "linear_dt_init_floor": 1e-4}).notes

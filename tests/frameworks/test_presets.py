@@ -152,6 +152,36 @@ def test_wrong_tables_are_refused(name, built):
             assert [problem.names for problem in report.problems] == [(table.name,)], what
 
 
+@pytest.mark.parametrize(
+    ("preset", "model", "config"),
+    [("wav2vec2", "Wav2Vec2Model", "Wav2Vec2Config"), ("wavlm", "WavLMModel", "WavLMConfig"),
+     ("hubert", "HubertModel", "HubertConfig")],
+)  # fmt: skip
+def test_weight_norm_is_set_with_its_weight(preset, model, config):
+    """The convolution of the positions is drawn as in the source, and what it is computed from is
+    the weight and its norm, as torch has it when it begins."""
+    import transformers
+
+    sizes = {
+        "hidden_size": 64, "intermediate_size": 96, "num_hidden_layers": 1, "conv_dim": [32],
+        "num_attention_heads": 4, "conv_kernel": [5], "conv_stride": [2],
+        "num_feat_extract_layers": 1, "num_conv_pos_embeddings": 16,
+        "num_conv_pos_embedding_groups": 4,
+    }  # fmt: skip
+    module = getattr(transformers, model)(getattr(transformers, config)(**sizes))
+    assert glorot.audit(module, preset).ok  # as transformers draws it
+    glorot.torch.init_(module, preset, seed=1)
+    assert glorot.audit(module, preset, seed=1).ok
+    conv = module.encoder.pos_conv_embed.conv
+    name = "encoder.pos_conv_embed.conv.weight"
+    own = glorot.RandomUniform(-1 / 16, 1 / 16)((64, 16, 16), seed=1, name=name)
+    norm, direction = conv.parametrizations.weight.original0, conv.parametrizations.weight.original1
+    assert np.array_equal(direction.detach().numpy(), own)
+    assert norm.shape == (1, 1, 16)
+    assert np.allclose(norm.detach().numpy(), np.sqrt((own**2).sum((0, 1))), rtol=1e-6)
+    assert np.allclose(conv.weight.detach().numpy(), own, rtol=1e-6)
+
+
 @pytest.mark.parametrize("width", [384, 768, 1280])
 def test_whispers_table_is_as_far_as_the_page_says(width):
     """docs/presets.md: transformers' table of 1,500 places is within 1.1e-4 of the exact one, and

@@ -42,11 +42,17 @@ def source(name, preset, what, **variables):
 
 
 def torch_model(module):
-    """The parameters of a torch module, tied ones once, by names and shapes alone."""
-    return {
-        name: (TensorSpec(tuple(parameter.shape)), parameter.detach().numpy())
-        for name, parameter in module.named_parameters()
-    }
+    """The parameters of a torch module, tied ones once, by names and shapes alone; of a
+    parametrized one what is computed, under the name that it has in the module."""
+    found = {}
+    for name, parameter in module.named_parameters():
+        owner, parametrized, source = name.partition(".parametrizations.")
+        key, value = name, parameter
+        if parametrized:
+            attribute = source.partition(".")[0]
+            key, value = f"{owner}.{attribute}", getattr(module.get_submodule(owner), attribute)
+        found[key] = TensorSpec(tuple(value.shape)), value.detach().numpy()
+    return found
 
 
 def transformers_model(name, preset, model, config, *, variables=None, what="", **options):
@@ -286,6 +292,7 @@ for _file in (
     "vision_sources.py",
     "sequence_sources.py",
     "hybrid_sources.py",
+    "audio_sources.py",
     "multimodal_sources.py",
 ):
     _models = runpy.run_path(str(Path(__file__).with_name(_file)))["MODELS"]

@@ -47,6 +47,9 @@ MODELS = {
     "bart": "BART, mBART, OPT, Blenderbot",
     "pegasus": "Pegasus, Marian",
     "whisper": "Whisper",
+    "wav2vec2": "Wav2Vec 2.0, with conformers too",
+    "wavlm": "WavLM, UniSpeech, UniSpeech-SAT, Data2Vec (audio), Wav2Vec2-BERT",
+    "hubert": "HuBERT, SEW, SEW-D",
     "t5": "T5, T5 v1.1, FLAN-T5, mT5, UMT5",
     "clip": "CLIP",
     "mamba": "Mamba, Falcon Mamba",
@@ -118,6 +121,11 @@ MODEL_TYPES = {
     "roformer": "roformer",
     **dict.fromkeys(("pegasus", "marian"), "pegasus"),
     "whisper": "whisper",
+    **dict.fromkeys(("wav2vec2", "wav2vec2-conformer"), "wav2vec2"),
+    **dict.fromkeys(
+        ("wavlm", "unispeech", "unispeech-sat", "data2vec-audio", "wav2vec2-bert"), "wavlm"
+    ),
+    **dict.fromkeys(("hubert", "sew", "sew-d"), "hubert"),
     **dict.fromkeys(("t5", "mt5", "umt5"), "t5"),
     "clip": "clip",
     **dict.fromkeys(("mamba", "falcon_mamba"), "mamba"),

@@ -39,6 +39,7 @@ _FIXED: dict[str, dict[str, float | str]] = {
     "clip": {"logit_scale_init_value": 2.6592},
     "mamba": {"time_step_init_scheme": "random"},
     "nemotron-h": {"rescale_prenorm_residual": True},
+    "hubert": {"conv_pos_batch_norm": False},
     "transformers": {"sinusoidal_pos_embds": False},  # DistilBERT's table, which nothing draws
 }
 # Keys of a config for the least time step and for a floor, which none is below: preset -> keys.
