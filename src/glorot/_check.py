@@ -91,14 +91,14 @@ def scaled(number: float, factor: object) -> float:
     return product
 
 
-def count(argument: str, value: object) -> int:
-    """Return `value` as a Python int of at least 1."""
+def count(argument: str, value: object, least: int = 1) -> int:
+    """Return `value` as a Python int of at least `least`."""
     if isinstance(value, bool) or not isinstance(value, numbers.Integral):
         raise TypeError(
             f"`{argument}` must be a whole number, got {show(value)} of {type(value).__name__}."
         )
-    if value < 1:
-        raise ValueError(f"`{argument}` must be at least 1, got {show(value)}.")
+    if value < least:
+        raise ValueError(f"`{argument}` must be at least {least}, got {show(value)}.")
     if int(value) >= MOST_ELEMENTS:
         raise ValueError(f"`{argument}` must be below 2**63, got {show(value)}.")
     return int(value)

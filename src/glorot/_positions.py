@@ -34,6 +34,7 @@ class Sinusoids(Initializer):
             width is then even and at least 4.
         interleaved: whether each sine is followed by the cosine of its angle.
         dtype: the default dtype of calls, a float type.
+        first: the place of the first row, at least 0: a table whose rows before it are another's.
 
     Source: Vaswani et al., "Attention is all you need", 2017, section 3.5, and XLM: interleaved;
     transformers, models/marian, MarianSinusoidalPositionalEmbedding: neither;
@@ -53,6 +54,7 @@ class Sinusoids(Initializer):
     base: float
     endpoint: bool
     interleaved: bool
+    first: int = 0
     random = False
 
     def __init__(
@@ -61,13 +63,16 @@ class Sinusoids(Initializer):
         endpoint: bool = False,
         interleaved: bool = False,
         dtype: Any = "float32",
+        *,
+        first: int = 0,
     ) -> None:
+        place = _check.count("first", first, 0)
         options = {
             "base": _above_one(base),
             "endpoint": _check.flag("endpoint", endpoint),
             "interleaved": _check.flag("interleaved", interleaved),
         }
-        self._freeze(dtype, options)
+        self._freeze(dtype, options, {"first": place} if place else {})
 
     def _writer(
         self, shape: tuple[int, ...], dtype: np.dtype[Any], place: Place | None = None
@@ -79,8 +84,9 @@ class Sinusoids(Initializer):
                 "Sinusoids with `endpoint`=True needs an even width of at least 4, got shape "
                 f"{shape}. `endpoint`=False takes any."
             )
-        if shape[-2] > _LONGEST:
-            raise ValueError(f"Sinusoids has at most 2**20 places, got shape {shape}.")
+        if self.first + shape[-2] > _LONGEST:
+            before = f" after `first`={self.first}" if self.first else ""
+            raise ValueError(f"Sinusoids has at most 2**20 places, got shape {shape}{before}.")
         _float("Sinusoids", dtype)
         return _SequenceWriter(shape, self)
 
@@ -181,7 +187,7 @@ class _SequenceWriter(Writer):
         else:
             is_cosine, which = np.divmod(number, sines)
         over = (width - 2 if self.of.endpoint else width) / 2
-        places = np.arange(first, first + out.shape[-2]).astype(np.float64)
+        places = (np.arange(first, first + out.shape[-2]) + self.of.first).astype(np.float64)
         angles = places * _frequencies(self.of.base, sines, over)[which, None]
         _put(out, angles, is_cosine == 0)
 

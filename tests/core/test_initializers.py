@@ -38,7 +38,7 @@ EXAMPLES = [
     glorot.Sparse(0.5, seed=3, order="canonical", layout="OI"),
     glorot.LogArange(0),
     glorot.SinCosGrid((4, 2), base=100.0),
-    glorot.Sinusoids(100.0, endpoint=True, interleaved=True),
+    glorot.Sinusoids(100.0, endpoint=True, interleaved=True, first=2),
     glorot.LogOfUniform(0.01, 16.0, seed=5),
     glorot.TimeStep(0.002, 0.5, seed=5),
     glorot.Blocks(["zeros", glorot.HeNormal(layout="torch.linear")], [1, 3], repeat=2, seed=4),

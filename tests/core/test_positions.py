@@ -164,6 +164,38 @@ def test_known_values():
     ]
 
 
+@pytest.mark.parametrize("options", [{}, {"endpoint": True}, {"interleaved": True}])
+def test_a_later_first_place(options):
+    """With `first` the rows are those of a longer table from that place on, in any part; it is said
+    only where it is not 0, so that nothing of the others changes."""
+    whole = glorot.Sinusoids(**options)((9, 6), "float64")
+    init = glorot.Sinusoids(**options, first=3)
+    assert (init((6, 6), "float64") == whole[3:]).all()
+    assert (init((6, 6), "float64", shard=(slice(2, 5), slice(1, 4))) == whole[5:8, 1:4]).all()
+    assert glorot.deserialize(glorot.serialize(init)) == init != glorot.Sinusoids(**options)
+    assert "first" not in glorot.Sinusoids(first=0).get_config()
+
+
+def test_a_table_with_a_row_of_zeros():
+    """A padding token's row can be 0 and the others keep their places, by formulas of a recipe."""
+    parts = [
+        {"name": "before", "size": "row"},
+        {"name": "padding", "size": 1, "initializer": "zeros"},
+        {"name": "after", "size": "places - row - 1", "first": "row + 1"},
+    ]
+    rule = glorot.Rule("*", "sinusoids", blocks={"axis": 0, "parts": parts})
+    variables = {"row": 2, "places": {"size": "*", "axis": 0}}
+    recipe = glorot.Recipe([rule], variables=variables)
+    assert glorot.Recipe.from_toml(recipe.to_toml()) == recipe
+    (found,) = recipe.resolve({"positions": (7, 4)})
+    expected = glorot.Sinusoids()((7, 4))
+    expected[2] = 0
+    assert (found.initializer((7, 4)) == expected).all()
+    half = glorot.Recipe([glorot.Rule("*", "sinusoids", first="1 / 2")])
+    with pytest.raises(ValueError, match="`first`='1 / 2' must be a whole number, 0 or more"):
+        half.resolve({"positions": (7, 4)})
+
+
 @pytest.mark.parametrize(
     ("call", "error", "text"),
     [
@@ -183,6 +215,9 @@ def test_known_values():
         (lambda: glorot.Sinusoids("2"), TypeError, "`base` must be a number, got '2'"),
         (lambda: glorot.Sinusoids(endpoint=1), TypeError, "`endpoint` must be True or False"),
         (lambda: glorot.Sinusoids(interleaved=None), TypeError, "`interleaved` must be True or"),
+        (lambda: glorot.Sinusoids(first=-1), ValueError, "`first` must be at least 0, got -1"),
+        (lambda: glorot.Sinusoids(first=1.0), TypeError, "`first` must be a whole number, got 1.0"),
+        (lambda: glorot.Sinusoids(first=2**20)((1, 4)), ValueError, r"after `first`=1048576"),
         (lambda: glorot.Sinusoids()((8,)), ValueError, r"\(..., places, width\), got \(8,\)"),
         (lambda: glorot.Sinusoids(endpoint=True)((8, 5)), ValueError, "even width of at least 4"),
         (lambda: glorot.Sinusoids(endpoint=True)((8, 2)), ValueError, "even width of at least 4"),

@@ -90,7 +90,7 @@ def _by_angles(init: Initializer, shape: tuple[int, ...]) -> float:
     than 2**-23 of the place, as in Whisper.
     """
     if isinstance(init, Sinusoids):
-        return shape[-2] * 2.0**-23
+        return (init.first + shape[-2]) * 2.0**-23
     if isinstance(init, Blocks):
         return max(_by_angles(block, alone) for block, alone in init.blocks(shape))
     return 0.0

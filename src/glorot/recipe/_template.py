@@ -17,8 +17,9 @@ RULE_KEYS = ("where", "gain", "layers", "branches", "mup", "blocks", "fans_of", 
 CONDITIONS = ("ndim", "shape", "dtype", "type", "tag")  # what its `where` says
 NONE = "none"  # what a file says for None: these parameters are left out
 # The options that are numbers; a text in their place is a formula.
-_WHOLE = {"groups"}
-_NUMBERS = _WHOLE | {
+_WHOLE = {"groups": 1, "first": 0}  # and the least
+_NUMBERS = {
+    *_WHOLE,
     *("mean", "stddev", "minval", "maxval", "lower", "upper", "scale", "gain", "fan_in", "fan_out"),
     *("sparsity", "value"),
 }
@@ -89,7 +90,7 @@ def _compute(key: str, value: Any, lookup: Lookup) -> Any:
         number = value.value(lookup, activation)
     except ValueError as error:
         raise ValueError(f"`{key}`: {error}") from None
-    return whole(key, value.text, number) if key in _WHOLE else number
+    return whole(key, value.text, number, _WHOLE[key]) if key in _WHOLE else number
 
 
 def whole(argument: str, text: str, number: float, least: int = 1) -> int:
