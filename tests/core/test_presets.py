@@ -160,6 +160,14 @@ def test_variables_give_the_other_choice():
     pegasus = laws("pegasus")
     for side in ("encoder", "decoder"):
         assert pegasus[tower.format(side)] == exact.replace("True", "False")
+    assert laws("informer")[tower.format("encoder")] == exact.replace("True", "False")
+    places = laws("fsmt-padding")[tower.format("decoder")]
+    assert places == f"{exact} | Zeros | {exact[:-1]}, first=5)"
+    table, words = "transformer.position_embeddings.weight", "transformer.embeddings.weight"
+    assert laws("xlm")[table] == "N(0, 0.0221)"
+    interleaved = exact.replace("True, interleaved=False", "False, interleaved=True")
+    assert laws("xlm", sinusoidal_embeddings=1)[table] == interleaved
+    assert laws("xlm")[words] == "N(0, 0.0221) | Zeros | N(0, 0.0221)"
     assert laws("gpt2")["transformer.h.0.mlp.c_proj.weight"] == "N(0, 0.008165)"
     assert laws("gpt2-unscaled")["transformer.h.0.mlp.c_proj.weight"] == "N(0, 0.02)"
 

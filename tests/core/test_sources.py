@@ -73,6 +73,9 @@ def test_what_a_preset_cannot_follow_is_said():
     assert [note.split()[6] for note in choose("nemotron_h", other).notes] == [
         "rescale_prenorm_residual=False", "time_step_floor=0.1",
     ]  # fmt: skip
+    flags = {"sinusoidal_embeddings": True, "init_std": 0.03}
+    assert choose("xlm", flags).variables == {"sinusoidal_embeddings": 1, "init_std": 0.03}
+    assert choose("flaubert", {"sinusoidal_embeddings": False}) == ("flaubert", "xlm", {}, ())
     assert choose("hubert", {"conv_pos_batch_norm": False}).notes == ()
     assert "conv_pos_batch_norm=True" in choose("hubert", {"conv_pos_batch_norm": True}).notes[0]
     ends = {"linear_dt_min": 1e-5, "linear_a_log_max": 8.0}

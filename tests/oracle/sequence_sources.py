@@ -29,6 +29,15 @@ _WHISPER = {
     "max_source_positions": 300, "max_target_positions": 60, "pad_token_id": 3, "bos_token_id": 1,
     "eos_token_id": 2, "decoder_start_token_id": 4, "begin_suppress_tokens": None, **_SEQ2SEQ,
 }  # fmt: skip
+_XLM = {
+    "vocab_size": 500, "emb_dim": 96, "n_layers": 2, "n_heads": 4, "max_position_embeddings": 60,
+    "n_langs": 5,
+}  # fmt: skip
+_SERIES = {
+    "prediction_length": 12, "context_length": 24, "num_time_features": 2, "cardinality": [40],
+    "num_static_categorical_features": 1, "embedding_dimension": [16],
+    **{key: value for key, value in _SEQ2SEQ.items() if key != "vocab_size"},
+}  # fmt: skip
 _PADDED = {"padding_rows": 1, "pad_token_id": 0}
 
 MODELS = {
@@ -82,5 +91,34 @@ MODELS = {
         {"use_weighted_layer_sum": True, "init_std": 0.03, **_LABELS, **_WHISPER},
         {"init_std": 0.03},
     ),
+    "fsmt": (
+        "fsmt", "FSMTForConditionalGeneration", "FSMTConfig",
+        {"langs": ["en", "de"], "src_vocab_size": 500, "tgt_vocab_size": 400,
+         **{key: value for key, value in _POSITIONS.items() if key != "vocab_size"}}, {},
+    ),
+    "fsmt-padding": (
+        "fsmt", "FSMTForConditionalGeneration", "FSMTConfig",
+        {"langs": ["en", "de"], "src_vocab_size": 500, "tgt_vocab_size": 400, "pad_token_id": 4,
+         "init_std": 0.03,
+         **{key: value for key, value in _POSITIONS.items() if key != "vocab_size"}},
+        {"pad_token_id": 4, "init_std": 0.03},
+    ),
+    "xlm": ("xlm", "XLMWithLMHeadModel", "XLMConfig", _XLM, {}),
+    "xlm-sinusoids": (
+        "xlm", "XLMForSequenceClassification", "XLMConfig",
+        {"sinusoidal_embeddings": True, "embed_init_std": 0.05, "pad_token_id": 3, **_LABELS,
+         **_XLM},
+        {"sinusoidal_embeddings": 1, "embed_init_std": 0.05, "pad_token_id": 3},
+    ),
+    "flaubert": ("xlm", "FlaubertForQuestionAnswering", "FlaubertConfig", _XLM, {}),
+    "time-series": (
+        "time-series", "TimeSeriesTransformerForPrediction", "TimeSeriesTransformerConfig",
+        {"init_std": 0.03, **_SERIES}, {"init_std": 0.03},
+    ),
+    "informer": (
+        "time-series", "InformerForPrediction", "InformerConfig",
+        {**_SERIES, "d_model": 65, "encoder_attention_heads": 5, "decoder_attention_heads": 5}, {},
+    ),
+    "autoformer": ("time-series", "AutoformerForPrediction", "AutoformerConfig", _SERIES, {}),
     "jamba": ("jamba", "JambaForCausalLM", "JambaConfig", _JAMBA, _PADDED),
 }  # fmt: skip

@@ -8,9 +8,11 @@ from typing import Any, NamedTuple, TypeGuard
 from glorot import recipe as recipes
 
 # What a config switches on: (preset, key of the config) -> variables.
-_SWITCHES: dict[tuple[str, str], dict[str, float | str]] = {
-    (preset, "rescale_prenorm_residual"): {"residual_gain": "1 / sqrt(num_hidden_layers)"}
-    for preset in ("mamba", "mamba2")
+_BY_DEPTH = {"residual_gain": "1 / sqrt(num_hidden_layers)"}
+_SWITCHES: dict[tuple[str, str], Mapping[str, float | str]] = {
+    ("mamba", "rescale_prenorm_residual"): _BY_DEPTH,
+    ("mamba2", "rescale_prenorm_residual"): _BY_DEPTH,
+    ("xlm", "sinusoidal_embeddings"): {"sinusoidal_embeddings": 1},
 }
 _SCALES = {"initializer_range": 0.02, "initializer_factor": 1.0}  # and what presets have for them
 # Configs in a config, each with scales of its own: preset -> key -> what its variables begin with.
@@ -23,7 +25,8 @@ _PART_TYPES = {
         "vision_config": ("clip_vision_model",),
     }
 }
-_BY_INIT_STD = frozenset(("bart", "pegasus", "whisper"))  # presets whose variable is init_std
+# Presets whose variable is init_std.
+_BY_INIT_STD = frozenset(("bart", "fsmt", "pegasus", "time-series", "whisper", "xlm"))
 _NOT_OF_BASE = frozenset(("clip", "gpt2", "gpt2-unscaled", "siglip", "t5"))
 _OWN = frozenset((("llava", "vision_initializer_range"),))  # CLIP's own code draws with it
 # Types whose own code draws experts and routers with an initializer_range of 0 as it is.
