@@ -147,10 +147,42 @@ def test_sizes_have_limits(tmp_path, monkeypatch):
         _layout.parse_size(0)
     with pytest.raises(ValueError, match=r"'1\.5' bytes is no whole number: is a unit missing"):
         _layout.parse_size("1.5")
+    assert _layout.parse_size(2**63 - 2**10) == 2**63 - 2**10  # the last that float64 has
+    with pytest.raises(ValueError, match=r"below 2\*\*63 bytes"):
+        _layout.parse_size(2**63)
     monkeypatch.setattr(_layout, "MOST_FILES", 99)
+    assert len(_layout.plan({f"w{i}": TensorSpec((1,), "bool") for i in range(99)}, {}, 1)) == 99
     with pytest.raises(ValueError, match=r"would make 100 files; at most 99 "):
         write({f"w{i}": (1,) for i in range(100)}, RECIPE_ONES, tmp_path, seed=1, max_shard_size=1)
     assert contents(tmp_path) == {}
+
+
+def test_shards_that_fit_to_the_byte():
+    """A shard takes what fills it exactly, the first and those behind it; a byte less does not."""
+    tensors = {f"w{i}": TensorSpec((4,), "float32") for i in range(5)}
+    for size, counts in ((32, [2, 2, 1]), (31, [1] * 5), (79, [4, 1]), (80, [5]), (1, [1] * 5)):
+        assert [len(file.tensors) for file in _layout.plan(tensors, {}, size)] == counts
+
+
+def test_index_to_the_byte():
+    """As Hugging Face writes it: sorted keys, two spaces, a new line; names as they are."""
+    tensors = {"ü": TensorSpec((3,), "float32"), "a": TensorSpec((2,), "float16")}
+    assert _layout.index_text(_layout.plan(tensors, {}, 12)).decode() == (
+        '{\n  "metadata": {\n    "total_size": 16\n  },\n  "weight_map": {\n'
+        '    "a": "model-00002-of-00002.safetensors",\n'
+        '    "ü": "model-00001-of-00002.safetensors"\n  }\n}\n'
+    )
+    assert _layout.shapes_text({"ü": tensors["ü"]}) == '{"ü":{"shape":[3],"dtype":"float32"}}'
+
+
+def test_shapes_come_in_the_order_of_the_files(tmp_path):
+    """Whatever the order of the index, and of sets: what is written from it is the same."""
+    names = [f"w{i:02}" for i in range(20)]
+    write(dict.fromkeys(names, (1,)), RECIPE_ONES, tmp_path, seed=1, max_shard_size=1)
+    content = json.loads((tmp_path / INDEX).read_bytes())
+    content["weight_map"] = dict(reversed(content["weight_map"].items()))
+    (tmp_path / INDEX).write_text(json.dumps(content))
+    assert list(read_shapes(tmp_path)) == names
 
 
 def test_shapes_of_a_checkpoint(written, tmp_path):

@@ -2,6 +2,7 @@
 """The manifest beside the weights: what it says, that it is checked, and distrust of it."""
 
 import json
+import os
 import shutil
 import zlib
 
@@ -14,7 +15,16 @@ from typer.testing import CliRunner
 
 import glorot
 from glorot import Recipe, Rule
-from glorot.checkpoint import _checksum, _files, _manifest, _work, verify, write
+from glorot.checkpoint import (
+    _checksum,
+    _compare,
+    _file_checks,
+    _files,
+    _manifest,
+    _work,
+    verify,
+    write,
+)
 from glorot.cli._app import app
 
 RECIPE = Recipe([Rule("*.bias", "zeros"), Rule("out", "orthogonal"), Rule("*", "he_normal")])
@@ -124,6 +134,19 @@ def test_what_it_says(written):
     }
 
 
+def test_the_text_to_the_byte():
+    """Files by name, whatever order they were written in, and names as they are."""
+    sums = {f"f{i}": _manifest.FileSum(i, i) for i in (10, 9)}
+    made = _manifest.Manifest(Recipe([Rule("ü*", "ones")]), 42, sums, "1.0.0")
+    text = made.text().decode()
+    assert list(json.loads(text)["files"]) == ["f10", "f9"]
+    assert text.startswith('{\n  "format": "glorot-checkpoint",\n  "version": 1,\n')
+    assert '"f9": {\n      "bytes": 9,\n      "crc32": "00000009"\n    }' in text
+    assert '"ü*"' in text
+    assert text.endswith("\n}\n")
+    assert _manifest.parse(text.encode()) == made
+
+
 def test_it_is_a_function_of_what_is_written(written, tmp_path):
     """Another run, on other threads and blocks, resumed or not, writes the same bytes."""
     options = SHARDED if (written / INDEX).exists() else {}
@@ -172,6 +195,27 @@ def test_verify_needs_nothing_else(written):
     said = f"checksums of {count} files are those" if count > 1 else "checksum of the file is that"
     assert f"the {said} of the manifest" in result.stdout
     assert json.loads(CliRunner().invoke(app, ["verify", str(written), "--json"]).stdout)["files"]
+
+
+def test_verify_reads_a_file_once(copy, monkeypatch):
+    """The checksum is of what was compared and of the bytes around it, in chunks;
+    and no file stays open."""
+
+    def lowest():
+        fd = os.open(os.devnull, os.O_RDONLY)
+        os.close(fd)
+        return fd
+
+    read = []
+    again = _file_checks._read
+    monkeypatch.setattr(_file_checks, "_read", lambda path: read.append(path.name) or again(path))
+    before = lowest()
+    assert verify(copy, block_size=700).equal
+    assert lowest() == before
+    assert [name for name in read if name != INDEX] == []
+    monkeypatch.setattr(_compare, "_CHUNK", 100)  # the header in several
+    assert verify(copy).equal
+    assert [name for name in read if name != INDEX] == []
 
 
 def test_what_verify_finds(copy):

@@ -104,7 +104,9 @@ def entry(dtype="F32", shape=(2,), offsets=(0, 8), **more):
         ({"w": entry(shape=[True, 2])}, r"'w' has the shape"),
         ({"w": entry(shape="2")}, r"'w' has the shape '2'"),
         ({"w": entry(shape=[2**64])}, r"'w' has the shape"),
-        ({"w": entry(shape=[1] * 65 + [2])}, r"at most 64"),
+        ({"w": entry(shape=[0, 2**63])}, r"'w' has the shape .* sizes of 0 or more"),
+        ({"w": entry(shape=[1] * 64 + [2])}, r"at most 64"),
+        ({"w": entry(shape=[2**62, 2, 0])}, r"whose product leaves 64 bits"),
         ({"w": entry(shape=[2**62, 2**62], offsets=[0, 8])}, r"whose product leaves 64 bits"),
         ({"w": entry(offsets=[0, 12])}, r"'w' of shape \[2\] and dtype F32 takes 8 bytes"),
         ({"w": entry(offsets=[8, 0])}, r"takes 8 bytes"),
@@ -180,6 +182,30 @@ def test_text_must_be_plain_utf_8(tmp_path, encoding):
     recipe.write_bytes(MANY.to_json().encode(encoding))
     with pytest.raises(ValueError, match=needed):
         glorot.recipe.load(recipe)
+
+
+def test_headers_at_the_limits(tmp_path):
+    """Entries in another order than the data, 64 axes, and the largest size, are as good as any;
+    the library reads them too."""
+    content = {
+        "b": entry(offsets=[8, 16]),
+        "a": entry(shape=[1] * 63 + [2], offsets=[16, 24]),
+        "d": entry(shape=[0, 2**63 - 1], offsets=[8, 8]),
+        "c": entry(),
+    }
+    text = json.dumps(content).encode()
+    path = tmp_path / "model.safetensors"
+    data = np.arange(6, dtype=np.float32)
+    path.write_bytes(len(text).to_bytes(8, "little") + text + data.tobytes())
+    start = 8 + len(text)
+    entries = _header.read(path).tensors
+    assert {n: e.offset - start for n, e in entries.items()} == {"b": 8, "a": 16, "d": 8, "c": 0}
+    assert {n: e.shape for n, e in entries.items()} == {
+        name: tuple(said["shape"]) for name, said in content.items()
+    }
+    with safetensors.safe_open(path, "np") as file:
+        assert file.get_tensor("b").tolist() == [2, 3]
+        assert file.get_tensor("a").ravel().tolist() == [4, 5]
 
 
 def test_metadata_may_be_null(tmp_path):
