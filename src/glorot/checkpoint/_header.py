@@ -77,8 +77,6 @@ def encode(
     for name in names:
         shape, dtype = tensors[name].shape, tensors[name].dtype
         entry = Entry(shape, dtype or "", offset)
-        if len(shape) > MOST_AXES:
-            raise ValueError(f"{name!r} has {len(shape)} axes; at most {MOST_AXES} are allowed.")
         _check_product(name, shape)
         if offset + entry.nbytes >= 2**63:
             raise ValueError(
