@@ -1,10 +1,55 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The memory that the threads of a checkpoint take."""
+"""The blocks of a checkpoint's tensors, and the memory that the threads take."""
 
+import itertools
 from types import SimpleNamespace
 
-from glorot import _kernel
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from glorot import Recipe, Rule, _kernel
+from glorot._dtypes import ALL
 from glorot.checkpoint import _blocks
+from glorot.checkpoint._header import Entry
+
+
+@given(
+    dtype=st.sampled_from(["float8_e5m2", "bfloat16", "float32", "float64"]),
+    law=st.sampled_from(["glorot_normal", "orthogonal"]),
+    shape=st.sampled_from([(0, 3), (1, 1), (1, 7), (90, 101)]),
+    before=st.sampled_from([0, 8, 4088, 4096, 12344]),
+    block_bytes=st.sampled_from([7, 700, 8191, 8192, 9000, 1 << 20]),
+    cuts=st.lists(st.integers(0, 20), max_size=3),
+)
+@settings(deadline=None, max_examples=40)
+def test_blocks_are_every_element_once(dtype, law, shape, before, block_bytes, cuts):
+    """Whoever writes which bytes; each begins on a page, where pages fit, and is small enough."""
+    (assignment,) = Recipe([Rule("w", law)]).resolve({"w": shape}, dtype=dtype)
+    size, entry = ALL[dtype].itemsize, Entry(shape, dtype, before)
+    end = before + entry.nbytes
+    # Between those who write the tensor, and some that only write what is before or after it.
+    ends = sorted({0, before, end, end + 4096, *(before // 8 * 8 + 4096 * cut for cut in cuts)})
+    if law == "orthogonal":  # which nobody cuts
+        ends = [cut for cut in ends if not before < cut < end]
+    found, seen = [], 0
+    for first, last in [*itertools.pairwise(ends), (ends[-1], None)]:
+        mine = list(_blocks.blocks(assignment, entry, block_bytes, first, last))
+        for number, block in enumerate(mine):
+            assert block.count >= 1
+            assert (block.start, block.offset) == (seen, before + seen * size)
+            assert block.offset >= first
+            assert last is None or block.offset + block.nbytes <= last
+            assert block.whole == (law == "orthogonal")
+            assert block.whole or block.nbytes <= max(block_bytes, size)
+            if number and block_bytes >= 2 * _blocks.PAGE:
+                assert block.offset % _blocks.PAGE == 0
+            seen += block.count
+        found += mine
+    assert seen * size == entry.nbytes
+    everything = list(_blocks.blocks(assignment, entry, block_bytes))
+    assert sum(block.nbytes for block in everything) == entry.nbytes
+    if law == "orthogonal":
+        assert len(found) == len(everything) == (seen > 0)
 
 
 def test_buffers_are_made_when_they_are_needed(monkeypatch):
