@@ -54,8 +54,8 @@ def blocks(
     last: int | None = None,
     box: Box | None = None,
 ) -> Iterator[Block]:
-    """Yield the blocks of a tensor, or of what is in bytes [first, last) of the file; all but the
-    first begin on a page of the file.
+    """Yield the blocks of a tensor, or of what is in bytes [first, last) of the file; where
+    `block_bytes` are two pages or more, all but the first begin on a page of the file.
 
     An initializer that must compute the whole tensor for any part of it gets a single block.
     """
@@ -67,7 +67,8 @@ def blocks(
         total = min(total, max(0, last - entry.offset) // dtype.itemsize)
     while start < total:
         offset = entry.offset + start * dtype.itemsize
-        room = block_bytes - offset % PAGE if block_bytes >= 2 * PAGE else block_bytes
+        over = (offset + block_bytes) % PAGE if block_bytes >= 2 * PAGE else 0
+        room = block_bytes - over
         count = total if whole else min(total - start, max(1, room // dtype.itemsize))
         yield Block(assignment, start, count, offset, whole, box)
         start += count
