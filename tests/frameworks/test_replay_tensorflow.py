@@ -113,6 +113,38 @@ def test_small_gains_and_constants_agree(tf):
         assert (np.signbit(ours) == np.signbit(theirs)).all()
 
 
+def _bytes_or_refused(call, *args, **options):
+    """The bytes of what a call gives, or that it was refused."""
+    try:
+        return np.asarray(call(*args, **options)).tobytes()
+    except Exception:  # whatever TensorFlow refuses with
+        return "refused"
+
+
+def test_odd_seeds_and_numbers_agree(tf):
+    """Bools, NumPy's integers and integers beyond 64 bits, as seeds, pairs and constants: the same
+    bytes, or both refuse."""
+    import tf_keras
+
+    sides = (
+        (replay.keras.initializers, replay.random.stateless_uniform),
+        (tf_keras.initializers, tf.random.stateless_uniform),
+    )
+    seeds = (0, True, False, 2**31, 2**63 - 1, -(2**63), 2**63, np.int8(-3), np.uint32(2**32 - 1),
+             np.uint64(2**63 + 3), 3.5, "3", [3], np.array(4), np.array([4]))  # fmt: skip
+    for seed in seeds:
+        found, wanted = (_bytes_or_refused(k.HeNormal(seed), (2, 3)) for k, _ in sides)
+        assert found == wanted, seed
+        for pair in ((seed, 0), (1, seed), (seed, seed)):
+            found, wanted = (_bytes_or_refused(uniform, (3,), seed=pair) for _, uniform in sides)
+            assert found == wanted, pair
+    numbers = (True, [True, False], np.True_, 2**70, [2**70, 1], -(2**63) - 1, 2**64 - 2**11)
+    dtypes = ("float16", "bfloat16", "float32", "float64", "int32", "int64", "bool")
+    for number, dtype in itertools.product(numbers, dtypes):
+        found, wanted = (_bytes_or_refused(k.Constant(number), (2,), dtype=dtype) for k, _ in sides)
+        assert found == wanted, (number, dtype)
+
+
 @pytest.mark.parametrize("name", FUNCTIONS)
 def test_functions_have_tensorflows_arguments(tf, name):
     """Names, order and defaults are TensorFlow's; what is added comes by keyword alone."""

@@ -103,13 +103,22 @@ def to_dtype(value: Any, dtype: np.dtype[Any], *, graph: bool = False) -> Array:
     float32 in either, but in eager mode those that are subnormal there become 0.
 
     Raises:
-        TypeError: a float for an integer dtype, a number for bool, or no number at all.
+        TypeError: a float for an integer dtype, a number for bool, an integer beyond int64 or
+            eagerly a bool for bfloat16, or no number at all.
         ValueError: an integer that the integer dtype cannot hold.
     """
     array = np.asarray(value)
-    kind = "f" if array.dtype in FLOATS.values() else array.dtype.kind
     wanted = "f" if dtype in FLOATS.values() else dtype.kind
-    if kind not in {"f": "biuf", "i": "biu", "u": "biu", "b": "b"}[wanted]:
+    python = not isinstance(value, np.ndarray | np.generic)
+    eager = python and not graph
+    narrow = dtype == FLOATS["bfloat16"]
+    if wanted == "f" and not narrow and all(isinstance(number, int) for number in array.flat):
+        array = array.astype(np.float64)  # integers beyond 64 bits are objects to NumPy
+    kind = "f" if array.dtype in FLOATS.values() else array.dtype.kind
+    taken = {"f": "biuf", "i": "biu", "u": "biu", "b": "b"}[wanted]
+    if narrow and python:  # no integer beyond int64, and eagerly no bool
+        taken = "bif" if graph else "if"
+    if kind not in taken:
         name = dtype_name(dtype)
         said = (
             f"Expected {name}, got {value!r} of type '{type(value).__name__}' instead."
@@ -123,12 +132,10 @@ def to_dtype(value: Any, dtype: np.dtype[Any], *, graph: bool = False) -> Array:
             if not np.array_equal(result, array):
                 raise ValueError(f"{value!r} does not fit {dtype_name(dtype)}. Use a wider dtype.")
             return result
-        python = not isinstance(value, np.ndarray | np.generic)
         if python:
             array = array.astype(np.float64)  # Python integers too, so a large one rounds twice
-        eager = python and not graph
-        if dtype == FLOATS["bfloat16"] or (dtype == FLOATS["float16"] and eager):
+        if narrow or (dtype == FLOATS["float16"] and eager):
             array = array.astype(np.float32)
-        if dtype == FLOATS["bfloat16"] and eager:  # the kernel that rounds it flushes
+        if narrow and eager:  # the kernel that rounds it flushes
             array = _flush.flushed(array, np.dtype(np.float32))
         return array.astype(dtype)

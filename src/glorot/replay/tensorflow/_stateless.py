@@ -58,6 +58,11 @@ def seed_pair(seed: Any, argument: str = "seed") -> tuple[tuple[int, int], str]:
             f"`{argument}` must have shape [2]: a pair of integers, got {show(seed)}. "
             "tf.random's stateful functions, with one seed, are in glorot.compat.v1."
         )
+    if isinstance(seed[0], bool) and not isinstance(seed[1], bool):
+        raise ValueError(
+            f"`{argument}` must be two integers, got {show(seed)}: TensorFlow can't convert Python "
+            "sequence with mixed types to Tensor. Pass int(seed)."
+        )
     try:
         first, second = (operator.index(part) for part in seed)
     except TypeError:
