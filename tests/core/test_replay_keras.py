@@ -99,10 +99,27 @@ def test_tensorflows_limits_go_through_float32():
 def test_tensorflows_constants_are_float32_tensors_first():
     """One that float32 does not hold is refused, one that is subnormal there is 0 in float64."""
     assert k.Constant(6.8e-39, backend="tensorflow")((2,), "float64").tolist() == [0, 0]
-    assert k.Constant(6.8e-39, backend="tensorflow")((2,))[0] == np.float32(6.8e-39)
     assert not k.Identity(6.8e-39, backend="tensorflow")((2, 2)).any()
     with pytest.raises(ValueError, match="must fit a float32"):
         k.Constant(-1e39, backend="tensorflow")((2,), "bfloat16")
+
+
+def test_subnormal_constants_are_zero_on_tensorflow_and_jax():
+    """With their sign; float16 is computed in float32, and torch and NumPy keep them."""
+    for backend in ("tensorflow", "jax"):
+        for dtype in ("float32", "bfloat16"):
+            for found in (
+                k.Constant(-6.8e-39, backend=backend)((2, 2), dtype),
+                k.Constant(np.array([-6.8e-39], "f"), backend=backend)((2, 2), dtype),
+                k.Identity(-6.8e-39, backend=backend)((2, 2), dtype),
+            ):
+                assert not found.any()
+                assert np.signbit(found.astype("f")).all()
+        assert k.Constant(6e-8, backend=backend)((2,), "float16").all()
+    assert not k.Constant(6.8e-39, backend="tensorflow")((2,), "bool").any()
+    assert k.Constant(6.8e-39, backend="jax")((2,), "bool").all()
+    for backend in ("torch", "numpy"):
+        assert k.Constant(6.8e-39, backend=backend)((2,))[0] == np.float32(6.8e-39)
 
 
 def test_tensorflows_seeds_are_taken_modulo():
@@ -450,6 +467,11 @@ JAX, TF, TORCH = {"backend": "jax"}, {"backend": "tensorflow"}, {"backend": "tor
         (lambda: keras.utils.set_random_seed(-1), ValueError, "between 0 and 2"),
         (lambda: r.uniform((2,), dtype="int32", seed=1, **TF), ValueError, "requires a floating"),
         (lambda: k.HeNormal(seed=1, **TF)((2,), "foo"), ValueError, "Invalid dtype: 'foo'"),
+        (
+            lambda: k.HeNormal(seed=1, backend="numpy")((2,), float),
+            ValueError,
+            "Invalid dtype: <class",
+        ),
         (lambda: r.uniform((2,), np.float32(1), seed=1, **TF), TypeError, r"float\(minval\)"),
         (lambda: r.uniform((2,), 0, float("inf"), seed=1, **TF), ValueError, "`maxval` must be fi"),
         (lambda: r.uniform((2,), 0, 2**60, seed=1, **TF), ValueError, r"at most 2\*\*53"),

@@ -81,6 +81,24 @@ def check_arguments_are_keras(count):
         assert plain == wanted, ours
 
 
+def check_small_numbers_agree(count):
+    """Constants, identities and arrays that are subnormal, which TensorFlow and XLA take for 0."""
+    numbers = [1e-45, -1e-40, 1e-38, 1e-310, 5e-324, 6e-8, 2e-38, [1e-40, -1e-45]]
+    arrays = [np.array([1e-310, -1e-40, 1.0]), np.array([1e-40], "f"), np.array([6e-8], "e")]
+    for dtype in ("float16", "bfloat16", "float32", "float64", "bool", "int32"):
+        made = [("Constant", value, (3, np.size(value))) for value in numbers + arrays]
+        if dtype not in ("bool", "int32"):
+            made += [("Identity", value, (2, 3)) for value in numbers[:-1]]
+        if BACKEND != "numpy":  # where an array is a tensor of the backend
+            made += [("get", value, value.shape) for value in arrays]
+        for name, value, shape in made:
+            ours, theirs = (
+                getattr(side.initializers, name)(value)(shape, dtype) for side in (replay, keras)
+            )
+            wanted = CASES["encode"](keras.ops.convert_to_numpy(theirs))
+            assert CASES["encode"](ours) == wanted, (name, value, dtype)
+
+
 def check_configs_are_keras(count):
     """get_config and serialize are equal, and each side reads what the other writes."""
     generator = {"class_name": "SeedGenerator", "config": {"seed": 3, "name": "a"},

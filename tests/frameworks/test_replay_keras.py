@@ -35,8 +35,9 @@ pytestmark = pytest.mark.frameworks
     ],
 )
 def test_keras_on_a_backend(backend, cases, x64):
-    """Random sessions, recorded rows, names, arguments, configs, a model, large tensors."""
-    assert len(CHECKS) == 7
+    """Random sessions, recorded rows, names, arguments, small numbers, configs, a model, large
+    tensors."""
+    assert len(CHECKS) == 8
     done = subprocess.run(
         [sys.executable, str(SESSION), str(cases)],
         env={**os.environ, **IN_FLOAT32, "KERAS_BACKEND": backend, "JAX_ENABLE_X64": x64},

@@ -21,6 +21,11 @@ def any_dtype(dtype: Any) -> DType:
     Raises:
         ValueError: none, or none that is replayed.
     """
+    if dtype is float:  # for Keras on NumPy float64 in draws, and float32 in constants
+        raise ValueError(
+            f"Invalid dtype: {dtype}. Backends make different dtypes of Python's types. Use one of "
+            f"{', '.join(FLOAT_DTYPES)}."
+        )
     try:
         return parse_dtype(config.floatx() if dtype is None else dtype, floating=False)
     except TypeError as error:

@@ -58,6 +58,9 @@ class Backend(Protocol):
     def cast(self, value: Any, dtype: DType) -> Array:
         """keras.ops.cast of Python numbers or a NumPy array."""
 
+    def flushed(self, array: Array) -> Array:
+        """What a product with ones makes of an array: in places subnormal numbers become 0."""
+
     def times(self, number: float, array: Array) -> Array:
         """A Python number times a tensor of floats."""
 

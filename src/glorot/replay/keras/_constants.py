@@ -85,7 +85,7 @@ class Constant(Initializer):
     def _values(self, shape: tuple[int, ...], dtype: Any, shard: Any) -> Array:
         backend = choose(self.backend, self.arithmetic).backend
         found = _within(self.value, backend.canonical(any_dtype(dtype)))
-        cast = backend.cast(self.value, found)
+        cast = backend.flushed(backend.cast(self.value, found))  # Keras multiplies ones by it
         try:
             whole = np.broadcast_to(cast, shape)
         except ValueError:

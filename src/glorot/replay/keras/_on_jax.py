@@ -17,6 +17,7 @@ from glorot.replay import jax
 from glorot.replay.jax import _draw, _dtypes
 from glorot.replay.jax._constants import limit
 from glorot.replay.keras._backend import Array, Draw, DType
+from glorot.replay.tensorflow import _flush
 
 SEED_DTYPE = np.dtype(np.uint32)
 ARITHMETICS = ("fma",)
@@ -92,18 +93,24 @@ def canonical(dtype: DType) -> DType:
 
 
 def cast(value: Any, dtype: DType) -> Array:
-    """NumPy's conversion; to bfloat16 by way of float32."""
+    """NumPy's conversion; to bfloat16 by way of float32, which is XLA's where it has 64 bits."""
     array = np.asarray(value)
     with np.errstate(over="ignore"):
         if dtype == FLOATS["bfloat16"] and array.dtype == np.float64:
             array = array.astype(np.float32)
+            array = flushed(array) if jax.enable_x64.value else array
         return array.astype(dtype)
+
+
+def flushed(array: Array) -> Array:
+    """XLA takes subnormal numbers for 0, as TensorFlow does."""
+    return _flush.flushed(array, array.dtype)
 
 
 def times(number: float, array: Array) -> Array:
     """The number is held as a limit is."""
     with np.errstate(over="ignore", under="ignore"):
-        return np.asarray(limit("gain", number, array.dtype) * array)
+        return flushed(np.asarray(limit("gain", number, array.dtype) * array))
 
 
 def check_qr(dtype: DType) -> None:

@@ -74,6 +74,11 @@ def cast(value: Any, dtype: DType) -> Array:
     return np.asarray(value).astype(dtype)
 
 
+def flushed(array: Array) -> Array:
+    """Nothing becomes 0."""
+    return array
+
+
 def times(number: float, array: Array) -> Array:
     """NumPy's own product, which is float32 for bfloat16."""
     return np.asarray(number * array)

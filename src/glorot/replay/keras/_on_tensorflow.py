@@ -78,7 +78,8 @@ def canonical(dtype: DType) -> DType:
 
 
 def cast(value: Any, dtype: DType) -> Array:
-    """Python's floats are float32 tensors first; on the way to float64 subnormal ones become 0.
+    """Python's floats are float32 tensors first; what is subnormal becomes 0, from float32 to
+    bfloat16 alone it does not.
 
     Raises:
         ValueError: one leaves float32.
@@ -91,10 +92,19 @@ def cast(value: Any, dtype: DType) -> Array:
                 raise ValueError(
                     f"{show(value)} must fit a float32: TensorFlow can't convert it to a tensor."
                 )
-            array = _flush.flushed(single, np.dtype(np.float32)) if dtype == np.float64 else single
-        if dtype == FLOATS["bfloat16"]:
-            array = array.astype(np.float32)
+            array = single
+        to_bfloat16, wide = dtype == FLOATS["bfloat16"], array.dtype == np.float64
+        if array.dtype != dtype and not to_bfloat16:
+            array = _flush.flushed(array, array.dtype)
+        if to_bfloat16 or (wide and dtype == np.float32):
+            single = array.astype(np.float32)
+            array = _flush.flushed(single, single.dtype) if wide else single
         return array.astype(dtype)
+
+
+def flushed(array: Array) -> Array:
+    """TensorFlow's kernels take subnormal numbers for 0."""
+    return _flush.flushed(array, array.dtype)
 
 
 def times(number: float, array: Array) -> Array:
