@@ -293,6 +293,21 @@ def test_a_magnitude_rounds_to_float32_once():
         assert float(one(law, FLOATS["float32"], word)) == float(np.float32(exact))
 
 
+@pytest.mark.parametrize("target", targets())
+def test_a_value_held_to_zero_keeps_its_sign(target):
+    """A cut-off of less than four steps below 0 holds what is beyond it to -0, and not to 0."""
+    lower, upper = -1.5e-9, 6.5e-4  # 3 words of a million lie below 0
+    found = np.empty(2**21, np.float32)
+    law = _laws.TruncatedNormal(1.0, lower=lower, upper=upper)
+    with _kernel.forced(target):
+        _kernel.fill(found, law, _stream.stream(0, "w"))
+    zeros = found[found == 0.0]
+    assert 1 <= zeros.size <= 30
+    assert np.signbit(zeros).all()
+    oracles = ORACLE["Law"]("truncated_normal", 1.0, 0.0, lower, upper)
+    assert ORACLE["value"](oracles, "float32", 0, 0) == "80000000"
+
+
 @pytest.mark.slow
 @given(cut_offs, st.integers(0, 2**32 - 1))
 @settings(deadline=None, max_examples=200)

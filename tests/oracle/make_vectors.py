@@ -215,17 +215,19 @@ def cuts(law: Law, bits: int) -> Cuts:
     return Cuts(first, count, least, below, above)
 
 
-def integer(law: Law, word: int, bits: int) -> int:
+def integer(law: Law, word: int, bits: int) -> tuple[bool, int]:
+    """(is negative, magnitude): a cut-off next to 0 leaves -0."""
     if law.kind == "uniform":
         width = MANTISSA[bits]
-        return 2 * (word >> (bits - width)) + 1 - (1 << width)
+        n = 2 * (word >> (bits - width)) + 1 - (1 << width)
+        return n < 0, abs(n)
     if law.kind == "normal":
-        return quantile(word, bits)
+        n = quantile(word, bits)
+        return n < 0, abs(n)
     c = cuts(law, bits)
     shift = bits - 32
     n = quantile((c.first << shift) + (word * (c.words << shift) >> bits), bits)
-    held = min(max(abs(n), c.least), c.below if n < 0 else c.above)
-    return -held if n < 0 else held
+    return n < 0, min(max(abs(n), c.least), c.below if n < 0 else c.above)
 
 
 def peak(law: Law, bits: int) -> int:
@@ -243,11 +245,11 @@ def value(law: Law, dtype: str, word: int, low: int) -> str:
     """The bits of the law's value, in hexadecimal."""
     bits = 64 if dtype == "float64" else 32
     real = FORMATS["float64" if bits == 64 else "float32"]
-    n = integer(law, word << 32 | low if bits == 64 else word, bits)
+    negative, magnitude = integer(law, word << 32 | low if bits == 64 else word, bits)
+    n = -magnitude if negative else magnitude
     places = MANTISSA[bits] if law.kind == "uniform" else FRACTION[bits]
     multiplier = rounded(Fraction(law.scale) / 2**places, real)
     x = rounded(rounded(Fraction(n), real) * multiplier, real)
-    negative = n < 0
     if law.mean != 0:
         most = rounded(rounded(Fraction(peak(law, bits)), real) * multiplier, real)
         assert abs(x) <= most
