@@ -228,6 +228,10 @@ def test_sample(tmp_path):
     assert sum(int(line.split()[-1]) for line in rows) == 784 * 256
     value = glorot.GlorotUniform(seed=0)((784, 256))
     assert f"{value[0, 0]:.8f}" in result.stdout
+    edges = np.linspace(value.min(), value.max(), 22)
+    assert [float(row.split()[0]) for row in rows] == pytest.approx(
+        (edges[1:] + edges[:-1]) / 2, abs=1e-4
+    )
 
 
 def test_sample_options(tmp_path):
@@ -251,11 +255,15 @@ def test_sample_options(tmp_path):
     assert invoke("sample", "zeros", 0, "--seed", 0).exit_code == 0
 
 
-def test_sample_writes_npy(tmp_path):
-    """--out writes an array that NumPy loads; it is not replaced unasked."""
+def test_sample_writes_npy(tmp_path, monkeypatch):
+    """--out writes an array that NumPy loads, and nothing more; it is not replaced unasked, and
+    what fails leaves nothing."""
     path = tmp_path / "x.npy"
     arguments = ("sample", "he_normal", 6, 4, "--seed", 3, "--out", path)
-    assert invoke(*arguments).exit_code == 0
+    (tmp_path / ".x.npy.partial").write_bytes(b"of a write that was cut off" * 99)
+    result = invoke(*arguments)
+    assert (result.exit_code, result.stdout.splitlines()[-1]) == (0, f"written to {path}")
+    assert path.stat().st_size == 128 + 6 * 4 * 4
     assert np.array_equal(np.load(path), glorot.HeNormal(seed=3)((6, 4)))
     result = invoke(*arguments)
     assert result.exit_code == 1
@@ -264,13 +272,17 @@ def test_sample_writes_npy(tmp_path):
     result = invoke(*arguments, "--force", "--dtype", "bfloat16")
     assert result.exit_code == 1
     assert ".npy files have no bfloat16" in result.stderr
-    assert [p.name for p in tmp_path.iterdir()] == ["x.npy"]
+    before = path.read_bytes()
+    monkeypatch.setattr(np, "save", lambda file, values: file.write(b"half") and 1 / 0)
+    assert isinstance(invoke(*arguments, "--force").exception, ZeroDivisionError)
+    assert [(p.name, p.read_bytes()) for p in tmp_path.iterdir()] == [("x.npy", before)]
     assert ml_dtypes.bfloat16  # the dtype that NumPy alone would write as raw bytes
 
 
 def test_version():
     """--version says the stream and the kernel."""
     result = invoke("--version")
+    assert (result.exit_code, result.stderr) == (0, "")
     config = glorot.config()
     assert result.stdout.startswith(f"glorot {config['version']} (stream 1, kernel ")
     assert config["target"] in result.stdout

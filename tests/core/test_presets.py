@@ -318,3 +318,5 @@ def test_command():
     refused = invoke("show", "lama")
     assert (refused.exit_code, refused.stdout) == (1, "")
     assert "no built-in recipe is called 'lama'" in refused.stderr
+    for line in (("--debug", "show", "lama"), ("show", "lama", "--debug")):
+        assert isinstance(invoke(*line).exception, ValueError)

@@ -8,6 +8,7 @@ import pytest
 from source_examples import GPT2, ONES, invoke, write_json
 
 import glorot
+from glorot.cli import _source
 from glorot.sources import Source
 
 
@@ -32,6 +33,11 @@ def test_the_preset_is_chosen_and_said(written, tmp_path):
     shutil.copy(written / "config.json", tmp_path / "a")
     assert invoke("verify", tmp_path / "a", "--seed", 3).exit_code == 0
     assert invoke("verify", tmp_path / "a", "--seed", 4).exit_code == 1
+    (tmp_path / "a" / "glorot.json").unlink()
+    result = invoke("verify", tmp_path / "a", "--seed", 3)
+    assert (result.exit_code, result.stderr.count("recipe llama, for the model type")) == (0, 1)
+    result = invoke("verify", tmp_path / "a", "--seed", 3, "--json")
+    assert (json.loads(result.stdout)["equal"], result.stderr) == (True, "")
 
 
 def test_a_recipe_overrides_the_preset(written, tmp_path):
@@ -57,6 +63,16 @@ def test_what_the_preset_does_not_follow_is_no_matter_to_another_recipe(tmp_path
     assert "does not follow" in invoke("init", tmp_path / "c", *out).stderr
 
 
+def test_every_note_is_said_but_those_of_the_other_preset(capsys):
+    """Those behind such a one too."""
+    notes = ("first", "the recipe llama leaves x as it is", "last")
+    source = Source({}, "shapes", "llama", "llama", notes=notes)
+    _source.Reading(source, glorot.Recipe([glorot.Rule("*", "ones")])).say()
+    assert capsys.readouterr().err == "glorot: first\nglorot: last\n"
+    _source.Reading(source, None).say()
+    assert capsys.readouterr().err.endswith("".join(f"glorot: {note}\n" for note in notes))
+
+
 def test_what_the_recipe_leaves_out_is_said(tmp_path):
     """A head that a config unties would else be missing from the checkpoint without a word;
     buffers are no parameters."""
@@ -75,6 +91,13 @@ def test_what_the_recipe_leaves_out_is_said(tmp_path):
     assert found["left_out"] == ["lm_head.weight"]
     found = json.loads(invoke(*arguments, tmp_path / "c", "--json", "--dry-run").stdout)
     assert found["left_out"] == ["lm_head.weight"]
+    for more, said in ((2, "a, b, lm_head.weight. The"), (4, "a, b, c and 2 more. The")):
+        given = {key: {"shape": [2]} for key in "abcd"[:more]} | shapes
+        write_json(tmp_path / "shapes.json", given)
+        recipe = glorot.Recipe([glorot.Rule("re:[abcd]|lm_head.*", None), glorot.Rule("*", "ones")])
+        (tmp_path / "recipe.toml").write_text(recipe.to_toml())
+        line = (*arguments[:3], tmp_path / "recipe.toml", *arguments[4:], tmp_path / "d")
+        assert f"leaves it out: {said} model" in invoke(*line, "--dry-run").stderr
 
 
 def test_json_reports_say_the_choice(written, tmp_path):
