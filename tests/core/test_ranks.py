@@ -392,6 +392,47 @@ def test_killed_while_it_finishes(tmp_path, monkeypatch, alone, options, forced)
     assert place > 2
 
 
+def test_killed_behind_the_names(tmp_path, monkeypatch, alone):
+    """The last thing to go is what says that a rank finishes: where it stays, ranks are refused,
+    with `force` too, until one of them has run again."""
+    one(tmp_path, 0, 2)
+    unlink = Path.unlink
+
+    def failing(path, **options):
+        if path.name == _records.FINISH:
+            raise StopError
+        unlink(path, **options)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Path, "unlink", failing)
+        with pytest.raises(StopError):
+            one(tmp_path, 1, 2)
+    left = contents(tmp_path)
+    assert left.keys() == {*alone["{}"], _records.FINISH}
+    for force in (False, True):
+        with pytest.raises(FileExistsError, match=r"its names, or was cut off doing so"):
+            one(tmp_path, 0, 2, force=force)
+        assert contents(tmp_path) == left
+    report = one(tmp_path, 0, 2, resume=True)
+    assert (report.complete, report.written) == (True, 0)
+    assert contents(tmp_path) == alone["{}"]
+    assert not one(tmp_path, 0, 2, force=True).complete
+    assert one(tmp_path, 1, 2, force=True).complete
+
+
+def test_a_rank_that_runs_again_withdraws_its_record(tmp_path, alone):
+    """Before it changes anything: nobody finishes by what it said before."""
+    one(tmp_path, 0, 2)
+    done = _records.done_path(tmp_path, 0, 2)
+    assert done.exists()
+    with pytest.raises(StopError):
+        one(tmp_path, 0, 2, resume=True, stop=0)
+    assert not done.exists()
+    assert one(tmp_path, 1, 2).waiting == (0,)
+    assert one(tmp_path, 0, 2, resume=True).complete
+    assert contents(tmp_path) == alone["{}"]
+
+
 @pytest.mark.skipif(os.name != "posix", reason="locks here are POSIX's")
 def test_a_rank_that_begins_while_another_finishes(tmp_path, monkeypatch, alone):
     """Of ranks that are run again, one is late: it waits until the files have their names, and is

@@ -85,6 +85,8 @@ def write_share(work: Work, me: Rank) -> Outcome:
             raise
         if not places.todo and all((folder / name).exists() for name in (*job.texts, MANIFEST)):
             marker.unlink(missing_ok=True)  # it was complete, and is what it should be
+            if not _records.is_held(folder / FINISH):  # of one that was cut off behind the names
+                (folder / FINISH).unlink(missing_ok=True)
             return Outcome(complete=True)
         pieces = {name: list(found) for name, found in work.checksums.items() if list(found)}
         record = Record(job.identity, _records.new_token(), pieces)
@@ -207,7 +209,7 @@ def _name(folder: Path, job: Job, me: Rank, checksums: Mapping[str, Checksum]) -
     for path in leftovers(folder).ranks:
         if path.name != FINISH:
             path.unlink(missing_ok=True)
-    (folder / FINISH).unlink()
+    (folder / FINISH).unlink(missing_ok=True)  # where nothing locks, another may have found it done
 
 
 def _join(folder: Path, job: Job, records: Mapping[int, Record]) -> dict[str, Checksum]:
