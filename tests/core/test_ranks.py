@@ -433,6 +433,40 @@ def test_a_rank_that_runs_again_withdraws_its_record(tmp_path, alone):
     assert contents(tmp_path) == alone["{}"]
 
 
+@pytest.mark.parametrize("again", [False, True])
+def test_a_rank_that_runs_again_while_another_would_finish(tmp_path, monkeypatch, alone, again):
+    """Its record went, or is another: nothing gets its name, and the next to end finishes."""
+    one(tmp_path, 0, 2)
+    join = _together._join
+
+    def late(*arguments):
+        found = join(*arguments)
+        done = _records.done_path(tmp_path, 0, 2)
+        record = _records.read_record(done)
+        done.unlink()
+        if again:
+            _records.write_record(done, record._replace(token=_records.new_token()))
+        return found
+
+    with monkeypatch.context() as patch:
+        patch.setattr(_together, "_join", late)
+        report = one(tmp_path, 1, 2)
+    assert (report.complete, report.waiting) == (False, (0,))
+    assert all(name.startswith(".") for name in contents(tmp_path))
+    assert _records.FINISH not in contents(tmp_path)
+    assert one(tmp_path, 0, 2, resume=True).complete
+    assert contents(tmp_path) == alone["{}"]
+
+
+def test_a_lost_file_of_an_old_record(tmp_path, alone):
+    """The rank that says that it wrote it must run again."""
+    one(tmp_path, 0, 2, **SHARDED)
+    min(tmp_path.glob(".model-*.partial")).unlink()
+    assert one(tmp_path, 1, 2, **SHARDED).waiting == (0,)
+    assert one(tmp_path, 0, 2, resume=True, **SHARDED).complete
+    assert contents(tmp_path) == alone[str(SHARDED)]
+
+
 @pytest.mark.skipif(os.name != "posix", reason="locks here are POSIX's")
 def test_a_rank_that_begins_while_another_finishes(tmp_path, monkeypatch, alone):
     """Of ranks that are run again, one is late: it waits until the files have their names, and is
