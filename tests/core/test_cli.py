@@ -401,6 +401,19 @@ def test_interrupt(shapes, monkeypatch):
     assert (result.exit_code, result.stderr) == (130, "glorot: interrupted.\n")
 
 
+def test_the_console_takes_text_as_it_is(capsys, monkeypatch):
+    """On a terminal and in a pipe: what looks like markup or an emoji's name is neither."""
+    monkeypatch.setenv("TERM", "xterm")
+    monkeypatch.delenv("FORCE_COLOR", raising=False)
+    for terminal in (False, True):
+        if terminal:
+            monkeypatch.setenv("FORCE_COLOR", "1")
+        out = _show.console()
+        assert out.is_terminal == terminal
+        out.print("w[bold] :smile: 12 'x'")
+        assert capsys.readouterr().out == "w[bold] :smile: 12 'x'\n"
+
+
 def test_sample_does_not_write_through_links(tmp_path):
     """A link that stands where the array is begun is refused; what it leads to keeps its bytes."""
     victim = tmp_path / "victim"

@@ -73,6 +73,16 @@ def test_the_recipe_of_the_manifest(places, tmp_path):
     assert invoke(right / "model.safetensors").stdout.count(RECIPE.fingerprint[:8]) == 1
     assert f"recipe {RECIPE.fingerprint[:8]}" not in invoke(wrong).stdout
     (tmp_path / "other").mkdir()
+    for name in ("glorot.json", "model.safetensors"):
+        (tmp_path / "other" / name).write_bytes((right / name).read_bytes())
+    renamed = (tmp_path / "other" / "model.safetensors").rename(
+        tmp_path / "other" / "x.safetensors"
+    )
+    result = invoke(renamed)
+    assert (result.stderr, RECIPE.fingerprint[:8] in result.stdout) == ("", False)
+    glorot.checkpoint.write({"w": (5, 5)}, Recipe([Rule("*", "zeros")]), tmp_path / "0", seed=1)
+    (tmp_path / "0" / "glorot.json").unlink()
+    assert "\nall 0, which a recipe may mean or not: w\n" in invoke(tmp_path / "0").stdout
     shapes = {"up": {"shape": [96, 400], "layout": "torch.linear", "type": "Linear"}}
     set_ = Recipe(
         [Rule("*", "lecun_normal", gain="g", where={"type": "Linear"})], variables={"g": 1}
