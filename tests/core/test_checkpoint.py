@@ -175,6 +175,22 @@ def test_index_to_the_byte():
     assert _layout.shapes_text({"ü": tensors["ü"]}) == '{"ü":{"shape":[3],"dtype":"float32"}}'
 
 
+@pytest.mark.parametrize("size", [None, 4])
+def test_safetensors_beside_what_torch_saved(tmp_path, size):
+    """Where both are, the safetensors are read; torch's directory alone is told from none."""
+    write({"a": (1,), "b": (1,)}, RECIPE_ONES, tmp_path, seed=1, max_shard_size=size)
+    (tmp_path / ".metadata").write_bytes(b"torch's")
+    assert list(read_shapes(tmp_path)) == ["a", "b"]
+    assert verify(tmp_path).equal
+    for path in tmp_path.glob("model*"):
+        path.unlink()
+    with pytest.raises(ValueError, match=r"is a directory of torch.distributed.checkpoint"):
+        read_shapes(tmp_path)
+    (tmp_path / ".metadata").unlink()
+    with pytest.raises(FileNotFoundError, match=r"holds neither model.safetensors nor"):
+        read_shapes(tmp_path)
+
+
 def test_shapes_come_in_the_order_of_the_files(tmp_path):
     """Whatever the order of the index, and of sets: what is written from it is the same."""
     names = [f"w{i:02}" for i in range(20)]
