@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from glorot._check import show
 from glorot.replay.jax._draw import Array
 from glorot.replay.jax.nn import initializers
 from glorot.replay.jax.nn.initializers import Initializer
@@ -46,3 +47,15 @@ def flat_bias(init: Initializer) -> Initializer:
         return np.reshape(drawn, shape)
 
     return wrapped
+
+
+def check_groups(channels: int, num_groups: int | None, group_size: int | None) -> None:
+    """Refuse groups that GroupNorm cannot cut the channels into, and both or neither given."""
+    if (num_groups is None) == (group_size is None):
+        raise ValueError(
+            "Either `num_groups` or `group_size` should be specified, got "
+            f"{show(num_groups)} and {show(group_size)}. With `group_size`, pass num_groups=None."
+        )
+    name, size = ("num_groups", num_groups) if group_size is None else ("group_size", group_size)
+    if not isinstance(size, int) or size <= 0 or channels % size:
+        raise ValueError(f"`{name}`={show(size)} must divide the {channels} channels.")

@@ -92,6 +92,11 @@ class DenseGeneral(Module):
                 f"batch_dims {show(batch)} must be consecutive leading dimensions starting from 0."
             )
         axes = sorted(axis % len(inputs) for axis in several(self.axis))
+        if len({*axes, *batch}) < len(axes) + len(set(batch)):
+            raise TypeError(
+                f"`axis`={show(self.axis)} and `batch_dims`={show(batch)} must name each axis of "
+                f"{show(inputs)} once."
+            )
         batch_shape = tuple(inputs[axis] for axis in sorted(batch))
         shape = (*batch_shape, *(inputs[axis] for axis in axes), *features)
         kernel = flat_kernel(self.kernel_init, len(features))
@@ -177,10 +182,10 @@ class Conv(Module):
     def parameters(self, scope: Scope, *shapes: Shape) -> None:
         """kernel, bias."""
         inputs = shapes[0][-1]
-        if inputs % self.feature_group_count:
+        if inputs % self.feature_group_count or self.features % self.feature_group_count:
             raise ValueError(
                 f"`feature_group_count`={self.feature_group_count} must divide the {inputs} input "
-                "features."
+                f"features and the {self.features} output ones."
             )
         shape = (*several(self.kernel_size), inputs // self.feature_group_count, self.features)
         scope.param("kernel", self.kernel_init, shape, self.param_dtype)

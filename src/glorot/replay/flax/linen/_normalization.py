@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from glorot.replay.flax._defaults import ONES, ZEROS, Sizes, several
+from glorot.replay.flax._defaults import ONES, ZEROS, Sizes, check_groups, several
 from glorot.replay.flax.linen._module import Module, Shape
 from glorot.replay.flax.linen._scope import Scope
 from glorot.replay.jax.nn import initializers
@@ -117,6 +117,7 @@ class GroupNorm(Module):
 
     def parameters(self, scope: Scope, *shapes: Shape) -> None:
         """scale, bias."""
+        check_groups(shapes[0][-1], self.num_groups, self.group_size)
         if self.use_scale:
             scope.param("scale", self.scale_init, shapes[0][-1:], self.param_dtype)
         if self.use_bias:
@@ -150,6 +151,11 @@ class InstanceNorm(Module):
 
     def parameters(self, scope: Scope, *shapes: Shape) -> None:
         """scale, bias."""
+        if 0 in {axis % len(shapes[0]) for axis in several(self.feature_axes)}:
+            raise ValueError(
+                f"`feature_axes`={self.feature_axes} cannot include the first axis of "
+                f"{shapes[0]}, which is the batch."
+            )
         shape = _features(shapes[0], self.feature_axes)
         if self.use_scale:
             scope.param("scale", self.scale_init, shape, self.param_dtype)

@@ -19,6 +19,7 @@ from glorot.replay.flax._defaults import (
     ONES,
     ZEROS,
     Sizes,
+    check_groups,
     flat_bias,
     flat_kernel,
     several,
@@ -36,8 +37,8 @@ _UNUSED = {
     *("use_fast_variance", "momentum", "use_running_average", "broadcast_dropout", "attention_fn"),
     *("decode", "qkv_promote_dtype", "out_promote_dtype", "ln_promote_dtype", "deterministic"),
     *("qkv_dot_general", "out_dot_general", "qkv_dot_general_cls", "out_dot_general_cls"),
-    *("out_kernel_metadata", "out_bias_metadata", "query_ln_scale_metadata", "num_groups"),
-    *("key_ln_scale_metadata", "group_size", "force_float32_reductions", "negative_slope_metadata"),
+    *("out_kernel_metadata", "out_bias_metadata", "query_ln_scale_metadata"),
+    *("key_ln_scale_metadata", "force_float32_reductions", "negative_slope_metadata"),
 }
 
 
@@ -151,6 +152,11 @@ class Einsum(Module):
         **unused: Any,
     ) -> None:
         _check_unused(self, unused)
+        if "->" not in einsum_str or einsum_str.count(",") != 1:
+            raise ValueError(
+                f"`einsum_str` must be explicit, with '->', and have two operands, got "
+                f"{show(einsum_str)}."
+            )
         self.kernel = kernel_init(rngs.params(), kernel_shape, param_dtype)
         self.bias = None
         if bias_shape is not None:
@@ -302,8 +308,15 @@ class GroupNorm(LayerNorm):
     """
 
     def __init__(
-        self, num_features: int, num_groups: Any = 32, *, rngs: Rngs, **options: Any
+        self,
+        num_features: int,
+        num_groups: int | None = 32,
+        group_size: int | None = None,
+        *,
+        rngs: Rngs,
+        **options: Any,
     ) -> None:
+        check_groups(num_features, num_groups, group_size)
         super().__init__(num_features, rngs=rngs, **options)
 
 
