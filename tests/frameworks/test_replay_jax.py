@@ -235,6 +235,26 @@ def test_linen_fields_are_flaxs(flax):
                 assert parameter.default == default, (name, field)
 
 
+def test_copies_of_nn_vmap_split_the_models_key(flax, jax):
+    """Copy i draws with split(key, copies)[i] and the whole path, wherever the module stands."""
+    copies = flax.linen.vmap(
+        flax.linen.Dense, variable_axes={"params": 0}, split_rngs={"params": True}, in_axes=None,
+        axis_size=3,
+    )  # fmt: skip
+
+    class Outer(flax.linen.Module):
+        @flax.linen.compact
+        def __call__(self, x, names=("encoder", "heads")):
+            name, *rest = names
+            return Outer(name=name)(x, rest) if rest else copies(5, name=name)(x)
+
+    found = Outer().init(jax.random.key(3), np.zeros((2, 4), "f"))["params"]["encoder"]["heads"]
+    keys = replay.jax.random.split(replay.jax.random.key(3), 3)
+    for i in range(3):
+        one = replay.flax.linen.Dense(5).init(keys[i], (2, 4), path="encoder/heads")["params"]
+        assert one["kernel"].tobytes() == np.asarray(found["kernel"][i]).tobytes()
+
+
 def test_nnx_takes_what_flax_takes(flax):
     """Each argument of flax's is an argument or among those that change no parameter."""
     for name in set(replay.flax.nnx.__all__) - {"Module", "initializers", "RngStream", "Rngs"}:

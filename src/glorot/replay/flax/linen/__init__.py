@@ -3,8 +3,8 @@
 
 All but `BatchNorm`'s statistics are functions of the key, the path and the input's shape.  Models
 are not here: call `init` of each module with its `path`, or `param_key` for a parameter of yours.
-Lifted transforms (`nn.scan`, `nn.vmap`, ...) split keys in ways of their own; give `init` the key
-that they split off, and no path.
+`nn.vmap` gives copy i the key `jax.random.split(key, copies)[i]` of the model's key: give `init`
+that one, and the whole path.  What `nn.scan` and other lifted transforms draw is not replayed.
 """
 
 from glorot.replay.flax import initializers as initializers
