@@ -30,3 +30,26 @@ def no_framework(monkeypatch):
     from glorot.sources import _apart
 
     monkeypatch.setattr(_apart, "_FRAMEWORKS", ())
+
+
+@pytest.fixture(scope="module")
+def small_pages():
+    """Let ranks meet in small files too."""
+    from glorot.checkpoint import _share
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(_share, "PAGE", 1024)
+        yield
+
+
+@pytest.fixture(scope="module")
+def alone(small_pages, tmp_path_factory):
+    """The files of rank_cases that one process writes, in one file and in shards."""
+    from rank_cases import RECIPE, SHAPES, SHARDED, contents
+
+    found = {}
+    for options in ({}, SHARDED):
+        folder = tmp_path_factory.mktemp("alone")
+        glorot.checkpoint.write(SHAPES, RECIPE, folder, seed=42, **options)
+        found[str(options)] = contents(folder)
+    return found
