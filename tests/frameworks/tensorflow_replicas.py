@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Two CPUs under MirroredStrategy; run by test_tensorflow_init.py in a process of its own, since
-devices are configured before TensorFlow runs. Prints how many replicas hold NumPy's bytes, and
-where a value lies that is made on the second."""
+"""Two CPUs under MirroredStrategy; run by test_tensorflow_init_creators.py in a process of its own,
+since devices are configured before TensorFlow runs. Prints how many replicas hold NumPy's bytes,
+and where a value lies that is made on the second."""
 
 import tensorflow as tf
 
