@@ -6,10 +6,12 @@ import numbers
 import operator
 import os
 from collections.abc import Mapping, Sequence, Set
-from pathlib import Path
-from typing import Any, TypeGuard
+from typing import TYPE_CHECKING, Any, TypeGuard
 
 import numpy as np
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 MOST_AXES = 64  # of a NumPy array
 MOST_ELEMENTS = 2**63
@@ -104,8 +106,10 @@ def count(argument: str, value: object, least: int = 1) -> int:
     return int(value)
 
 
-def path(argument: str, value: object, *, needed: str = "a path") -> Path:
+def path(argument: str, value: object, *, needed: str = "a path") -> "Path":
     """Return `value` as a `Path`."""
+    from pathlib import Path  # slow to load
+
     try:
         text = os.fspath(value)  # type: ignore[call-overload]
     except TypeError:

@@ -11,7 +11,6 @@ import functools
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any, ClassVar
 
 import numpy as np
@@ -38,6 +37,8 @@ def normal_table(bits: int) -> "np.ndarray[Any, np.dtype[Any]]":
     The file is also the initialiser list that the native kernel includes;
     tools/make_normal_tables.py computes it.
     """
+    from pathlib import Path  # slow to load, and the kernel has the tables in it
+
     text = (Path(__file__).parent / "tables" / f"normal{bits}.inc").read_text(encoding="ascii")
     rows = [line.strip(" {},") for line in text.splitlines() if line.startswith("{")]
     numbers = [[int(cell.rstrip("uUlL"), 16) for cell in row.split(",")] for row in rows]
