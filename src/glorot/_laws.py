@@ -58,7 +58,7 @@ def normal_magnitude(xp: Any, tail: Array, bits: int) -> Array:
     leading = (tail & ~(tail >> word(1))).astype(real).view(word) >> word(mantissa)
     octave = word(bias + bits - 1) - leading
     fraction = tail << octave << word(1)  # two shifts: octave + 1 can be the whole width
-    row = (octave << word(segment_bits) | fraction >> word(bits - segment_bits)).astype(xp.int32)
+    row = (octave << word(segment_bits) | fraction >> word(bits - segment_bits)).astype(xp.uint32)
     t = fraction << word(segment_bits)
     table = xp.asarray(normal_table(bits))
     magnitude = table[row, -1]
