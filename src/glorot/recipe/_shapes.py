@@ -2,6 +2,7 @@
 """What a model's parameters are called and how large they are, before they have values."""
 
 import dataclasses
+import functools
 import json
 from collections.abc import Iterable, Mapping
 from typing import Any
@@ -55,6 +56,12 @@ class TensorSpec:
         names = ("type", "tags", "layout", "groups", "blocks")
         found = {name: getattr(self, name) for name in names}
         return {name: value for name, value in found.items() if value not in ("", (), None, 1)}
+
+
+@functools.lru_cache(maxsize=4096)
+def known_spec(shape: tuple[int, ...], dtype: str | None, **extras: Any) -> TensorSpec:
+    """The `TensorSpec`, made once: a model has thousands of parameters of few kinds."""
+    return TensorSpec(shape, dtype, **extras)
 
 
 def parse_shapes(shapes: Mapping[str, Any]) -> dict[str, TensorSpec]:
@@ -138,7 +145,7 @@ def _parse_spec(name: str, spec: Any) -> TensorSpec:
         shape = spec
     try:
         known = None if dtype is None else dtype_name(parse_dtype(dtype, floating=False))
-        return TensorSpec(parse_shape(shape), known, **(_parse_extras(**extras) if extras else {}))
+        return known_spec(parse_shape(shape), known, **(_parse_extras(**extras) if extras else {}))
     except (TypeError, ValueError) as error:
         raise type(error)(f"{name!r} in `shapes`: {error}") from None
 

@@ -2,7 +2,6 @@
 """What a recipe gives the parameters of a module, tied ones once; nothing is written here."""
 
 import dataclasses
-import functools
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
@@ -11,11 +10,13 @@ import torch
 from glorot import _check
 from glorot._dtypes import dtype_name
 from glorot.recipe import Assignment, Recipe, TensorSpec, _coverage, parse_shapes
-from glorot.recipe._shapes import check_parameter_name
+from glorot.recipe._shapes import check_parameter_name, known_spec
 from glorot.torch._collect import Group, collect
 from glorot.torch._layers import described
 from glorot.torch._memory import DTYPES, check_known
 from glorot.torch._names import Place
+
+_NAMES = {kind: dtype_name(dtype) for kind, dtype in DTYPES.items()}
 
 
 class Planned(NamedTuple):
@@ -138,13 +139,7 @@ def _described(place: Place, tensor: torch.Tensor) -> TensorSpec:
         return place.spec
     check_known(tensor, f"the parameter {place.name!r}")
     extras = described(place.owner, place.attribute, tensor.dim())
-    return _spec(tuple(tensor.shape), tensor.dtype, **extras)
-
-
-@functools.lru_cache(maxsize=4096)  # a model has thousands of parameters of few kinds
-def _spec(shape: tuple[int, ...], dtype: torch.dtype, **extras: Any) -> TensorSpec:
-    known = DTYPES.get(dtype)
-    return TensorSpec(shape, None if known is None else dtype_name(known), **extras)
+    return known_spec(tuple(tensor.shape), _NAMES.get(tensor.dtype), **extras)
 
 
 def _check_dtype(name: str, tensor: torch.Tensor) -> None:
