@@ -11,11 +11,15 @@ and uses 32-bit integers only, so the same lines run in NumPy and, traced, in JA
 docs/stream.md is the same text in prose.
 """
 
-import hashlib
 import operator
 from typing import Any, NamedTuple
 
 from glorot._check import show
+
+try:
+    from _blake2 import blake2b  # what hashlib gives, once it has loaded OpenSSL for other hashes
+except ImportError:  # a Python that has it elsewhere
+    from hashlib import blake2b
 
 STREAM_VERSION = 1
 
@@ -80,7 +84,7 @@ def tag(name: Name) -> int:
     """
     if isinstance(name, int):
         return name
-    digest = hashlib.blake2b(name.encode(), digest_size=8, person=b"glorot.v1").digest()
+    digest = blake2b(name.encode(), digest_size=8, person=b"glorot.v1").digest()
     return int.from_bytes(digest, "little")
 
 
