@@ -19,11 +19,12 @@ from glorot.sources._torch import of_module
 NAME = "config.json"
 KIND = "transformers config"
 # Which head a model has that nobody names: the first of these that its type has.  An encoder with
-# its decoder comes before the decoder alone.
+# its decoder comes before the decoder alone, and images with text before the text alone.
 _HEADS = (
     "AutoModelForPreTraining",
     "AutoModelForSeq2SeqLM",
     "AutoModelForSpeechSeq2Seq",
+    "AutoModelForImageTextToText",
     "AutoModelForCausalLM",
     "AutoModelForMaskedLM",
     "AutoModelForZeroShotImageClassification",
