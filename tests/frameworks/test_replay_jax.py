@@ -264,7 +264,7 @@ def test_nnx_takes_what_flax_takes(flax):
         found = set()
         for base in ours.__mro__[:-1]:
             found |= set(inspect.signature(base.__init__).parameters)
-        unused = replay.flax.nnx._modules._UNUSED
+        unused = replay.flax.nnx._module._UNUSED
         assert expected <= found | unused, (name, expected - found - unused)
         assert "rngs" in found or name == "PReLU"
 

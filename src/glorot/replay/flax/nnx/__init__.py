@@ -6,20 +6,20 @@ there.
 """
 
 from glorot.replay.flax import initializers as initializers
-from glorot.replay.flax.nnx._modules import BatchNorm as BatchNorm
-from glorot.replay.flax.nnx._modules import Conv as Conv
-from glorot.replay.flax.nnx._modules import ConvTranspose as ConvTranspose
-from glorot.replay.flax.nnx._modules import Einsum as Einsum
-from glorot.replay.flax.nnx._modules import Embed as Embed
-from glorot.replay.flax.nnx._modules import GroupNorm as GroupNorm
-from glorot.replay.flax.nnx._modules import InstanceNorm as InstanceNorm
-from glorot.replay.flax.nnx._modules import LayerNorm as LayerNorm
-from glorot.replay.flax.nnx._modules import Linear as Linear
-from glorot.replay.flax.nnx._modules import LinearGeneral as LinearGeneral
-from glorot.replay.flax.nnx._modules import Module as Module
-from glorot.replay.flax.nnx._modules import MultiHeadAttention as MultiHeadAttention
-from glorot.replay.flax.nnx._modules import PReLU as PReLU
-from glorot.replay.flax.nnx._modules import RMSNorm as RMSNorm
+from glorot.replay.flax.nnx._attention import MultiHeadAttention as MultiHeadAttention
+from glorot.replay.flax.nnx._linear import Conv as Conv
+from glorot.replay.flax.nnx._linear import ConvTranspose as ConvTranspose
+from glorot.replay.flax.nnx._linear import Einsum as Einsum
+from glorot.replay.flax.nnx._linear import Embed as Embed
+from glorot.replay.flax.nnx._linear import Linear as Linear
+from glorot.replay.flax.nnx._linear import LinearGeneral as LinearGeneral
+from glorot.replay.flax.nnx._module import Module as Module
+from glorot.replay.flax.nnx._normalization import BatchNorm as BatchNorm
+from glorot.replay.flax.nnx._normalization import GroupNorm as GroupNorm
+from glorot.replay.flax.nnx._normalization import InstanceNorm as InstanceNorm
+from glorot.replay.flax.nnx._normalization import LayerNorm as LayerNorm
+from glorot.replay.flax.nnx._normalization import PReLU as PReLU
+from glorot.replay.flax.nnx._normalization import RMSNorm as RMSNorm
 from glorot.replay.flax.nnx._rngs import Rngs as Rngs
 from glorot.replay.flax.nnx._rngs import RngStream as RngStream
 
