@@ -29,6 +29,7 @@ def copied(value, axis, first, second, number):
     return value
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("dtype", ["float32", "bfloat16", "float16", "float8_e4m3fn"])
 @pytest.mark.parametrize(
     ("shape", "axis", "first", "second", "number"),

@@ -121,6 +121,7 @@ def test_distributions_are_exact(law, dtype):
             assert mass == pytest.approx(exact, abs=1e-12)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("dtype", ["float32", "bfloat16", "float8_e4m3fn"])
 @pytest.mark.parametrize("law", LAWS, ids=str)
 def test_what_the_law_gives_passes(law, dtype):

@@ -101,6 +101,7 @@ def test_the_console_takes_text_as_it_is(capsys, monkeypatch):
         assert capsys.readouterr().out == "w[bold] :smile: 12 'x'\n"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("width", [50, 60, 80, 100, 120, 1000])
 def test_no_number_is_cut_on_a_narrow_terminal(tmp_path, monkeypatch, width):
     """Columns that a reader can do without go first, and it is said which; long names fold."""

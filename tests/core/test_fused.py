@@ -155,6 +155,7 @@ def fused(draw):
     return Blocks(kinds, sizes, axis=axis, repeat=repeat), tuple(shape)
 
 
+@pytest.mark.slow
 @given(fused(), st.data())
 @settings(deadline=None, max_examples=150)
 def test_any_part_is_that_part_of_the_whole(case, data):

@@ -106,6 +106,7 @@ def test_every_count_at_every_offset(target, name, dtype):
                 assert (memory[place + count * size :] == GUARD).all()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("target", TARGETS)
 @pytest.mark.parametrize(("name", "dtype"), ALL_CASES)
 def test_long_runs_and_carries(target, name, dtype):
@@ -205,6 +206,7 @@ def test_large_transposed_fill(target, dtype):
                 assert (memory == straight.T).all()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("target", TARGETS)
 @pytest.mark.parametrize("dtype", ["float32", "float16", "float64"])
 def test_bytes_do_not_depend_on_threads(target, dtype):
@@ -225,6 +227,7 @@ def test_bytes_do_not_depend_on_threads(target, dtype):
             assert out[-5:].tobytes() == reference(law, dtype, stream, 9 + count - 5, 5).tobytes()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("target", TARGETS)
 @pytest.mark.parametrize(
     ("start", "columns", "step"),

@@ -375,6 +375,7 @@ def test_any_text_is_a_clear_error(text):
             read(text)
 
 
+@pytest.mark.slow
 @given(FILES)
 @settings(deadline=None, max_examples=100)
 def test_toml_and_json_agree(content):

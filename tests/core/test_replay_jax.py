@@ -112,6 +112,7 @@ def fill(name, dtype, total=0, count=3000, start=0, strides=None, seed=7):
     return out
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("target", [target for target in TARGETS if target != "reference"])
 @pytest.mark.parametrize("name", [*LAWS, "bits"])
 def test_every_target_gives_the_references_bytes(name, target):

@@ -45,6 +45,7 @@ def sequence(seed, capability):
     return [x.tobytes() for x in drawn] + [g.get_state().tobytes()]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("capability", CAPABILITIES)
 @pytest.mark.parametrize("seed", [0, 2**32 + 7])
 def test_every_target_gives_the_references_bytes(seed, capability):

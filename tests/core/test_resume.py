@@ -225,6 +225,7 @@ def test_folders_that_were_there_stay(tmp_path):
 
 if os.name == "posix":
 
+    @pytest.mark.slow
     def test_file_size_limit(tmp_path):
         """A real limit of the system, in its own process: exit code 1, one line, nothing left."""
 

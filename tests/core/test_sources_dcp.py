@@ -158,6 +158,7 @@ def test_metadata_that_is_too_large(tmp_path):
     assert "at most 268435456 are read. Give a shapes file" in refused(path, tmp_path)
 
 
+@pytest.mark.slow
 @settings(max_examples=300, deadline=None)
 @given(st.data())
 def test_fuzzed_metadata(data):

@@ -74,6 +74,7 @@ def test_equal(written):
             assert {check.name for check in report.tensors} == set(SHAPES)
 
 
+@pytest.mark.slow
 @given(st.data())
 @settings(deadline=None, max_examples=25)
 def test_one_bit_is_found(written, tmp_path_factory, data):
