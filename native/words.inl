@@ -1,14 +1,18 @@
 // SPDX-License-Identifier: Apache-2.0
 // Words: Philox4x32-10 on vectors, for consecutive blocks and for listed ones.
 
+// Of each round, as vectors: a run that broadcast them anew for each of its rows would take longer.
 struct RoundKeys {
-  uint32_t k0[kRounds], k1[kRounds];
+  Digit k0[kRounds], k1[kRounds];
+  uint32_t first_k0[2], first_k1[2];  // of the rounds that are computed once for many blocks
   explicit RoundKeys(uint64_t key) {
-    k0[0] = uint32_t(key);
-    k1[0] = uint32_t(key >> 32);
-    for (int i = 1; i < kRounds; ++i) {
-      k0[i] = k0[i - 1] + kKeyIncrement0;
-      k1[i] = k1[i - 1] + kKeyIncrement1;
+    uint32_t lo = uint32_t(key), hi = uint32_t(key >> 32);
+    for (int i = 0; i < kRounds; ++i, lo += kKeyIncrement0, hi += kKeyIncrement1) {
+      k0[i] = Target::digit(lo);
+      k1[i] = Target::digit(hi);
+      if (i >= 2) continue;
+      first_k0[i] = lo;
+      first_k1[i] = hi;
     }
   }
 };
@@ -21,7 +25,7 @@ static GLOROT_INLINE void rounds(const RoundKeys& keys, Digit (&c0)[groups], Dig
   const Digit m0 = Target::digit(kMultiplier0), m1 = Target::digit(kMultiplier1);
   GLOROT_UNROLL
   for (int round = 2; round < kRounds - 1; ++round) {
-    const Digit k0 = Target::digit(keys.k0[round]), k1 = Target::digit(keys.k1[round]);
+    const Digit k0 = keys.k0[round], k1 = keys.k1[round];
     GLOROT_UNROLL
     for (int g = 0; g < groups; ++g) {
       const auto p = Target::multiply(c0[g], m0), q = Target::multiply(c2[g], m1);
@@ -31,7 +35,7 @@ static GLOROT_INLINE void rounds(const RoundKeys& keys, Digit (&c0)[groups], Dig
       c3[g] = Target::low(p);
     }
   }
-  const Digit k0 = Target::digit(keys.k0[kRounds - 1]), k1 = Target::digit(keys.k1[kRounds - 1]);
+  const Digit k0 = keys.k0[kRounds - 1], k1 = keys.k1[kRounds - 1];
   GLOROT_UNROLL
   for (int g = 0; g < groups; ++g) {
     const auto p = Target::multiply(c0[g], m0), q = Target::multiply(c2[g], m1);
@@ -51,11 +55,11 @@ struct Prefix {
   Prefix(const RoundKeys& keys, const Counter& counter) {
     const uint32_t c1 = counter.digit[1], c2 = counter.digit[2], c3 = counter.digit[3];
     const uint64_t q = uint64_t(kMultiplier1) * c2;
-    const uint32_t c0_next = uint32_t(q >> 32) ^ c1 ^ keys.k0[0];
+    const uint32_t c0_next = uint32_t(q >> 32) ^ c1 ^ keys.first_k0[0];
     const uint64_t p = uint64_t(kMultiplier0) * c0_next;
-    c2_xor = c3 ^ keys.k1[0];
-    c0_xor = uint32_t(q) ^ keys.k0[1];
-    c2_xor_low = uint32_t(p >> 32) ^ keys.k1[1];
+    c2_xor = c3 ^ keys.first_k1[0];
+    c0_xor = uint32_t(q) ^ keys.first_k0[1];
+    c2_xor_low = uint32_t(p >> 32) ^ keys.first_k1[1];
     c3_next = uint32_t(p);
     digit1 = c1;
   }
@@ -170,7 +174,6 @@ class List {
 
   GLOROT_APART void chunks(const uint64_t* blocks, int count, Word* out) const {
     if (!alike_) return scalar_words(stream_, blocks, count * kGroups, out);
-    const RoundKeys keys = keys_;
     const Prefix prefix = prefix_;
     const Digit base = Target::digit(uint32_t(stream_.counter_lo));
     for (int i = 0; i < count; ++i, blocks += kChunkBlocks, out += kVectors) {
@@ -180,7 +183,7 @@ class List {
         first[g] = Target::multiply(
             Target::add(Target::low_digits(blocks + g * Target::kBlocks), base),
             Target::digit(kMultiplier0));
-      group_words(keys, prefix, first, out);
+      group_words(keys_, prefix, first, out);
     }
   }
 
