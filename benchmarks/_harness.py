@@ -14,6 +14,9 @@ from glorot import _kernel
 
 ROUND_SECONDS = 0.002  # a quick call is repeated so that a round lasts at least so long
 SLOW = 0.2  # a first call that took longer says enough about how often to repeat: once
+# A call shorter than this is made once more before each round, untimed: the checks between rounds
+# let processors fall asleep, and waking one takes up to 0.4 ms where machines are virtual.
+BRIEF = 0.02
 
 
 class WrongBytesError(AssertionError):
@@ -34,16 +37,16 @@ class Contender:
     tensors: int = 1  # that one run fills
 
 
-def _repeats(contender: Contender) -> int:
-    """Warm up, and say how many calls make a round."""
+def _warmed_up(contender: Contender) -> float:
+    """The seconds of a call that is not the first."""
     once = float("inf")
     for _ in range(3):
         begin = time.perf_counter()
         contender.run()
         once = min(once, time.perf_counter() - begin)
         if once > SLOW:
-            return 1
-    return max(1, int(ROUND_SECONDS / once))
+            break
+    return once
 
 
 def _on_target(contender: Contender) -> contextlib.AbstractContextManager[None]:
@@ -65,15 +68,20 @@ def alternate(
     busy: list[list[float]] = [[] for _ in contenders]
     gc.collect()
     gc.disable()
-    repeats = []
+    lasts = []
     for contender in contenders:
         with _on_target(contender):
-            repeats.append(_repeats(contender))
+            lasts.append(_warmed_up(contender))
+    repeats = [max(1, int(ROUND_SECONDS / one)) for one in lasts]
     for _ in range(rounds):
-        for contender, calls, taken, cpu in zip(contenders, repeats, timed, busy, strict=True):
+        for contender, one, calls, taken, cpu in zip(
+            contenders, lasts, repeats, timed, busy, strict=True
+        ):
             if taken and sum(taken) * calls > seconds:
                 continue
             with _on_target(contender):
+                if one < BRIEF:
+                    contender.run()
                 begin, before = time.perf_counter(), time.process_time()
                 for _ in range(calls):
                     made = contender.run()
