@@ -296,6 +296,20 @@ def truncated_variance(lower: float, upper: float) -> float:
     return 1.0 + (at_lower - at_upper) / mass - shift * shift
 
 
+def truncated_kurtosis(lower: float, upper: float) -> float:
+    """The fourth central moment of N(0, 1) cut to [lower, upper] over the square of its variance,
+    by the recurrence of its moments, m_n = (n - 1) m_(n-2) - [x**(n-1) density(x)] / mass."""
+    mass = _phi(upper) - _phi(lower)
+    moments = [1.0]
+    for n in range(1, 5):
+        ends = [x ** (n - 1) * _density(x) if math.isfinite(x) else 0.0 for x in (lower, upper)]
+        before = (n - 1) * moments[n - 2] if n > 1 else 0.0
+        moments.append(before + (ends[0] - ends[1]) / mass)
+    _, mean, second, third, fourth = moments
+    central = fourth - 4 * mean * third + 6 * mean**2 * second - 3 * mean**4
+    return central / truncated_variance(lower, upper) ** 2
+
+
 def lanes(dtype: np.dtype[Any]) -> Sequence[int]:
     """The lanes a value of `dtype` draws from: float64 adds a second word below the first."""
     return (LANE_WORD, LANE_LOW) if dtype == FLOATS["float64"] else (LANE_WORD,)

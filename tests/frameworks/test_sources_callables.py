@@ -43,7 +43,7 @@ def looks():
     return net
 
 def parametrized():
-    return nn.utils.parametrizations.weight_norm(nn.Linear(3, 2))
+    return nn.utils.parametrizations.spectral_norm(nn.Linear(3, 2))
 
 def empty():
     return nn.ReLU()

@@ -188,21 +188,7 @@ def _least(model_type):
     }.get(model_type, layers)  # fmt: skip
 
 
-# Of a convolution with weight norm a checkpoint holds what it is computed from.
-PARAMETRIZED = {"wav2vec2", "wav2vec2-conformer", "wavlm", "unispeech", "unispeech-sat", "hubert",
-                "sew", "sew-d"}  # fmt: skip
-
-
-@pytest.mark.parametrize("model_type", sorted(PARAMETRIZED))
-def test_a_parametrized_model_is_filled_and_not_written(tmp_path, model_type):
-    """The error says how."""
-    content = {"model_type": model_type, "num_hidden_layers": 1}
-    text = r"pos_conv_embed\.conv\.weight' is parametrized: .* fill the module with glorot.torch"
-    with pytest.raises(ValueError, match=text):
-        glorot.sources.read(config_of(tmp_path, content))
-
-
-@pytest.mark.parametrize("model_type", sorted(MODEL_TYPES.keys() - PARAMETRIZED))
+@pytest.mark.parametrize("model_type", sorted(MODEL_TYPES))
 def test_every_model_type_with_a_preset(tmp_path, model_type):
     """The type alone says enough: the preset covers the model, and follows all of its config, the
     row of a padding token too, where transformers has one."""
@@ -252,9 +238,7 @@ _TASKS = (
 )  # fmt: skip
 
 
-@pytest.mark.parametrize(
-    "model_type", sorted(MODEL_TYPES.keys() - PARAMETRIZED - {"gpt2", "gpt_bigcode"})
-)
+@pytest.mark.parametrize("model_type", sorted(MODEL_TYPES.keys() - {"gpt2", "gpt_bigcode"}))
 def test_heads_of_every_model_type(tmp_path, model_type):
     """Each head that transformers has for a type is covered by its preset; of GPT-2, whose file
     never changes, the language model's alone."""

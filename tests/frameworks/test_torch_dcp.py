@@ -227,9 +227,9 @@ REFUSED = {
         r"'n' of shape \(3,\) cannot be initialised by the rule for '\*'",
     ),
     "a parametrized module": (
-        lambda: VirtualCheckpoint(NORMAL, 1, parametrizations.weight_norm(nn.Linear(2, 2))),
+        lambda: VirtualCheckpoint(NORMAL, 1, parametrizations.spectral_norm(nn.Linear(2, 2))),
         ValueError,
-        "'weight' is parametrized, and a state dict holds what it is computed from",
+        "'weight' is parametrized, and a state dict holds what it is computed from, which is known",
     ),
     "no seed": (lambda: VirtualCheckpoint(NORMAL, None, Model()), TypeError, "`seed` must be an"),
     "no model": (lambda: VirtualCheckpoint(NORMAL, 1, 3), TypeError, "`model` must be a torch.nn"),

@@ -36,7 +36,7 @@ class Comparison:
         self.differing = 0
         self.first = ""
         init, shape = assignment.initializer, assignment.shape
-        self.near = _unit(self.dtype) if seed is None and _computed(init) else 0.0
+        self.near = unit(self.dtype) if seed is None and _computed(init) else 0.0
         self.off = _by_angles(init, shape) if self.near else 0.0
         self.whole: Array | None = None
         if init._writer(shape, self.dtype).at_once:
@@ -96,7 +96,7 @@ def _by_angles(init: Initializer, shape: tuple[int, ...]) -> float:
     return 0.0
 
 
-def _unit(dtype: np.dtype[Any]) -> float:
+def unit(dtype: np.dtype[Any]) -> float:
     """The largest relative step between two values of a float dtype."""
     if dtype not in FLOATS.values():
         return 0.0

@@ -15,9 +15,11 @@ from glorot._blocks import Blocks
 from glorot._laws import Law, Normal
 from glorot._sparse import Sparse
 from glorot._state_space import LogOfUniform, TimeStep
+from glorot._weight_norm import Direction, Length
 from glorot.recipe import Assignment
 
 CONSTANT, FIXED, LAW, SPARSE, MATRIX = "constant", "fixed", "law", "sparse", "matrix"
+NORMS = "norms"
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,7 +30,7 @@ class Segment:
         block: its name; empty for all of a parameter.
         kind: "constant" (one value), "fixed" (known values that differ, such as the identity),
             "law" (independent values of `law`), "sparse" (zeros, and values of `law`), "matrix"
-            (known only as a whole, such as an orthogonal one).
+            (known only as a whole, such as an orthogonal one), "norms" (of a weight's values).
         zeros: how many zeros a sparse one has.
     """
 
@@ -54,6 +56,8 @@ class Promise:
 def promise(assignment: Assignment) -> Promise:
     """Return what the rule promises."""
     init, shape = assignment.initializer, assignment.shape
+    if isinstance(init, Direction):
+        init = init.of
     if not isinstance(init, Blocks):
         return Promise(assignment, (_segment("", init, shape),), None)
     named = [block.name for block in assignment.blocks]
@@ -91,6 +95,8 @@ def _segment(block: str, init: Initializer, shape: tuple[int, ...]) -> Segment:
         kind, law = LAW, StepLaw(init.minval, init.maxval)
     elif isinstance(init, LogOfUniform):
         kind, law = LAW, LogLaw(init.minval, init.maxval)
+    elif isinstance(init, Length):
+        kind = NORMS
     elif init.random:
         kind = MATRIX
     else:

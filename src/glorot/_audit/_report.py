@@ -22,6 +22,7 @@ KINDS = (
     "precision",  # quantised values, or those that a narrow type drew, not rounded to
     "shape",  # another law of the same mean and stddev
     "matrix",  # not orthogonal
+    "norms",  # of other values than the weight's
     "untied",
     "seed",  # other values than the seed's
 )
@@ -35,8 +36,8 @@ class Problem:
 
     Attributes:
         kind: one of "unreadable", "coverage", "not finite", "uninitialised", "repeated",
-            "constant", "stddev", "mean", "outside", "precision", "shape", "matrix", "untied",
-            "seed"; the worst first.
+            "constant", "stddev", "mean", "outside", "precision", "shape", "matrix", "norms",
+            "untied", "seed"; the worst first.
         names: of the parameters (of the pattern, for a rule that finds none).
         text: in a line: what was found, what was promised, and the likely cause.
         log_p: a bound on the chance that this happens by itself, as a natural logarithm; -inf

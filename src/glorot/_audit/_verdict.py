@@ -11,7 +11,17 @@ import numpy as np
 from glorot._audit._causes import factor_words, likely_causes
 from glorot._audit._distribution import Distribution
 from glorot._audit._measure import Measure
-from glorot._audit._promise import CONSTANT, LAW, MATRIX, SPARSE, Promise, Segment, tolerance
+from glorot._audit._norms import off as norms_off
+from glorot._audit._promise import (
+    CONSTANT,
+    LAW,
+    MATRIX,
+    NORMS,
+    SPARSE,
+    Promise,
+    Segment,
+    tolerance,
+)
 from glorot._audit._spectrum import Spectrum
 from glorot._audit._tests import Outcome, distinct, scores
 from glorot.recipe import describe_law
@@ -75,8 +85,8 @@ def judge(facts: Facts, limit: float) -> Finding | None:
         return wrong
     if segment.kind == CONSTANT:
         return _constant(facts)
-    if segment.kind in (LAW, SPARSE, MATRIX):
-        for check in (_untouched, _square, _tests):
+    if segment.kind in (LAW, SPARSE, MATRIX, NORMS):
+        for check in (_untouched, _square, _norms, _tests):
             wrong = check(facts, limit)
             if wrong is not None:
                 return wrong
@@ -179,6 +189,20 @@ def _square(facts: Facts, limit: float) -> Finding | None:
         )
         return Finding("matrix", (), text, -math.inf)
     return None
+
+
+def _norms(facts: Facts, limit: float) -> Finding | None:
+    found, segment = facts.found, facts.segment
+    if segment.kind != NORMS:
+        return None
+    log_p = norms_off(found, segment.mean, segment.stddev, facts.dtype)
+    if log_p >= limit:
+        return None
+    text = (
+        f"norms of mean {found.mean:.4g} and stddev {found.stddev:.2g}, where {segment.mean:.4g} "
+        f"and {segment.stddev:.2g} are promised: not those of the weight's first values?"
+    )
+    return Finding("norms", (), text, log_p)
 
 
 def _zeros_fit(facts: Facts) -> bool:

@@ -12,6 +12,7 @@ from glorot._dtypes import ALL
 from glorot.recipe._pattern import REGEX, matcher
 from glorot.recipe._rule import Rule
 from glorot.recipe._shapes import TensorSpec
+from glorot.recipe._weight_norm import Half, by_weight, halves
 
 _KEPT = tuple(name for name, dtype in ALL.items() if dtype.kind in "iub")
 _NAMES_SEARCHED = 10_000  # for near names in errors: difflib is slow
@@ -30,14 +31,20 @@ def match(
 ) -> Matches:
     """Return which rule each name gets; of a spec that is None nothing but the name is known.
 
-    Conditions see the dtype that a parameter will have: `dtype` where it is floating.
+    Conditions see the dtype that a parameter will have: `dtype` where it is floating. The halves
+    that weight norm keeps of a weight get the rule of the weight, unless one before is for a half
+    alone.
     """
     found: dict[str, Rule] = {}
     unmatched = []
+    kept = halves(specs)
     for name, spec in specs.items():
-        cast = dtype is not None and spec is not None and spec.dtype not in _KEPT
-        seen = dataclasses.replace(spec, dtype=dtype) if spec is not None and cast else spec
-        rule = next((rule for rule in rules if rule.matches(name, seen)), None)
+        seen = _seen(spec, dtype)
+        if name in kept:
+            weight = _seen(specs[kept[name].direction], dtype)
+            rule = _rule_of_half(rules, kept[name], weight, name, seen)
+        else:
+            rule = next((rule for rule in rules if rule.matches(name, seen)), None)
         if rule is None:
             unmatched.append(name)
         else:
@@ -45,6 +52,25 @@ def match(
     used = set(map(id, found.values()))
     idle = [r for r in rules if id(r) not in used and r.initializer is not None and not r.optional]
     return Matches(found, unmatched, idle)
+
+
+def _rule_of_half(
+    rules: Sequence[Rule], half: Half, weight: TensorSpec | None, name: str, spec: TensorSpec | None
+) -> Rule | None:
+    for rule in rules:
+        if by_weight(rule.pattern, half):
+            if rule.matches(half.weight, weight):
+                return rule
+        elif rule.matches(name, spec):
+            return rule
+    return None
+
+
+def _seen(spec: TensorSpec | None, dtype: str | None) -> TensorSpec | None:
+    """What conditions see of a parameter."""
+    if dtype is None or spec is None or spec.dtype in _KEPT:
+        return spec
+    return dataclasses.replace(spec, dtype=dtype)
 
 
 def problems(

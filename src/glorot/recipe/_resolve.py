@@ -14,6 +14,7 @@ from glorot._base import Initializer
 from glorot._blocks import Blocks
 from glorot._dtypes import INTEGERS, parse_dtype
 from glorot._layouts import BOTH
+from glorot._weight_norm import Direction, Length
 from glorot.recipe._expression import Expression
 from glorot.recipe._gains import activation
 from glorot.recipe._law import describe_law
@@ -22,6 +23,7 @@ from glorot.recipe._shapes import TensorSpec
 from glorot.recipe._split import Cut, parse_split
 from glorot.recipe._template import Template, build, make, says_axes, takes
 from glorot.recipe._variables import FANS, Values
+from glorot.recipe._weight_norm import Half, by_weight, halves
 
 WIDTH = "width_mult"  # the variable that `mup` reads
 
@@ -97,9 +99,13 @@ class Resolver:
     def __init__(
         self, values: Values, rules: Mapping[str, Rule], specs: Mapping[str, TensorSpec]
     ) -> None:
+        found = halves(specs)
+        self.halves = {
+            n: h for n, h in found.items() if n in rules and by_weight(rules[n].pattern, h)
+        }
         self.values = values
-        self.rules = rules
-        self.specs = specs
+        self.rules = {**rules, **{half.weight: rules[n] for n, half in self.halves.items()}}
+        self.specs = {**specs, **{h.weight: specs[h.direction] for h in self.halves.values()}}
         self.layers: dict[Rule, int | None] = {}
         self.assigned: dict[Any, Assignment] = {}
         self.cut: dict[tuple[Rule, str], Rule] = {}
@@ -110,6 +116,8 @@ class Resolver:
         Raises:
             ValueError, TypeError: what the initializer refuses, with the parameter and the rule.
         """
+        if name in self.halves:
+            return self._half(name, spec, dtype, self.halves[name])
         rule = self._rule(name, spec)
         if rule.initializer is None:
             return None
@@ -130,6 +138,28 @@ class Resolver:
                 f"{error}"
                 + (f" Put Rule({name!r}, None) first, or one with a constant." if number else "")
             ) from None
+
+    def _half(
+        self, name: str, spec: TensorSpec, dtype: str | None, half: Half
+    ) -> Assignment | None:
+        """What the direction or the length of a weight gets, whose rule is the weight's."""
+        of = self.assign(half.weight, self.specs[half.weight], dtype)
+        if of is None:
+            return None
+        init: Initializer
+        blocks, roles = of.blocks, of.roles
+        if half.is_length:
+            init, why = Length(of.initializer, half.weight, of.shape), "the norms of"
+            blocks, roles = (), ""
+        else:
+            init, why = Direction(of.initializer, half.weight), "the values of"
+        wanted = _wanted(spec, init, dtype)
+        init._writer(spec.shape, parse_dtype(wanted, floating=init.random))
+        stddev = init.expected_stddev(spec.shape)
+        return Assignment(
+            name, spec.shape, wanted, of.rule, init, of.fans, stddev, of.gain, roles, blocks,
+            (*of.why, f"{why} {half.weight!r}"), spec,
+        )  # fmt: skip
 
     def _rule(self, name: str, spec: TensorSpec) -> Rule:
         """The rule, or where it draws the gates that a layer has fused and does not say how they
@@ -160,8 +190,7 @@ class Resolver:
     ) -> Assignment:
         found = self._build(rule, spec.shape, extras, why, beside)
         init = found.initializer
-        own = spec.dtype or init.dtype
-        wanted = dtype if dtype and parse_dtype(own, floating=False).kind not in "iub" else own
+        wanted = _wanted(spec, init, dtype)
         init._writer(spec.shape, parse_dtype(wanted, floating=init.random))
         fans, stddev = init.fans(spec.shape), init.expected_stddev(spec.shape)
         roles = _roles(init, spec.shape)
@@ -335,6 +364,12 @@ class Resolver:
         if name in FANS:
             raise ValueError(f"{name} is not known yet where blocks, groups and fans are decided.")
         return self.values[name] if name in self.values else activation(name)
+
+
+def _wanted(spec: TensorSpec, init: Initializer, dtype: str | None) -> str:
+    """The dtype of the values: `dtype` unless the parameter holds whole numbers."""
+    own = spec.dtype or init.dtype
+    return dtype if dtype and parse_dtype(own, floating=False).kind not in "iub" else own
 
 
 def _scaled(init: Initializer, factor: float | None) -> Initializer:

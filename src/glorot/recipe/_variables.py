@@ -10,6 +10,7 @@ from glorot import _check
 from glorot.recipe._expression import Expression
 from glorot.recipe._pattern import beginning, matcher, parse_counter, parse_pattern
 from glorot.recipe._shapes import TensorSpec
+from glorot.recipe._weight_norm import with_weights
 
 FANS = ("fan_in", "fan_out")  # of the parameter at hand: known to a rule, not to a variable
 _DEEPEST = 64  # formulas that ask for one another: each takes a part of Python's stack
@@ -161,7 +162,7 @@ class Values:
         self, variables: Mapping[str, Variable], specs: Mapping[str, TensorSpec | None]
     ) -> None:
         self._variables = variables
-        self._specs = specs
+        self._specs = with_weights(specs)
         self._known: dict[str, float] = {}
 
     def __contains__(self, name: str) -> bool:

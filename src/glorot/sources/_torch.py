@@ -22,22 +22,27 @@ def of_module(
     A transformers or timm model says itself what it is; `model` is for what does not.
 
     Raises:
-        ValueError: no parameters; parametrized ones; a name that stands for two tensors.
+        ValueError: no parameters; ones that more than weight norm parametrizes; a name that stands
+            for two tensors.
         TypeError: a dtype that no initializer writes.
     """
     require("torch", kind)
     from glorot.torch._collect import collect
+    from glorot.torch._parametrized import kept_tensors
     from glorot.torch._plan import spec_of
 
     contents = collect(module)
-    _refuse_parametrized(contents.parameters)
     patterns = _tied_patterns(module)
     shapes: dict[str, TensorSpec] = {}
     aliases: dict[str, str] = {}
     for group in contents.parameters:
         stored = _stored([place.name for place in group.places], patterns)
         place = next(place for place in group.places if place.name == stored)
-        shapes[stored] = spec_of(place, group.tensor)
+        found = spec_of(place, group.tensor)
+        if group.source is not None:
+            shapes |= {each.name: spec_of(each, held) for each, held in kept_tensors(group, found)}
+            continue
+        shapes[stored] = found
         aliases |= {place.name: stored for place in group.places if place.name != stored}
     for group in contents.buffers:
         kept = [p for p in group.places if p.attribute not in p.owner._non_persistent_buffers_set]
@@ -53,16 +58,6 @@ def of_module(
         shapes, kind, choice.model, choice.preset, choice.variables, aliases,
         (*notes, *choice.notes),
     )  # fmt: skip
-
-
-def _refuse_parametrized(groups: Any) -> None:
-    found = [group.places[0].name for group in groups if group.source is not None]
-    if found:
-        raise ValueError(
-            f"{found[0]!r} is parametrized: a checkpoint holds what it is computed from, which "
-            "follows from its value. Remove the parametrization, or fill the module with "
-            "glorot.torch.init_ and save it."
-        )
 
 
 def _tied_patterns(module: Any) -> list[str]:

@@ -29,7 +29,8 @@ from glorot.torch._collect import Group, collect, memory_key
 from glorot.torch._dtensor import is_dtensor, local_parts
 from glorot.torch._memory import DTYPES
 from glorot.torch._names import Place, canonical_key, canonical_name
-from glorot.torch._plan import make_plan
+from glorot.torch._parametrized import kept_tensors
+from glorot.torch._plan import make_plan, spec_of
 from glorot.torch._target import Target
 
 _TORCH = {dtype: kind for kind, dtype in DTYPES.items()}
@@ -197,15 +198,20 @@ def _of_module(model: torch.nn.Module, names: Names) -> list[tuple[Group, list[s
     pairs = zip(collect(model).parameters, collect(model, names).parameters, strict=True)
     for canonical, group in pairs:
         if group.source is not None:
-            raise ValueError(
-                f"the parameter {group.places[0].name!r} is parametrized, and a state dict holds "
-                "what it is computed from. Fill the module with init_, or before it is "
-                "parametrized."
-            )
-        paths = [place.name for place in canonical.places]
-        keys = [key for path in paths for key in (path, *words.get(path, ()))]
-        named.append((group, list(dict.fromkeys(keys))))
+            found = list(zip(_kept(canonical), _kept(group), strict=True))
+        else:
+            found = [(canonical, group)]
+        for own, each in found:
+            paths = [place.name for place in own.places]
+            keys = [key for path in paths for key in (path, *words.get(path, ()))]
+            named.append((each, list(dict.fromkeys(keys))))
     return named
+
+
+def _kept(group: Group) -> list[Group]:
+    """What a state dict holds of a parametrized one."""
+    spec = spec_of(group.places[0], group.tensor)
+    return [Group(tensor, [place]) for place, tensor in kept_tensors(group, spec)]
 
 
 def _of_mapping(

@@ -4,6 +4,7 @@ from (`right_inverse`), so that parametrizing a module does not change its weigh
 """
 
 import copy
+import dataclasses
 from typing import Any
 
 import torch
@@ -12,9 +13,12 @@ from torch.nn.utils.parametrizations import _WeightNorm
 
 from glorot import _random
 from glorot._base import Initializer
+from glorot._weight_norm import Length
+from glorot.recipe import TensorSpec
 from glorot.torch._collect import Group
 from glorot.torch._dtensor import is_dtensor
 from glorot.torch._memory import check
+from glorot.torch._names import Place
 from glorot.torch._target import Target
 
 _POWER_ITERATIONS = 15  # as many as torch's spectral_norm makes when it is added
@@ -54,6 +58,10 @@ class Computed:
         target.fill(target.writer(initializer), seed, name)
         setattr(self.place.owner, self.place.attribute, target.memory.tensor)
         path = f"{name.removesuffix(self.place.attribute)}parametrizations.{self.place.attribute}"
+        if is_weight_norm(self.source):  # torch's own norms differ from machine to machine
+            length = Target(self.source.original0, f"{path}.original0")
+            norms = Length(initializer, name, tuple(self.value.shape))
+            length.fill(length.writer(norms), seed, name)
         for number, step in enumerate(self.source):
             if _is_spectral_norm(step) and hasattr(step, "_u"):  # that of a vector is exact
                 _restart(step, target.memory.tensor, seed, f"{path}.{number}")
@@ -89,6 +97,33 @@ def _keeps_its_length(step: Any, source: Any) -> bool:
     with torch.no_grad():
         own, _ = step.right_inverse(direction)
     return torch.allclose(own, length, rtol=4 * torch.finfo(length.dtype).eps, atol=0.0)
+
+
+def is_weight_norm(source: Any) -> bool:
+    """Whether a ParametrizationList is torch's weight norm and nothing else."""
+    return len(source) == 1 and isinstance(source[0], _WeightNorm)
+
+
+def kept_tensors(group: Group, weight: TensorSpec) -> list[tuple[Place, torch.Tensor]]:
+    """The tensors that a state dict holds of a parametrized one, with what `weight`, the spec of
+    what they are computed to, says of its layer.
+
+    Raises:
+        ValueError: another parametrization than weight norm alone.
+    """
+    place, source = group.places[0], group.source
+    if not is_weight_norm(source):
+        raise ValueError(
+            f"the parameter {place.name!r} is parametrized, and a state dict holds what it is "
+            "computed from, which is known here for weight norm alone. Fill the module with "
+            "glorot.torch.init_, or remove the parametrization first."
+        )
+    path = f"{place.name.removesuffix(place.attribute)}parametrizations.{place.attribute}"
+    found = []
+    for name, tensor in source._parameters.items():
+        spec = dataclasses.replace(weight, shape=tuple(tensor.shape))
+        found.append((Place(f"{path}.{name}", source, name, spec), tensor))
+    return found
 
 
 def _is_spectral_norm(step: Any) -> bool:
