@@ -9,7 +9,7 @@ import contextlib
 import importlib
 import re
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 from glorot import _check
@@ -43,6 +43,24 @@ def read(text: str) -> Source:
             raise TypeError(f"{text} returned what is no model: {error}") from None
         except ValueError as error:
             raise ValueError(f"{text}: {error}") from None
+
+
+@contextlib.contextmanager
+def builder(text: str) -> Iterator[Callable[[], Any]]:
+    """Within it, the callable itself can be called.
+
+    Raises:
+        ValueError: no such module or callable.
+        TypeError: it is there and cannot be called.
+    """
+    with building(offline=False), _here():
+        found = _look_up(text)
+        if is_model(found) or not callable(found):
+            raise TypeError(
+                f"{text} must be a callable that returns a model: what its code writes is seen "
+                f"while it runs. Got {_check.show(found)} of {type(found).__name__}."
+            )
+        yield found
 
 
 @contextlib.contextmanager

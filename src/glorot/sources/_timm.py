@@ -1,6 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """`timm:NAME`: a model of timm by its name there, built without memory and without its weights."""
 
+from collections.abc import Callable
+from typing import Any
+
 from glorot import _check
 from glorot.sources._frameworks import building, meta, require, said
 from glorot.sources._source import Source
@@ -17,6 +20,21 @@ def read(name: str) -> Source:
         ImportError: timm or torch is not installed.
         ValueError: timm has no such model, or cannot build it.
     """
+    build = builder(name)
+    try:
+        with building(), meta():
+            module = build()
+    except Exception as error:
+        raise ValueError(f"timm cannot build {name!r} ({said(error)}).") from None
+    return of_module(module, KIND, model=f"{PREFIX}{name.partition('.')[0]}")
+
+
+def builder(name: str) -> Callable[[], Any]:
+    """Return a function that builds the model, on torch's device of the moment.
+
+    Raises:
+        ImportError, ValueError: as `read`.
+    """
     require("torch", KIND, "timm")
     timm = require("timm", KIND)
     plain = name.partition(".")[0]
@@ -25,9 +43,4 @@ def read(name: str) -> Source:
         near = _check.near(plain, known)
         there = near if near.startswith("Near") else f"timm.list_models() has all {len(known)}."
         raise ValueError(f"timm {timm.__version__} has no model {plain!r}. {there}")
-    try:
-        with building(), meta():
-            module = timm.create_model(name, pretrained=False)
-    except Exception as error:
-        raise ValueError(f"timm cannot build {name!r} ({said(error)}).") from None
-    return of_module(module, KIND, model=f"{PREFIX}{plain}")
+    return lambda: timm.create_model(name, pretrained=False)

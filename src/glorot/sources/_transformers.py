@@ -5,7 +5,9 @@ The config is data.  Its class and the model's are transformers' own; code that 
 (`auto_map`) is never run, and nothing is downloaded.
 """
 
+import contextlib
 import dataclasses
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -76,21 +78,57 @@ def of_config(config: Any) -> Source:
     return _of_content(config.to_dict(), type(config).__name__)
 
 
+def builder(path: Path) -> Callable[[], Any]:
+    """Return a function that builds the model of a config, on torch's device of the moment.
+
+    Raises:
+        ImportError, ValueError: as `read`.
+    """
+    with _told(str(path)):
+        content = load_json(path.read_bytes(), NAME)
+        cls, config, _ = _found(content)
+    return lambda: _built(cls, config)
+
+
 def _of_content(content: dict[str, Any], called: str) -> Source:
+    with _told(called):
+        cls, config, note = _found(content)
+        try:
+            with building(), meta():
+                module = _built(cls, config)
+        except Exception as error:
+            raise ValueError(
+                f"transformers cannot build {cls.__name__} of it ({said(error)})."
+            ) from None
+        return of_module(module, KIND, notes=(note,) if note else ())
+
+
+def _found(content: dict[str, Any]) -> tuple[Any, Any, str]:
+    """The model's class, its config, and what is to be said of the choice."""
     require("torch", KIND, "transformers")
     transformers = require("transformers", KIND)
+    config = _config(transformers, content)
+    cls, note = _class(transformers, config, content)
+    if not isinstance(config, cls.config_class):
+        config = config.get_text_config()
+    if not isinstance(config, cls.config_class):
+        raise ValueError(
+            f"{cls.__name__}, which `architectures` names, is no model of the type "
+            f"{content.get('model_type')!r}."
+        )
+    return cls, config, note
+
+
+def _built(cls: Any, config: Any) -> Any:
+    # Other kernels for attention may be missing here, or be fetched from the hub.
+    return cls._from_config(config, attn_implementation="eager")
+
+
+@contextlib.contextmanager
+def _told(called: str) -> Iterator[None]:
+    """Errors that say which config they are of."""
     try:
-        config = _config(transformers, content)
-        cls, note = _class(transformers, config, content)
-        if not isinstance(config, cls.config_class):
-            config = config.get_text_config()
-        if not isinstance(config, cls.config_class):
-            raise ValueError(
-                f"{cls.__name__}, which `architectures` names, is no model of the type "
-                f"{content.get('model_type')!r}."
-            )
-        module = _build(cls, config)
-        return of_module(module, KIND, notes=(note,) if note else ())
+        yield
     except ImportError as error:  # classes are imported when they are first asked for
         raise broken("transformers", KIND, error.__cause__ or error) from None
     except (ValueError, TypeError) as error:
@@ -179,17 +217,6 @@ def _class(transformers: Any, config: Any, content: dict[str, Any]) -> tuple[Any
             found = found[0] if isinstance(found, (tuple, list)) else found
             return found, f"the config names no architecture: {found.__name__} is taken"
     raise ValueError(f"it has no `architectures`, and {type(config).__name__} has no model.")
-
-
-def _build(cls: Any, config: Any) -> Any:
-    try:
-        with building(), meta():
-            # Other kernels for attention may be missing here, or be fetched from the hub.
-            return cls._from_config(config, attn_implementation="eager")
-    except Exception as error:
-        raise ValueError(
-            f"transformers cannot build {cls.__name__} of it ({said(error)})."
-        ) from None
 
 
 def _near(word: str, choices: list[str]) -> str:

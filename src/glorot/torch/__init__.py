@@ -41,6 +41,7 @@ from glorot.torch._ranks import check_ranks
 from glorot.torch._shapes import explain, shapes
 
 if TYPE_CHECKING:  # what __getattr__ below loads
+    from glorot.torch._capture._capture import capture
     from glorot.torch._dcp import VirtualCheckpoint
 
 __all__ = [
@@ -49,6 +50,7 @@ __all__ = [
     "VirtualCheckpoint",
     "calculate_gain",
     "canonical_name",
+    "capture",
     "check_ranks",
     "constant_",
     "dirac_",
@@ -77,6 +79,10 @@ def __getattr__(name: str) -> Any:
         from glorot.torch._dcp import VirtualCheckpoint
 
         return VirtualCheckpoint
+    if name == "capture":
+        from glorot.torch._capture._capture import capture
+
+        return capture
     raise AttributeError(f"module 'glorot.torch' has no attribute {name!r}")
 
 

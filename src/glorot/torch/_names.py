@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from typing import Any, NamedTuple
 
 import torch
+from torch.nn.utils.parametrizations import _WeightNorm
 
 from glorot.recipe import TensorSpec
 
@@ -105,3 +106,8 @@ def parametrized(module: torch.nn.Module) -> dict[str, Any]:
         return {}
     lists: Any = module.parametrizations
     return dict(lists.items())
+
+
+def is_weight_norm(source: Any) -> bool:
+    """Whether a ParametrizationList is torch's weight norm and nothing else."""
+    return len(source) == 1 and isinstance(source[0], _WeightNorm)

@@ -18,7 +18,7 @@ from glorot.recipe import TensorSpec
 from glorot.torch._collect import Group
 from glorot.torch._dtensor import is_dtensor
 from glorot.torch._memory import check
-from glorot.torch._names import Place
+from glorot.torch._names import Place, is_weight_norm
 from glorot.torch._target import Target
 
 _POWER_ITERATIONS = 15  # as many as torch's spectral_norm makes when it is added
@@ -97,11 +97,6 @@ def _keeps_its_length(step: Any, source: Any) -> bool:
     with torch.no_grad():
         own, _ = step.right_inverse(direction)
     return torch.allclose(own, length, rtol=4 * torch.finfo(length.dtype).eps, atol=0.0)
-
-
-def is_weight_norm(source: Any) -> bool:
-    """Whether a ParametrizationList is torch's weight norm and nothing else."""
-    return len(source) == 1 and isinstance(source[0], _WeightNorm)
 
 
 def kept_tensors(group: Group, weight: TensorSpec) -> list[tuple[Place, torch.Tensor]]:

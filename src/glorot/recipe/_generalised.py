@@ -1,0 +1,81 @@
+# SPDX-License-Identifier: Apache-2.0
+"""From one initializer a name to a few rules with patterns: the shortest ends of names that tell
+initializers apart."""
+
+import collections
+import re
+from collections.abc import Collection, Mapping
+
+from glorot._base import Initializer
+from glorot.recipe._pattern import matcher
+from glorot.recipe._rule import Rule
+
+_BRACKETS = re.compile(r"([\[*?])")
+
+
+def rules_of(names: Mapping[str, Initializer | None], optional: Collection[str] = ()) -> list[Rule]:
+    """Return rules that give each name its initializer, the narrower first.
+
+    Args:
+        names: of all parameters, in the model's order; None leaves one out.
+        optional: those that may be missing where the rules are used: rules for these alone may
+            match nothing.
+
+    Examples:
+        >>> import glorot
+        >>> normal, ones = glorot.RandomNormal(stddev=0.02), glorot.Ones()
+        >>> names = {"h.0.up.w": normal, "h.1.up.w": normal, "h.0.ln.w": ones, "wte": normal}
+        >>> for rule in rules_of(names):
+        ...     print(rule.pattern, rule.initializer)
+        *.up.w RandomNormal(mean=0.0, stddev=0.02)
+        h.0.ln.w Ones()
+        wte RandomNormal(mean=0.0, stddev=0.02)
+    """
+    patterns = _patterns(names)
+    first = {name: next((p for p in patterns if matcher(p)(name)), None) for name in names}
+    wrong = [n for n, p in first.items() if p is None or patterns[p] != names[n]]
+    patterns = {_literal(name): names[name] for name in wrong} | patterns
+    used: dict[str, list[str]] = {pattern: [] for pattern in patterns}
+    for name in names:
+        used[next(p for p in patterns if matcher(p)(name))].append(name)
+    return [
+        Rule(pattern, patterns[pattern], optional=all(name in optional for name in matched))
+        for pattern, matched in used.items()
+        if matched
+    ]
+
+
+def _patterns(names: Mapping[str, Initializer | None]) -> dict[str, Initializer | None]:
+    """Patterns of ends of names, as short as what all names of the end have is one initializer."""
+    found: dict[str, Initializer | None] = {}
+
+    def visit(end: tuple[str, ...], those: list[tuple[tuple[str, ...], str]]) -> None:
+        kinds = {names[name] for _, name in those}
+        whole = [name for rest, name in those if not rest]
+        numbered = end[:1] == ("*",)  # the number of a layer says less than what is numbered
+        if len(kinds) == 1 and not (numbered and len(whole) < len(those)):
+            (kind,) = kinds
+            if whole:  # "*.bias" does not match "bias"
+                found[".".join(end)] = kind
+            if len(whole) < len(those):
+                found["*." + ".".join(end) if end else "*"] = kind
+            return
+        branches: dict[str, list[tuple[tuple[str, ...], str]]] = {}
+        for rest, name in those:
+            if rest:
+                last = "*" if rest[-1].isdigit() else _literal(rest[-1])
+                branches.setdefault(last, []).append((rest[:-1], name))
+        if whole:
+            most, _ = collections.Counter(names[name] for name in whole).most_common(1)[0]
+            found.update((_literal(name), names[name]) for name in whole if names[name] != most)
+            found[".".join(end)] = most
+        for last, below in branches.items():
+            visit((last, *end), below)
+
+    visit((), [(tuple(name.split(".")), name) for name in names])
+    # One name comes before many, and a long end before a short one.
+    return dict(sorted(found.items(), key=lambda item: (-len(item[0].split(".")), "*" in item[0])))
+
+
+def _literal(text: str) -> str:
+    return _BRACKETS.sub(r"[\1]", text)

@@ -1,0 +1,59 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The recipe of what a model's own code does, for the sources that run code."""
+
+import contextlib
+import os
+from collections.abc import Callable, Iterable, Iterator
+from pathlib import Path
+from typing import Any
+
+from glorot import _check
+from glorot.recipe import Recipe, Rule
+from glorot.sources import _callable, _timm, _transformers
+from glorot.sources._apart import runs_code
+from glorot.sources._frameworks import building, require, said
+
+
+def capture(source: Any, *, rules: Iterable[Rule] = (), leave_out: bool = False) -> Recipe:
+    """Return a recipe of the laws by which a model's own code gives its parameters values.
+
+    For models that no preset is for: of transformers, of timm, and your own.
+
+    Args:
+        source: a Hugging Face `config.json` or a folder that has one; "timm:NAME";
+            "package.module:callable", a callable that returns a torch module.
+        rules, leave_out: as `glorot.torch.capture` takes them.
+
+    Raises:
+        ValueError: another source; a model that is not torch's; as `glorot.torch.capture`.
+        ImportError: a framework that this source needs is not installed.
+    """
+    path = _check.path("source", source, needed="the path or name of a model's code")
+    if not runs_code(os.fspath(source)):
+        raise ValueError(
+            f"{path} has no code to watch: give a Hugging Face config.json, timm:NAME, or "
+            "package.module:callable. A checkpoint's own values are what `glorot inspect` shows."
+        )
+    require("torch", "captured model")
+    from glorot.torch import capture as watch
+
+    with _builder(os.fspath(source), path) as build:
+        try:
+            return watch(build, rules=rules, leave_out=leave_out)
+        except (ValueError, TypeError) as error:
+            raise type(error)(f"{source}: {error}") from None
+        except Exception as error:
+            raise ValueError(f"{source} cannot be built ({said(error)}).") from None
+
+
+@contextlib.contextmanager
+def _builder(source: str, path: Path) -> Iterator[Callable[[], Any]]:
+    if source.startswith(_timm.PREFIX):
+        with building():
+            yield _timm.builder(source.removeprefix(_timm.PREFIX))
+    elif path.exists():
+        with building():
+            yield _transformers.builder(path / _transformers.NAME if path.is_dir() else path)
+    else:
+        with _callable.builder(source) as build:
+            yield build

@@ -1,0 +1,183 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What is known of values that torch computed: the law they were drawn by, or the numbers.
+
+A law stays one under what initialisation does to it: a factor, a shift, a cut, the inverse error
+function by which torch makes normals of uniform numbers.
+"""
+
+import math
+from dataclasses import dataclass, replace
+from statistics import NormalDist
+from typing import Any
+
+_FAR = 8.0  # stddevs at which a cut takes nothing away
+_SAME = 1e-6  # of a cut that is computed back from a probability
+
+
+@dataclass(frozen=True)
+class Uniform:
+    """Uniform in [low, high]."""
+
+    low: float
+    high: float
+
+
+@dataclass(frozen=True)
+class Normal:
+    """Normal, cut to [lower, upper] in stddevs from the mean."""
+
+    mean: float
+    stddev: float
+    lower: float = -math.inf
+    upper: float = math.inf
+
+
+@dataclass(frozen=True)
+class Orthogonal:
+    """A matrix with orthonormal rows or columns, times the gain."""
+
+    gain: float = 1.0
+
+
+@dataclass(frozen=True)
+class Fixed:
+    """Numbers that nothing drew; a constant has its value."""
+
+    value: float | None = None
+
+
+@dataclass(frozen=True)
+class Applied:
+    """A function of what was drawn, that is no law here by itself."""
+
+    function: str
+    of: Any
+
+
+@dataclass(frozen=True)
+class LogUniform:
+    """The exponential of uniform numbers, from `low` to `high`."""
+
+    low: float
+    high: float
+
+
+@dataclass(frozen=True)
+class LogOfUniform:
+    """The logarithm of uniform numbers, from `low` to `high`."""
+
+    low: float
+    high: float
+
+
+@dataclass(frozen=True)
+class TimeStep:
+    """What softplus makes log-uniform numbers of, from `low` to `high`."""
+
+    low: float
+    high: float
+
+
+@dataclass(frozen=True)
+class Unknown:
+    """Something else, and how it came to be."""
+
+    why: str
+
+
+Drawn = (
+    Uniform | Normal | Orthogonal | Fixed | Applied | LogUniform | LogOfUniform | TimeStep | Unknown
+)
+
+
+def times(value: Drawn, factor: float) -> Drawn:
+    """The values times a number."""
+    match value:
+        case Uniform(low, high):
+            ends = sorted((low * factor, high * factor))
+            return Uniform(*ends) if factor else Fixed(0.0)
+        case Normal(mean, stddev, lower, upper):
+            if not factor:
+                return Fixed(0.0)
+            cuts = (lower, upper) if factor > 0 else (-upper, -lower)
+            return Normal(mean * factor, stddev * abs(factor), *cuts)
+        case Orthogonal(gain):
+            return Orthogonal(gain * abs(factor))
+        case Fixed(number) if number is not None:
+            return Fixed(number * factor)
+    return Unknown(f"times {factor:g} of {describe(value)}")
+
+
+def plus(value: Drawn, shift: float) -> Drawn:
+    """The values plus a number."""
+    match value:
+        case Uniform(low, high):
+            return Uniform(low + shift, high + shift)
+        case Normal():
+            return replace(value, mean=value.mean + shift)
+        case Fixed(number) if number is not None:
+            return Fixed(number + shift)
+    return value if not shift else Unknown(f"a shift of {describe(value)}")
+
+
+def clamped(value: Drawn, low: float | None, high: float | None) -> Drawn:
+    """The values held to [low, high], where hardly any is outside of it."""
+    low = -math.inf if low is None else low
+    high = math.inf if high is None else high
+    match value:
+        case Normal(mean, stddev, lower, upper):
+            cuts = ((low - mean) / stddev, (high - mean) / stddev)
+            if cuts[0] <= max(lower, -_FAR) + _SAME and cuts[1] >= min(upper, _FAR) - _SAME:
+                return replace(
+                    value,
+                    lower=cuts[0] if abs(cuts[0] - lower) < _SAME else lower,
+                    upper=cuts[1] if abs(cuts[1] - upper) < _SAME else upper,
+                )
+        case Uniform() | LogUniform():
+            if low <= value.low * (1 + _SAME) and high >= value.high:
+                return value
+    return Unknown(f"a clamp of {describe(value)}")
+
+
+def applied(function: str, value: Drawn) -> Drawn:
+    """A function of one argument of the values."""
+    match function, value:
+        case "erfinv", Uniform(low, high) if -1.0 <= low < high <= 1.0:
+            cuts = [_quantile((end + 1.0) / 2.0) for end in (low, high)]
+            return Normal(0.0, math.sqrt(0.5), *cuts)
+        case "exp", Uniform(low, high):
+            return LogUniform(math.exp(low), math.exp(high))
+        case "log", Uniform(low, high) if low >= 0.0:
+            return LogOfUniform(low, high)
+        case "neg", _ if not isinstance(value, LogUniform | Applied):
+            return times(value, -1.0)
+        case _, Unknown():
+            return value
+    return Applied(function, value)
+
+
+def added(one: Drawn, other: Drawn) -> Drawn:
+    """The sum of two of the same draws: dt + log(-expm1(-dt)) is the inverse of softplus."""
+    for step, rest in ((one, other), (other, one)):
+        inverse = Applied("log", Applied("neg", Applied("expm1", Applied("neg", step))))
+        if isinstance(step, LogUniform) and rest == inverse:
+            return TimeStep(step.low, step.high)
+    return Unknown(f"the sum of {describe(one)} and {describe(other)}")
+
+
+def _quantile(p: float) -> float:
+    if p <= 0.0:
+        return -math.inf
+    return math.inf if p >= 1.0 else NormalDist().inv_cdf(p)
+
+
+def describe(value: Drawn) -> str:
+    """In words, for errors."""
+    match value:
+        case Unknown(why):
+            return why
+        case Applied(function, of):
+            return f"{function} of {describe(of)}"
+        case Fixed():
+            return "numbers that are computed"
+    return repr(value)

@@ -1,0 +1,101 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The initializer that gives such values as were seen."""
+
+import itertools
+import math
+from collections.abc import Iterator
+
+import numpy as np
+import torch
+
+from glorot._base import Initializer
+from glorot._constants import Constant, Identity, Ones, Zeros
+from glorot._orthogonal import Orthogonal
+from glorot._positions import Sinusoids
+from glorot._random import RandomNormal, RandomUniform, TruncatedNormal
+from glorot._state_space import LogArange, LogOfUniform, TimeStep
+from glorot.torch._capture import _drawn
+from glorot.torch._capture._drawn import Drawn
+
+_DIGITS = 12  # of a cut that is computed back from a probability
+_FAR = 8.0  # stddevs at which a cut takes nothing away
+_NEAR = 1e-6  # of numbers that are computed in float32
+
+
+def initializer_of(
+    value: Drawn, shape: tuple[int, ...], numbers: torch.Tensor | None
+) -> Initializer:
+    """Return what gives a tensor of this shape such values; `numbers` are those that nothing drew.
+
+    Raises:
+        ValueError: nothing here does; why.
+    """
+    found: Initializer | None = None
+    match value:
+        case _drawn.Uniform(low, high):
+            found = RandomUniform(low, high)
+        case _drawn.Normal(mean, stddev, lower, upper) if -lower > _FAR and upper > _FAR:
+            found = RandomNormal(mean, stddev)
+        case _drawn.Normal(mean, stddev, lower, upper):
+            found = TruncatedNormal(mean, stddev, lower=_round(lower), upper=_round(upper))
+        case _drawn.Orthogonal(gain):
+            found = Orthogonal(gain)
+        case _drawn.LogOfUniform(low, high):
+            found = LogOfUniform(_round(low), _round(high))
+        case _drawn.TimeStep(low, high):
+            found = TimeStep(float(f"{low:.6g}"), float(f"{high:.6g}"))
+        case _drawn.Fixed(number):
+            found = _of_constant(_constant(number, numbers))
+            if found is None and numbers is not None:
+                found = _of_numbers(shape, numbers)
+    if found is None:
+        raise ValueError(_drawn.describe(value))
+    return found
+
+
+def _constant(number: float | None, numbers: torch.Tensor | None) -> float | None:
+    """The one value of all."""
+    if number is not None or numbers is None or not numbers.numel():
+        return number
+    first = numbers.reshape(-1)[0]
+    return _short(first.item()) if bool((numbers == first).all()) else None
+
+
+def _of_constant(number: float | None) -> Initializer | None:
+    if number is None:
+        return None
+    return {0.0: Zeros(), 1.0: Ones()}.get(number) or Constant(number)
+
+
+def _of_numbers(shape: tuple[int, ...], numbers: torch.Tensor) -> Initializer | None:
+    """What gives numbers that differ: those that models are known to begin with."""
+    wanted = numbers.to(torch.float64)
+    for init in _known(shape):
+        try:
+            found = torch.from_numpy(init(shape, "float64"))
+        except ValueError:
+            continue
+        if torch.allclose(found, wanted, rtol=_NEAR, atol=_NEAR * max(shape)):
+            return init
+    return None
+
+
+def _known(shape: tuple[int, ...]) -> Iterator[Initializer]:
+    """Numbers that models begin with."""
+    if len(shape) == 2:
+        yield Identity()
+    for axis in range(len(shape)):
+        yield LogArange(axis)
+    if len(shape) >= 2:
+        for endpoint, interleaved in itertools.product((False, True), repeat=2):
+            yield Sinusoids(endpoint=endpoint, interleaved=interleaved)
+
+
+def _round(number: float) -> float:
+    """Without the last digits, which computing it back from a probability leaves."""
+    return float(f"{number:.{_DIGITS}g}")
+
+
+def _short(number: float) -> float:
+    """The shortest number that rounds to the same float32."""
+    return float(str(np.float32(number))) if math.isfinite(number) else number

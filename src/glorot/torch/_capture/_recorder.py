@@ -1,0 +1,330 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Watch torch build a model, and know of each tensor what was written into it."""
+
+import math
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, NamedTuple
+
+import torch
+from torch.utils._python_dispatch import TorchDispatchMode
+from torch.utils._pytree import tree_leaves, tree_map
+
+from glorot.torch._capture import _drawn
+from glorot.torch._capture._drawn import Drawn, Fixed, Normal, Orthogonal, Uniform, Unknown
+from glorot.torch._capture._memory import NOTHING, Memory, Region, all_of
+
+_MOST = 1 << 22  # numbers that are computed beside the meta device, which has none
+_FACTOR_OF_QR = Unknown("the other factor of a QR")
+
+_COPIES = ("clone", "_to_copy", "contiguous", "lift_fresh", "lift_fresh_copy", "detach_copy")
+# What these write, whatever they are given.
+_ALWAYS: dict[str, Drawn] = {
+    **dict.fromkeys(
+        ("empty", "empty_like", "new_empty", "empty_strided", "new_empty_strided", "resize"),
+        NOTHING,
+    ),
+    **dict.fromkeys(("zeros", "zeros_like", "new_zeros", "zero"), Fixed(0.0)),
+    **dict.fromkeys(("ones", "ones_like", "new_ones"), Fixed(1.0)),
+    **dict.fromkeys(("rand", "rand_like"), Uniform(0.0, 1.0)),
+    **dict.fromkeys(("randn", "randn_like"), Normal(0.0, 1.0)),
+}
+_FULL = {"full": 1, "full_like": 1, "fill": 1, "new_full": 2}  # which argument is the number
+_UNARY = ("erfinv", "exp", "log", "expm1", "neg")
+_CLAMPS = {"clamp": ("min", "max"), "clamp_min": ("min",), "clamp_max": ("max",)}
+
+
+class Call(NamedTuple):
+    """A function that torch has run."""
+
+    name: str  # without the underscore of those in place
+    func: Any
+    args: tuple[Any, ...]
+    kwargs: Mapping[str, Any]
+    read: Sequence[torch.Tensor]
+    made: Sequence[torch.Tensor]
+
+    @property
+    def target(self) -> torch.Tensor:
+        """The first tensor that was made, or written in place."""
+        return self.made[0]
+
+    def arguments(self, **defaults: Any) -> list[Any]:
+        """Those after the first, by place or by name."""
+        named = [self.kwargs.get(name, value) for name, value in defaults.items()]
+        given = self.args[1 : 1 + len(named)]
+        return [*given, *named[len(given) :]]
+
+
+class Recorder(TorchDispatchMode):
+    """A mode in which torch says what it writes."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._memories: dict[int, Memory] = {}
+
+    def writes(self, tensor: torch.Tensor) -> list[tuple[Region, Drawn]]:
+        """What was written into a tensor's storage, in order."""
+        return self._memory(tensor).writes
+
+    def value(self, tensor: torch.Tensor) -> Drawn:
+        """What a tensor holds, if it is one thing; of one that was there before, its numbers."""
+        value = self._memory(tensor).read(Region.of(tensor))
+        if value is not None:
+            return value
+        return NOTHING if on_meta(tensor) else Fixed()
+
+    def numbers(self, tensor: torch.Tensor) -> torch.Tensor | None:
+        """The numbers of a tensor that nothing drew, where they are known."""
+        if not on_meta(tensor):
+            return tensor.detach()
+        memory = self._memory(tensor)
+        if memory.numbers is not None:
+            if memory.numbers.dtype != tensor.dtype:  # looked at as another type
+                return None
+            return memory.numbers.as_strided(
+                tensor.size(), tensor.stride(), tensor.storage_offset()
+            )
+        value = memory.read(Region.of(tensor))
+        if isinstance(value, Fixed) and value.value is not None and tensor.numel() <= _MOST:
+            return torch.full(tensor.shape, value.value, dtype=tensor.dtype)
+        return None
+
+    def put(self, tensor: torch.Tensor, value: Drawn) -> None:
+        """Note that all of a tensor was written."""
+        memory = self._memory(tensor)
+        region = Region.of(tensor)
+        if tensor.numel():
+            memory.write(region, value)
+        if memory.numbers is None:
+            return
+        known = self.numbers(tensor)
+        if isinstance(value, Fixed) and value.value is not None and known is not None:
+            known.fill_(value.value)
+        elif region.covers(all_of(tensor)):
+            memory.numbers = None
+
+    def know(self, tensor: torch.Tensor, numbers: torch.Tensor | None) -> None:
+        """Note that numbers that nothing drew were written."""
+        memory = self._memory(tensor)
+        if tensor.numel():
+            memory.write(Region.of(tensor), Fixed())
+        if not on_meta(tensor) or numbers is None or not self._has_numbers(memory, tensor):
+            return
+        known = self.numbers(tensor)
+        if known is not None:
+            known.copy_(numbers)
+
+    def __torch_dispatch__(
+        self, func: Any, types: Any, args: tuple[Any, ...] = (), kwargs: Any = None
+    ) -> Any:
+        kwargs = kwargs or {}
+        name = func._schema.name.partition("::")[2]
+        if name == "_local_scalar_dense" and on_meta(args[0]):
+            numbers = self.numbers(args[0])
+            if numbers is not None:
+                return numbers.item()
+        out = func(*args, **kwargs)
+        made = [each for each in tree_leaves(out) if isinstance(each, torch.Tensor)]
+        read = [each for each in tree_leaves((args, kwargs)) if isinstance(each, torch.Tensor)]
+        if made and all(each.layout is torch.strided for each in (*made, *read)):
+            in_place = name.endswith("_") or "out" in kwargs
+            if in_place or not any(_share(made[0], each) for each in read):  # no view
+                self._note(Call(name.removesuffix("_"), func, args, kwargs, read, made))
+        return out
+
+    def _memory(self, tensor: torch.Tensor) -> Memory:
+        storage = tensor.untyped_storage()
+        if storage._cdata not in self._memories:
+            self._memories[storage._cdata] = Memory(storage)
+        return self._memories[storage._cdata]
+
+    def _has_numbers(self, memory: Memory, tensor: torch.Tensor) -> bool:
+        """Whether the meta device's memory has numbers beside it, from now on if not before."""
+        if memory.numbers is not None:
+            return True
+        count = len(memory.storage) // tensor.element_size()
+        if count > _MOST:
+            return False
+        unwritten = math.nan if tensor.dtype.is_floating_point else 0
+        memory.numbers = torch.full((count,), unwritten, dtype=tensor.dtype)
+        for region, value in memory.writes[:-1]:
+            if isinstance(value, Fixed) and value.value is not None:
+                part = memory.numbers.as_strided(region.sizes, region.strides, region.offset)
+                part.fill_(value.value)
+        return True
+
+    def _note(self, call: Call) -> None:
+        """Say what a call has written."""
+        simple = self._simple(call)
+        if simple is not None:
+            self.put(call.target, simple)
+        elif call.name == "copy":
+            self._copy(call.target, call.args[1])
+        elif call.name in _COPIES:
+            self._copy(call.target, call.args[0])
+        elif call.name in ("cat", "stack"):
+            self._join(call)
+        elif call.name == "linalg_qr":
+            self._qr(call)
+        elif all(isinstance(self.value(each), Fixed) for each in call.read):
+            self._compute(call)
+        else:
+            self._change(call)
+
+    def _simple(self, call: Call) -> Drawn | None:
+        """What a call writes that reads nothing."""
+        name = call.name
+        if name in _ALWAYS:
+            return _ALWAYS[name]
+        if name in _FULL:
+            return Fixed(self._number(call.args[_FULL[name]]))
+        if torch.Tag.nondeterministic_seeded not in call.func.tags:
+            return None
+        ends = {"uniform": {"from": 0.0, "to": 1.0}, "normal": {"mean": 0.0, "std": 1.0}}
+        numbers = call.arguments(**ends.get(name, {}))
+        if name in ends and all(isinstance(each, (int, float)) for each in numbers):
+            return Uniform(*numbers) if name == "uniform" else Normal(*numbers)
+        return Unknown(f"draws of {name}")
+
+    def _number(self, value: Any) -> float | None:
+        """A number, or the one that a tensor holds."""
+        if isinstance(value, (bool, int, float)):
+            return float(value)
+        if isinstance(value, torch.Tensor) and value.numel() == 1 and not value.is_complex():
+            known = self.value(value)
+            if isinstance(known, Fixed):
+                numbers = self.numbers(value)
+                return known.value if numbers is None else float(numbers.item())
+        return None
+
+    def _copy(self, target: torch.Tensor, source: torch.Tensor) -> None:
+        value = self.value(source)
+        region, memory = Region.of(source), self._memory(source)
+        if isinstance(value, Fixed) and value.value is None:
+            self.know(target, self.numbers(source))
+        elif (
+            isinstance(value, Unknown)
+            and len(memory.writes) > 1
+            and region == Region.of(target)
+            and region.covers(all_of(source))
+        ):
+            self._memory(target).writes = list(memory.writes)  # parts, one by one
+        else:
+            self.put(target, value)
+
+    def _join(self, call: Call) -> None:
+        (dim,) = call.arguments(dim=0)
+        begin = 0
+        for part in call.args[0]:
+            if call.name == "stack":
+                view, size = call.target.select(dim, begin), 1
+            elif part.dim() == call.target.dim():
+                size = part.shape[dim]
+                view = call.target.narrow(dim, begin, size)
+            else:
+                continue  # an empty vector, which fits everything
+            begin += size
+            self._copy(view, part)
+
+    def _qr(self, call: Call) -> None:
+        value = self.value(call.args[0])
+        normal = isinstance(value, Normal) and value == Normal(0.0, value.stddev)
+        of = Orthogonal() if normal else Unknown(f"a QR of {_drawn.describe(value)}")
+        self.put(call.target, of)
+        for rest in call.made[1:]:
+            self.put(rest, _FACTOR_OF_QR)
+
+    def _change(self, call: Call) -> None:
+        """What a function of draws makes of each of its values."""
+        change = self._of_numbers(call)
+        if change is None:
+            value = self._of_draws(call)
+            for each in call.made:
+                self.put(each, value)
+        elif _share(call.target, call.read[0]) and Region.of(call.target).covers(
+            all_of(call.target)
+        ):
+            memory = self._memory(call.target)
+            memory.writes = [(region, change(value)) for region, value in memory.writes]
+        else:
+            values = [self.value(each) for each in call.read]
+            drawn = next(value for value in values if not isinstance(value, Fixed))
+            self.put(call.target, change(drawn))
+
+    def _of_draws(self, call: Call) -> Drawn:
+        """What comes of several tensors, or of one by a function that is not known."""
+        values = [self.value(each) for each in call.read]
+        if _FACTOR_OF_QR in values:  # the signs of its diagonal
+            orthogonal = (value for value in values if isinstance(value, Orthogonal))
+            return next(orthogonal, _FACTOR_OF_QR)
+        if call.name == "add" and len(values) == 2:
+            return _drawn.added(*values)
+        drawn = next(value for value in values if not isinstance(value, Fixed))
+        return Unknown(f"{call.name} of {_drawn.describe(drawn)}")
+
+    def _of_numbers(self, call: Call) -> Callable[[Drawn], Drawn] | None:
+        """What a function of one tensor and of numbers does to its values; None for others."""
+        name = call.name
+        change: Callable[[Drawn], Drawn] | None = None
+        if name in _UNARY:
+
+            def change(value: Drawn) -> Drawn:
+                return _drawn.applied(name, value)
+
+        elif name in _CLAMPS:
+            names = _CLAMPS[name]
+            found = dict(zip(names, call.arguments(**dict.fromkeys(names)), strict=True))
+
+            def change(value: Drawn) -> Drawn:
+                return _drawn.clamped(value, found.get("min"), found.get("max"))
+
+        elif name in ("mul", "div", "add", "sub") and len(call.args) > 1:
+            change = self._arithmetic(call)
+        return change
+
+    def _arithmetic(self, call: Call) -> Callable[[Drawn], Drawn] | None:
+        first, second = call.args[:2]
+        if self._number(first) is not None and call.name in ("mul", "add"):
+            first, second = second, first
+        number = self._number(second)
+        if not isinstance(first, torch.Tensor) or number is None:
+            return None
+        if call.name in ("add", "sub"):
+            sign = 1 if call.name == "add" else -1
+            shift = number * float(call.kwargs.get("alpha", 1)) * sign
+            return lambda value: _drawn.plus(value, shift)
+        if call.name == "div" and (not number or call.kwargs.get("rounding_mode")):
+            return None
+        factor = number if call.name == "mul" else 1.0 / number
+        return lambda value: _drawn.times(value, factor)
+
+    def _compute(self, call: Call) -> None:
+        """Numbers of numbers: on the meta device they are computed beside it."""
+
+        def beside(value: Any) -> Any:
+            if isinstance(value, torch.Tensor):
+                numbers = self.numbers(value)
+                if numbers is None:
+                    raise LookupError
+                return numbers.clone()
+            return torch.device("cpu") if isinstance(value, torch.device) else value
+
+        numbers: Sequence[torch.Tensor | None] = [None] * len(call.made)
+        small = sum(each.numel() for each in call.made) <= _MOST
+        if small and any(on_meta(each) for each in call.made):
+            try:
+                found = call.func(*tree_map(beside, call.args), **tree_map(beside, call.kwargs))
+                numbers = [each for each in tree_leaves(found) if isinstance(each, torch.Tensor)]
+            except (LookupError, RuntimeError, NotImplementedError):
+                pass
+        for each, known in zip(call.made, numbers, strict=False):
+            self.know(each, known)
+
+
+def on_meta(tensor: torch.Tensor) -> bool:
+    """Whether it has no memory, whatever it says itself."""
+    return tensor.device.type == "meta"
+
+
+def _share(one: torch.Tensor, other: torch.Tensor) -> bool:
+    return one.untyped_storage()._cdata == other.untyped_storage()._cdata

@@ -1,0 +1,58 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Rules made of one initializer a name: few, and each name has its own."""
+
+import string
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+import glorot
+from glorot import Recipe
+from glorot.recipe._generalised import rules_of
+
+NORMAL, ONES, ZEROS = glorot.RandomNormal(stddev=0.02), glorot.Ones(), glorot.Zeros()
+WORD = st.text(string.ascii_lowercase[:3] + "_", min_size=1, max_size=3) | st.sampled_from(
+    ["0", "1", "12", "weight", "bias", "a*", "[b]", "?"]
+)
+NAMES = st.lists(WORD, min_size=1, max_size=5).map(".".join)
+
+
+@given(st.dictionaries(NAMES, st.sampled_from([NORMAL, ONES, ZEROS, None]), min_size=1))
+def test_every_name_has_its_own(names):
+    """Whatever the names are, stars and brackets in them too; and no rule is idle."""
+    recipe = Recipe(rules_of(names))
+    matches = recipe._match(dict.fromkeys(names))
+    assert not matches.unmatched
+    assert not matches.idle
+    assert {name: rule.initializer for name, rule in matches.rules.items()} == names
+
+
+def patterns(names):
+    """The patterns, in order."""
+    return [rule.pattern for rule in rules_of(names)]
+
+
+def layers(count, **parts):
+    """Names of so many layers, each with these parts."""
+    return {
+        f"h.{i}.{part.replace('__', '.')}": init
+        for i in range(count)
+        for part, init in parts.items()
+    }
+
+
+def test_rules_are_few():
+    """Of a transformer: an end for all layers, the last name for all biases; a layer that differs
+    has rules of its own, and the others keep theirs."""
+    names = layers(4, ln__weight=ONES, ln__bias=ZEROS, up__weight=NORMAL, up__bias=ZEROS)
+    assert patterns(names) == ["*.ln.weight", "*.up.weight", "*.bias"]
+    assert patterns(dict.fromkeys(names, NORMAL)) == ["*"]
+    assert patterns(names | {"h.2.up.weight": ONES})[:2] == ["h.2.up.weight", "h.*.up.weight"]
+    assert patterns({"weight": NORMAL, "bias": ZEROS}) == ["weight", "bias"]
+
+
+def test_rules_for_names_that_may_be_missing():
+    """They are optional where they are for nothing else."""
+    names = {"head.weight": NORMAL, "wte.weight": NORMAL, "ln.bias": ZEROS}
+    assert not any(rule.optional for rule in rules_of(names, {"head.weight", "wte.weight"})[1:])
+    assert [rule.optional for rule in rules_of(names, set(names))] == [True, True]
