@@ -1,13 +1,25 @@
 # SPDX-License-Identifier: Apache-2.0
 """The commands: parse, call the library, print."""
 
-import contextlib
 import json
-from collections.abc import Iterator
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
+
+from glorot.cli import _options, _presets
+from glorot.cli._errors import mendable
+from glorot.cli._options import (
+    Checkpoint,
+    Debug,
+    Dtype,
+    Full,
+    Json,
+    OptionalRecipe,
+    Seed,
+    Set,
+    Shapes,
+)
 
 app = typer.Typer(
     add_completion=False,
@@ -17,58 +29,10 @@ app = typer.Typer(
     help="The first value of every weight of every model, a pure function of (seed, name, index).",
 )
 
-Recipe = Annotated[
-    str, typer.Option(help="A built-in recipe (`glorot presets`) or a recipe file's path.")
-]
-Seed = Annotated[int, typer.Option(help="A whole number, 0 <= seed < 2**64.")]
-OptionalRecipe = Annotated[
-    str | None,
-    typer.Option(
-        "--recipe",
-        help="A built-in recipe or a file's path; else the one for what SOURCE says the model is.",
-    ),
-]
-Shapes = Annotated[
-    str,
-    typer.Argument(
-        metavar="SOURCE",
-        help="A shapes file, a checkpoint, a Hugging Face config.json, timm:NAME, or "
-        "package.module:callable.",
-    ),
-]
-Set = Annotated[
-    list[str] | None,
-    typer.Option("--set", help="A variable of the recipe: n_layer=12, or a formula."),
-]
-Json = Annotated[bool, typer.Option("--json", help="Print the report as JSON.")]
-Full = Annotated[bool, typer.Option("--full", help="One line a tensor, not one a group.")]
-Debug = Annotated[bool, typer.Option("--debug", help="Show the traceback of an error.")]
-
-
-@contextlib.contextmanager
-def _mendable(debug: bool, interrupted: str = "") -> Iterator[None]:
-    """What the user can mend is one line on stderr and exit code 1; `interrupted` is what to say
-    besides of an interrupt."""
-    try:
-        yield
-    except (ValueError, TypeError, OSError, OverflowError, MemoryError, ImportError) as error:
-        if debug:
-            raise
-        text = str(error) or "not enough memory"
-        if isinstance(error, OSError) and error.strerror:
-            text = f"{error.strerror}: {error.filename}" if error.filename else error.strerror
-        from glorot.cli._show import plain
-
-        typer.echo(f"glorot: {plain(' '.join(text.split()))}", err=True)
-        raise typer.Exit(1) from None
-    except KeyboardInterrupt:
-        typer.echo(f"glorot: interrupted.{interrupted}", err=True)
-        raise typer.Exit(130) from None
-
 
 def _version(wanted: bool) -> None:
     if wanted:
-        with _mendable(debug=False):
+        with mendable(debug=False):
             import glorot
 
             found = glorot.config()
@@ -109,9 +73,7 @@ def init(
     format: Annotated[
         str, typer.Option(help="safetensors, or dcp: a directory of torch.distributed.checkpoint.")
     ] = "safetensors",
-    dtype: Annotated[
-        str | None, typer.Option(help="Of all floating tensors, in place of their own.")
-    ] = None,
+    dtype: Dtype = None,
     resume: Annotated[
         bool, typer.Option("--resume", help="Go on after a write that was cut off.")
     ] = False,
@@ -148,7 +110,7 @@ def init(
       glorot init timm:resnet50 --seed 0 --out resnet50
       srun -n 8 glorot init llama.json --recipe llama --seed 0 --out /shared/llama --distributed
     """
-    with _mendable(debug, " What `init` had begun, --resume goes on with."):
+    with mendable(debug, " What `init` had begun, --resume goes on with."):
         from glorot import checkpoint
         from glorot.checkpoint._ranks import check_ranks
         from glorot.cli import _show, _source
@@ -158,7 +120,7 @@ def init(
                 raise ValueError("give --distributed, or --rank and --world-size.")
             rank, world_size = checkpoint.ranks_from_environment()
         found = _source.read(shapes, recipe)
-        loaded = _set(found.recipe, variables)
+        loaded = _options.set_variables(found.recipe, variables)
         if not as_json:
             found.say()
             found.say_left_out(dtype)
@@ -193,13 +155,7 @@ def init(
 
 @app.command()
 def verify(
-    path: Annotated[
-        str,
-        typer.Argument(
-            metavar="PATH",
-            help="A checkpoint's folder, of safetensors or torch's DCP, or a .safetensors file.",
-        ),
-    ],
+    path: Checkpoint,
     recipe: Annotated[
         str | None, typer.Option(help="As for `init`; else what glorot.json there says.")
     ] = None,
@@ -228,17 +184,17 @@ def verify(
       glorot verify gpt2-init
       glorot verify gpt2-init --recipe gpt2 --seed 42
     """
-    with _mendable(debug):
+    with mendable(debug):
         from glorot import checkpoint
         from glorot.cli import _show, _source
         from glorot.sources import _apart
 
-        known = None if recipe is None else _load(recipe, variables)
+        known = None if recipe is None else _options.load(recipe, variables)
         wanted = None if shapes is None else _apart.read(shapes)
         if known is None and not checkpoint.has_manifest(path):
             # As `init` chose: the preset for what SOURCE, or a config beside the weights, says.
             found = _source.Reading(_apart.read(path) if wanted is None else wanted, None)
-            known = _set(found.recipe, variables)
+            known = _options.set_variables(found.recipe, variables)
             if not as_json:
                 found.say()
         elif known is None and variables:
@@ -263,9 +219,7 @@ def explain(
         str, typer.Argument(metavar="[PATTERN]", help="Over the names to explain, each by itself.")
     ] = "",
     recipe: OptionalRecipe = None,
-    dtype: Annotated[
-        str | None, typer.Option(help="Of all floating tensors, in place of their own.")
-    ] = None,
+    dtype: Dtype = None,
     variables: Set = None,
     as_json: Json = False,
     full: Full = False,
@@ -280,12 +234,12 @@ def explain(
       glorot explain examples/gpt2-124m.json --recipe gpt2
       glorot explain examples/gpt2-124m.json --recipe gpt2 "h.0.*"
     """
-    with _mendable(debug):
+    with mendable(debug):
         from glorot.cli import _explain, _source, _written
 
         known = _written.recipe_of(shapes) if recipe is None else None
         source = _source.read(shapes, known or recipe)
-        loaded = _set(source.recipe, variables)
+        loaded = _options.set_variables(source.recipe, variables)
         source.say()
         found = loaded.explain(source.source.shapes, pattern or "*", dtype=dtype)
         if as_json:
@@ -294,71 +248,12 @@ def explain(
             _explain.show(loaded, found, full=full or bool(pattern))
 
 
-presets = typer.Typer(rich_markup_mode=None)
-app.add_typer(presets, name="presets", invoke_without_command=True)
-
-
-@presets.callback()
-def _list_presets(context: typer.Context, as_json: Json = False, debug: Debug = False) -> None:
-    """List the built-in recipes: for which models, from which source, with which variables.
-
-    \b
-    Example:
-      glorot presets
-      glorot presets show llama
-    """
-    if context.invoked_subcommand is not None:
-        return
-    with _mendable(debug):
-        from glorot import recipe as recipes
-        from glorot.cli import _presets
-
-        found = [recipes.describe(name) for name in recipes.presets()]
-        if as_json:
-            fields = [
-                {"name": p.name, "models": p.models, "source": p.recipe.source} for p in found
-            ]
-            typer.echo(json.dumps(fields))
-        else:
-            _presets.show(found)
-
-
-@presets.command("show")
-def _show_preset(
-    context: typer.Context,
-    name: Annotated[str, typer.Argument(metavar="NAME", help="Such as gpt2.")],
-    as_json: Json = False,
-    debug: Debug = False,
-) -> None:
-    """Print a built-in recipe as TOML; saved in a file, it can be changed and used by its path.
-
-    \b
-    Example:
-      glorot presets show llama > recipe.toml
-    """
-    above = context.parent.params if context.parent else {}  # `presets --json show llama`
-    with _mendable(debug or above.get("debug", False)):
-        from glorot import recipe as recipes
-
-        found = recipes.describe(name)
-        if as_json or above.get("as_json"):
-            text = found.recipe.to_json()
-        elif found.text.startswith("{"):  # TOML of each, comments of those that have some
-            text = found.recipe.to_toml()
-        else:
-            text = found.text
-        typer.echo(text.rstrip())
+app.add_typer(_presets.app, name="presets", invoke_without_command=True)
 
 
 @app.command()
 def inspect(
-    path: Annotated[
-        str,
-        typer.Argument(
-            metavar="PATH",
-            help="A checkpoint's folder, of safetensors or torch's DCP, or a .safetensors file.",
-        ),
-    ],
+    path: Checkpoint,
     recipe: Annotated[
         str | None, typer.Option(help="What promises the values: a built-in recipe or a file.")
     ] = None,
@@ -390,7 +285,7 @@ def inspect(
     Example:
       glorot inspect gpt2-init --recipe gpt2
     """
-    with _mendable(debug):
+    with mendable(debug):
         import glorot
         from glorot.cli import _inspect, _show, _written
 
@@ -398,7 +293,7 @@ def inspect(
             raise ValueError("`--set` changes a recipe: give --recipe too.")
         if plot is not None:
             _inspect.check_plot(Path(plot), force=force)
-        known = _written.recipe_of(path) if recipe is None else _load(recipe, variables)
+        known = _written.recipe_of(path) if recipe is None else _options.load(recipe, variables)
         with _show.progress("reading") as progress:
             report = glorot.audit(
                 path, known, seed, singular_values=singular_values, progress=progress
@@ -443,11 +338,11 @@ def sample(
       glorot sample glorot_uniform 784 256 --seed 0
       glorot sample random_normal 1000 --seed 0 --set stddev=0.02 --out noise.npy
     """
-    with _mendable(debug):
+    with mendable(debug):
         from glorot import _registry
         from glorot.cli import _sample
 
-        options = dict(_parse_option(text) for text in option or [])
+        options = dict(_options.parse(text) for text in option or [])
         own = {"seed", "dtype"} | ({"layout"} if layout is not None else set())
         twice = sorted(own & set(options))
         if twice:
@@ -470,25 +365,3 @@ def sample(
             typer.echo(json.dumps(facts))
         else:
             _sample.show(init, values, facts, out)
-
-
-def _load(recipe: str, variables: list[str] | None) -> Any:
-    """The recipe of a name or path, with its variables set."""
-    from glorot import recipe as recipes
-
-    return _set(recipes.load(recipe), variables)
-
-
-def _set(recipe: Any, variables: list[str] | None) -> Any:
-    return recipe.set(**dict(_parse_option(text) for text in variables or []))
-
-
-def _parse_option(text: str) -> tuple[str, Any]:
-    """mode=fan_out -> ("mode", "fan_out"); what reads as JSON is taken as such."""
-    key, equals, value = text.partition("=")
-    if not equals or not key.isidentifier():
-        raise ValueError(f"`--set` must be NAME=VALUE, such as stddev=0.02; got {text!r}.")
-    try:
-        return key, json.loads(value)
-    except ValueError:
-        return key, value

@@ -1,14 +1,76 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The built-in recipes, a paragraph each."""
+"""The command `presets`: the built-in recipes, a paragraph each, or one as TOML."""
 
+import json
 from collections.abc import Iterable
+from typing import TYPE_CHECKING, Annotated
 
-from glorot.cli._show import console
-from glorot.recipe import Preset
+import typer
+
+from glorot.cli._errors import mendable
+from glorot.cli._options import Debug, Json
+
+if TYPE_CHECKING:
+    from glorot.recipe import Preset
+
+app = typer.Typer(rich_markup_mode=None)
 
 
-def show(presets: Iterable[Preset]) -> None:
+@app.callback()
+def _list_presets(context: typer.Context, as_json: Json = False, debug: Debug = False) -> None:
+    """List the built-in recipes: for which models, from which source, with which variables.
+
+    \b
+    Example:
+      glorot presets
+      glorot presets show llama
+    """
+    if context.invoked_subcommand is not None:
+        return
+    with mendable(debug):
+        from glorot import recipe as recipes
+
+        found = [recipes.describe(name) for name in recipes.presets()]
+        if as_json:
+            fields = [
+                {"name": p.name, "models": p.models, "source": p.recipe.source} for p in found
+            ]
+            typer.echo(json.dumps(fields))
+        else:
+            _show(found)
+
+
+@app.command("show")
+def _show_preset(
+    context: typer.Context,
+    name: Annotated[str, typer.Argument(metavar="NAME", help="Such as gpt2.")],
+    as_json: Json = False,
+    debug: Debug = False,
+) -> None:
+    """Print a built-in recipe as TOML; saved in a file, it can be changed and used by its path.
+
+    \b
+    Example:
+      glorot presets show llama > recipe.toml
+    """
+    above = context.parent.params if context.parent else {}  # `presets --json show llama`
+    with mendable(debug or above.get("debug", False)):
+        from glorot import recipe as recipes
+
+        found = recipes.describe(name)
+        if as_json or above.get("as_json"):
+            text = found.recipe.to_json()
+        elif found.text.startswith("{"):  # TOML of each, comments of those that have some
+            text = found.recipe.to_toml()
+        else:
+            text = found.text
+        typer.echo(text.rstrip())
+
+
+def _show(presets: Iterable["Preset"]) -> None:
     """Print what each is for, where it was published, and its variables."""
+    from glorot.cli._show import console
+
     out = console()
     for preset in presets:
         out.print(f"{preset.name}: {preset.models}", soft_wrap=True)
