@@ -10,23 +10,21 @@ from glorot._blocks import Blocks
 from glorot._constants import Constant, Dirac, Identity, Ones, Zeros
 from glorot._orthogonal import DeltaOrthogonal, Orthogonal
 from glorot._positions import SinCosGrid, Sinusoids
-from glorot._random import (
+from glorot._random import RandomNormal, RandomUniform, TruncatedNormal
+from glorot._registry import deserialize, get, serialize
+from glorot._scope import Scope
+from glorot._shard import Shard
+from glorot._sparse import Sparse
+from glorot._state_space import LogArange, LogOfUniform, TimeStep
+from glorot._variance_scaling import (
     GlorotNormal,
     GlorotUniform,
     HeNormal,
     HeUniform,
     LecunNormal,
     LecunUniform,
-    RandomNormal,
-    RandomUniform,
-    TruncatedNormal,
     VarianceScaling,
 )
-from glorot._registry import deserialize, get, serialize
-from glorot._scope import Scope
-from glorot._shard import Shard
-from glorot._sparse import Sparse
-from glorot._state_space import LogArange, LogOfUniform, TimeStep
 
 if TYPE_CHECKING:  # what __getattr__ below loads
     from glorot import checkpoint, compat, recipe, replay, sources, testing

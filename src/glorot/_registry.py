@@ -14,6 +14,7 @@ from glorot import (
     _random,
     _sparse,
     _state_space,
+    _variance_scaling,
 )
 from glorot._base import Initializer
 
@@ -28,13 +29,13 @@ _CLASSES: dict[str, type[Initializer]] = {
         _random.RandomUniform,
         _random.RandomNormal,
         _random.TruncatedNormal,
-        _random.VarianceScaling,
-        _random.GlorotUniform,
-        _random.GlorotNormal,
-        _random.HeUniform,
-        _random.HeNormal,
-        _random.LecunUniform,
-        _random.LecunNormal,
+        _variance_scaling.VarianceScaling,
+        _variance_scaling.GlorotUniform,
+        _variance_scaling.GlorotNormal,
+        _variance_scaling.HeUniform,
+        _variance_scaling.HeNormal,
+        _variance_scaling.LecunUniform,
+        _variance_scaling.LecunNormal,
         _orthogonal.Orthogonal,
         _orthogonal.DeltaOrthogonal,
         _sparse.Sparse,
