@@ -2,17 +2,14 @@
 """Directories of torch.distributed.checkpoint as ranks write them, made without torch."""
 
 import itertools
-import runpy
 import zlib
-from pathlib import Path
+
+from dcp_pickles import named, plain, record, size
 
 from glorot import Recipe, Rule
 from glorot.checkpoint import _dcp
 from glorot.recipe import TensorSpec
 
-PICKLES = runpy.run_path(str(Path(__file__).with_name("dcp_pickles.py")))
-Evil, named, plain = PICKLES["Evil"], PICKLES["named"], PICKLES["plain"]
-record, size = PICKLES["record"], PICKLES["size"]
 RECIPE = Recipe([Rule("*.bias", "zeros"), Rule("o.*", "orthogonal"), Rule("*", "he_normal")])
 SHAPES = {"a": (40, 30), "b.bias": (7,), "o.w": (12, 8), "scalar": (), "none": (0, 3),
           "cube": (4, 6, 5), "c": (300, 70)}  # fmt: skip
