@@ -16,6 +16,14 @@ def no_graph_seed():
 
 
 @pytest.fixture
+def default_seed():
+    """The test starts from the seed 0 of the replayed torch's default generator."""
+    from glorot.replay import torch
+
+    torch.manual_seed(0)
+
+
+@pytest.fixture
 def written(tmp_path):
     """The folder of a checkpoint in two files."""
     from source_examples import LLAMA  # loads more than most tests need

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from replay_cases import seeded
 
 from glorot import _kernel
 from glorot._dtypes import parse_dtype
@@ -23,11 +24,6 @@ VECTORS = TESTS / "vectors" / "torch-2.13.txt"
 CASES = runpy.run_path(str(TESTS / "oracle" / "torch_cases.py"))
 TARGETS = [*(_kernel._native.targets() if _kernel._native else []), "reference"]
 CAPABILITIES = ("AVX2", "DEFAULT")
-
-
-def seeded(seed=42, **options):
-    """A generator at the start of a seed's stream."""
-    return Generator(**options).manual_seed(seed)
 
 
 def sequence(seed, capability):

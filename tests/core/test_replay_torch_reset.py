@@ -10,22 +10,13 @@ import warnings
 
 import numpy as np
 import pytest
+from replay_cases import seeded
 
 from glorot import _kernel
 from glorot.replay import torch
 from glorot.replay.torch import Generator, nn
 
-
-def seeded(seed=42):
-    """A generator at the start of a seed's stream."""
-    return Generator().manual_seed(seed)
-
-
-@pytest.fixture(autouse=True)
-def default_seed():
-    """Every test starts from the default generator's seed 0."""
-    torch.manual_seed(0)
-
+pytestmark = pytest.mark.usefixtures("default_seed")
 
 # torch 2.13.0, seed 42, after the constructor and one reset: the first value of the first
 # parameter, and the sha256 of the bytes of the whole state dict and of the generator's state.

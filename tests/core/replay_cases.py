@@ -1,0 +1,9 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What the tests of the replay share."""
+
+from glorot.replay.torch import Generator
+
+
+def seeded(seed=42, **options):
+    """A generator of torch's at the start of a seed's stream."""
+    return Generator(**options).manual_seed(seed)
