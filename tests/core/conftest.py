@@ -24,6 +24,17 @@ def default_seed():
 
 
 @pytest.fixture
+def no_keras_settings():
+    """No backend, dtype or random seed of the replayed Keras is left behind."""
+    from glorot.replay import keras
+
+    yield
+    keras.config.set_backend(None)
+    keras.config.set_floatx("float32")
+    keras.utils.set_random_seed(None)
+
+
+@pytest.fixture
 def written(tmp_path):
     """The folder of a checkpoint in two files."""
     from source_examples import LLAMA  # loads more than most tests need

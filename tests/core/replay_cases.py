@@ -3,6 +3,9 @@
 
 from glorot.replay.torch import Generator
 
+KERAS_BACKENDS = ("tensorflow", "jax", "torch", "numpy")
+SEEKABLE = ("tensorflow", "jax")  # of them, those whose draws have shards
+
 
 def seeded(seed=42, **options):
     """A generator of torch's at the start of a seed's stream."""

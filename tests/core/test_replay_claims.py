@@ -2,7 +2,7 @@
 """What the frameworks' own test suites claim of their initializers, said of the replay.
 
 docs/replay.md lists the suites.  More of TensorFlow's claims are in test_compat_v1_claims.py, of
-Keras' in test_replay_keras.py, of torch's in test_replay_torch_init.py.
+Keras' in test_replay_keras*.py, of torch's in test_replay_torch_init.py.
 """
 
 import math
