@@ -39,6 +39,16 @@ def tf():
     return tensorflow
 
 
+@pytest.fixture(scope="module", params=["Explicit", "Auto"])
+def mesh(request):
+    """4 x 2 devices of JAX, under both kinds of axes: test_jax_mesh.py's processes have them."""
+    import jax
+
+    assert len(jax.devices()) == 8
+    kind = getattr(jax.sharding.AxisType, request.param)
+    return jax.make_mesh((4, 2), ("x", "y"), axis_types=(kind, kind))
+
+
 @pytest.fixture
 def no_network(monkeypatch):
     """Any connection fails the test."""

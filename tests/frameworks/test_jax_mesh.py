@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Eight devices: the cases of jax_mesh_cases.py, in a process of their own."""
+"""Eight devices, in a process of their own: jax_mesh_weights.py and jax_mesh_trees.py."""
 
 import os
 import re
@@ -37,7 +37,8 @@ def run(*command, devices=8):
 
 def test_eight_devices():
     """All cases on meshes pass."""
-    said = run("-m", "pytest", "-q", "-p", "no:cacheprovider", HERE / "jax_mesh_cases.py")
+    files = [HERE / f"jax_mesh_{what}.py" for what in ("weights", "trees")]
+    said = run("-m", "pytest", "-q", "-p", "no:cacheprovider", *files)
 
     assert re.search(r"\d+ passed", said)
     assert not re.search(r"failed|error|skipped|xfail", said)
