@@ -11,14 +11,13 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from kernel_cases import EVERYWHERE, NATIVE, TARGETS
 
 from glorot import _kernel, _laws, _stream
 from glorot._dtypes import FLOATS
 from glorot._stream import Stream
 from glorot.replay.tensorflow._kernels import normal_law, uniform_law
 
-NATIVE = _kernel._native
-TARGETS = list(NATIVE.targets()) if NATIVE is not None else []
 LANES = {"avx512": 16, "avx2": 8, "neon": 4, "portable": 4}
 MOST = 4 * 16 + 3  # 4 * lanes + 3 of the widest target
 
@@ -268,7 +267,7 @@ def test_columns_that_go_past_the_cache(target, start, columns, step):
         assert (out[::-1] == expected).all()
 
 
-@pytest.mark.parametrize("target", [*TARGETS, "reference"])
+@pytest.mark.parametrize("target", EVERYWHERE)
 @pytest.mark.parametrize("dtype", [name for name in FLOATS if name != "float64"])
 def test_given_words(target, dtype):
     """`apply` gives a law's values for words given, in lanes of every target, extremes included."""
@@ -281,7 +280,7 @@ def test_given_words(target, dtype):
             assert _kernel.apply(law, words, dtype).tobytes() == expected.tobytes()
 
 
-@pytest.mark.parametrize("target", [*TARGETS, "reference"])
+@pytest.mark.parametrize("target", EVERYWHERE)
 @pytest.mark.parametrize("dtype", FLOATS)
 def test_moments(target, dtype):
     """Sum and sum of squares are those of the widened values, subnormals included."""
@@ -294,7 +293,7 @@ def test_moments(target, dtype):
     assert math.isclose(squares, math.fsum(wide * wide), rel_tol=1e-12)
 
 
-@pytest.mark.parametrize("target", [*TARGETS, "reference"])
+@pytest.mark.parametrize("target", EVERYWHERE)
 def test_moments_of_what_is_too_large(target):
     """Sums that float64 does not hold are infinite, and nothing warns of them."""
     with _kernel.forced(target):

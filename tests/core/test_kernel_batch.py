@@ -5,12 +5,11 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from kernel_cases import EVERYWHERE, TARGETS
 
 from glorot import _kernel, _laws, _stream
 from glorot._dtypes import FLOATS
 
-NATIVE = _kernel._native
-TARGETS = list(NATIVE.targets()) if NATIVE is not None else []
 LAWS = {
     "uniform": _laws.Uniform(0.3),
     "uniform with mean": _laws.Uniform(0.2, mean=0.1, bounds=(-0.1, 0.3)),
@@ -20,7 +19,7 @@ LAWS = {
 }
 
 
-@pytest.mark.parametrize("target", [*TARGETS, "reference"])
+@pytest.mark.parametrize("target", EVERYWHERE)
 @pytest.mark.parametrize("threads", ["1", "3"])
 def test_a_batch_writes_what_each_alone_does(target, threads, monkeypatch):
     """Runs of many lengths, laws and dtypes, rows of a tensor among them, and strided ones, which

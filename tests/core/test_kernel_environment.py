@@ -12,11 +12,9 @@ import time
 
 import numpy as np
 import pytest
+from kernel_cases import EVERYWHERE, TARGETS
 
 from glorot import _kernel, _laws, _stream
-
-NATIVE = _kernel._native
-TARGETS = list(NATIVE.targets()) if NATIVE is not None else []
 
 
 def run_python(code, **environment):
@@ -31,7 +29,7 @@ def run_python(code, **environment):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("target", [*TARGETS, "reference"])
+@pytest.mark.parametrize("target", EVERYWHERE)
 def test_the_environment_forces_the_target(target):
     """GLOROT_TARGET chooses the code that runs, and every choice gives the same values."""
     code = (

@@ -5,7 +5,8 @@ import runpy
 
 import numpy as np
 import pytest
-from law_cases import ORACLE, ROOT, targets
+from kernel_cases import EVERYWHERE
+from law_cases import ORACLE, ROOT
 from mpmath import mp, mpf
 
 from glorot import _kernel, _laws
@@ -39,7 +40,7 @@ def fewer(words):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("target", targets())
+@pytest.mark.parametrize("target", EVERYWHERE)
 def test_the_normal_is_right_on_a_sample_of_words(words, target):
     """No step wraps, the error is below 2e-7, values mirror, hardly fall, and lie between the
     bounds that bfloat16 starts from: on 1.1e6 words."""

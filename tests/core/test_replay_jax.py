@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
+from kernel_cases import EVERYWHERE, TARGETS
 
 import glorot
 from glorot import _kernel
@@ -20,10 +21,6 @@ from glorot.replay.jax.nn.initializers._variance import compute_fans
 ROOT = Path(__file__).parents[2]
 CASES = runpy.run_path(str(ROOT / "tests" / "oracle" / "jax_cases.py"))
 values, same = CASES["values"], CASES["same"]
-
-TARGETS = ["reference"]
-if _kernel._native is not None:
-    TARGETS += _kernel._native.targets()
 
 
 def rows(name):
@@ -46,7 +43,7 @@ def shown(array):
     return [f"{int(word):0{2 * array.dtype.itemsize}x}" for word in bits]
 
 
-@pytest.mark.parametrize("target", TARGETS)
+@pytest.mark.parametrize("target", EVERYWHERE)
 def test_known_answers(target):
     """Every recorded value of JAX, on every target."""
     with _kernel.forced(target):
@@ -57,7 +54,7 @@ def test_known_answers(target):
     assert not wrong
 
 
-@pytest.mark.parametrize("target", TARGETS)
+@pytest.mark.parametrize("target", EVERYWHERE)
 def test_known_answers_of_a_cpu_that_computes_float16(target):
     """The option gives what JAX drew on such a CPU; without it, limits (0, 1) and (-1, 1) alone do,
     and limits of which one is 0."""
@@ -73,7 +70,7 @@ def test_known_answers_of_a_cpu_that_computes_float16(target):
     assert not any(case["options"] in unit for case in other)
 
 
-@pytest.mark.parametrize("target", [target for target in TARGETS if target != "reference"])
+@pytest.mark.parametrize("target", TARGETS)
 @settings(deadline=None, max_examples=60)
 @given(limits=st.lists(st.floats(-60000, 60000, width=16), min_size=2, max_size=2))
 def test_a_sum_of_float16_is_rounded_once(target, limits):
@@ -113,7 +110,7 @@ def fill(name, dtype, total=0, count=3000, start=0, strides=None, seed=7):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("target", [target for target in TARGETS if target != "reference"])
+@pytest.mark.parametrize("target", TARGETS)
 @pytest.mark.parametrize("name", [*LAWS, "bits"])
 def test_every_target_gives_the_references_bytes(name, target):
     """Runs and strided lists, both layouts, across a block's edge, a draw's end and where an index

@@ -14,6 +14,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from kernel_cases import EVERYWHERE, TARGETS
 
 import glorot
 from glorot import _kernel
@@ -26,7 +27,6 @@ ROOT = Path(__file__).resolve().parents[2]
 VECTORS = ROOT / "tests" / "vectors" / "tensorflow-stateless.txt"
 ROWS = [row for row in VECTORS.read_text(encoding="utf-8").splitlines() if row[0] != "#"]
 k = tf.keras.initializers
-TARGETS = [*(_kernel._native.targets() if _kernel._native is not None else []), "reference"]
 
 
 def bits(array):
@@ -49,7 +49,7 @@ def recorded(row):
     return functools.partial(found, *([] if shape == "none" else [sizes]), **options), want
 
 
-@pytest.mark.parametrize("target", TARGETS)
+@pytest.mark.parametrize("target", EVERYWHERE)
 def test_recorded_calls_are_reproduced(target):
     """What TensorFlow 2.4.4 and 2.21 and tf_keras gave, every target gives."""
     with _kernel.forced(target):
@@ -174,7 +174,7 @@ def test_keras_dicts():
     assert k.VarianceScaling(distribution="Normal").distribution == "truncated_normal"
 
 
-@pytest.mark.parametrize("target", TARGETS[:-1] or TARGETS)
+@pytest.mark.parametrize("target", TARGETS or EVERYWHERE)
 def test_arithmetics_differ_in_float64_alone(target):
     """Without FMA a few last bits of float64 normals are others, and no other dtype's are; every
     target gives the reference's bytes in each."""

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from kernel_cases import EVERYWHERE
 from replay_cases import seeded
 
 from glorot import _kernel
@@ -22,7 +23,6 @@ from glorot.replay.torch._uniform import uniform
 TESTS = Path(__file__).parents[1]
 VECTORS = TESTS / "vectors" / "torch-2.13.txt"
 CASES = runpy.run_path(str(TESTS / "oracle" / "torch_cases.py"))
-TARGETS = [*(_kernel._native.targets() if _kernel._native else []), "reference"]
 CAPABILITIES = ("AVX2", "DEFAULT")
 
 
@@ -48,7 +48,7 @@ def test_every_target_gives_the_references_bytes(seed, capability):
     """Native code and NumPy draw the same numbers and leave the same state."""
     with _kernel.forced("reference"):
         expected = sequence(seed, capability)
-    for target in TARGETS:
+    for target in EVERYWHERE:
         with _kernel.forced(target):
             assert sequence(seed, capability) == expected, target
 
@@ -59,7 +59,7 @@ def recorded(kind):
     return [line.split(" ", 2)[1:] for line in lines if line.startswith(kind + " ")]
 
 
-@pytest.mark.parametrize("target", [TARGETS[0], "reference"])
+@pytest.mark.parametrize("target", [EVERYWHERE[0], "reference"])
 def test_recorded_values(target):
     """The first values of calls on fresh generators, as torch 2.13.0 gave them."""
     rows = recorded("value")
@@ -75,7 +75,7 @@ def test_recorded_values(target):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("target", [TARGETS[0], "reference"])
+@pytest.mark.parametrize("target", [EVERYWHERE[0], "reference"])
 def test_recorded_cases(target):
     """Sequences of calls and of layers: every byte drawn, and the state after the last."""
     rows = recorded("case")
@@ -150,7 +150,7 @@ def test_uniforms_stay_below_their_upper_limit():
     assert (uniform((9,), 2.0, 2.0, DTYPES["float32"], seeded()) == 2.0).all()
 
 
-@pytest.mark.parametrize("target", TARGETS)
+@pytest.mark.parametrize("target", EVERYWHERE)
 def test_skipping_is_drawing(target):
     """`skip` leaves the state that drawing as many words leaves, across twists."""
     with _kernel.forced(target):
