@@ -64,7 +64,8 @@ def small_pages():
 @pytest.fixture(scope="module")
 def alone(small_pages, tmp_path_factory):
     """The files of rank_cases that one process writes, in one file and in shards."""
-    from rank_cases import RECIPE, SHAPES, SHARDED, contents
+    from checkpoint_cases import contents
+    from rank_cases import RECIPE, SHAPES, SHARDED
 
     found = {}
     for options in ({}, SHARDED):

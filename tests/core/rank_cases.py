@@ -5,23 +5,15 @@ import json
 import os
 import sys
 
+from checkpoint_cases import StopError
+
 from glorot import Recipe, Rule
 from glorot.checkpoint import write
 
 RECIPE = Recipe([Rule("*.bias", "zeros"), Rule("o.*", "orthogonal"), Rule("*", "he_normal")])
 SHAPES = {f"{i}.{part}": (80, 130 + i) for i in range(6) for part in ("weight", "bias")}
 SHAPES |= {"o.1": (30, 20), "none": (0, 5), "o.2": (60, 50)}
-SINGLE = "model.safetensors"
 SHARDED = {"max_shard_size": 150_000}
-
-
-def contents(folder):
-    """All files of a folder, hidden ones included."""
-    return {path.name: path.read_bytes() for path in folder.iterdir()}
-
-
-class StopError(Exception):
-    """Stands for a process that is killed."""
 
 
 def one(folder, rank, size, *, seed=42, stop=None, **options):

@@ -8,6 +8,7 @@ import tracemalloc
 import numpy as np
 import pytest
 import safetensors.numpy
+from checkpoint_cases import INDEX, MANIFEST, SINGLE, contents
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -39,14 +40,6 @@ SHAPES = {
 }
 PLAIN = Recipe([Rule("*", "glorot_uniform")])
 RECIPE_ONES = Recipe([Rule("*", "ones")])
-SINGLE = "model.safetensors"
-INDEX = "model.safetensors.index.json"
-MANIFEST = "glorot.json"
-
-
-def contents(folder):
-    """All files of a folder, hidden ones included."""
-    return {path.name: path.read_bytes() for path in folder.iterdir()}
 
 
 @pytest.fixture(scope="module")

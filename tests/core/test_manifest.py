@@ -9,6 +9,7 @@ import zlib
 import numpy as np
 import pytest
 import safetensors.numpy
+from checkpoint_cases import INDEX, MANIFEST, SINGLE, contents
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from typer.testing import CliRunner
@@ -29,15 +30,7 @@ from glorot.cli._app import app
 RECIPE = Recipe([Rule("*.bias", "zeros"), Rule("out", "orthogonal"), Rule("*", "he_normal")])
 SHAPES = {f"{i}.{part}": (40, 30 + i) for i in range(6) for part in ("weight", "bias")}
 SHAPES |= {"out": (30, 20), "none": (0, 5)}
-SINGLE = "model.safetensors"
-INDEX = "model.safetensors.index.json"
-MANIFEST = "glorot.json"
 SHARDED = {"max_shard_size": 20_000}
-
-
-def contents(folder):
-    """All files of a folder, hidden ones included."""
-    return {path.name: path.read_bytes() for path in folder.iterdir()}
 
 
 @pytest.fixture(scope="module", params=[{}, SHARDED], ids=["single", "sharded"])

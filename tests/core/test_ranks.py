@@ -6,9 +6,10 @@ import math
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
+from checkpoint_cases import SINGLE, StopError, contents
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from rank_cases import RECIPE, SHAPES, SHARDED, SINGLE, StopError, contents, one
+from rank_cases import RECIPE, SHAPES, SHARDED, one
 
 import glorot
 from glorot import Recipe, Rule

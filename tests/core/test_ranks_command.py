@@ -6,7 +6,8 @@ import os
 import subprocess
 
 import pytest
-from rank_cases import SINGLE, command, contents, one
+from checkpoint_cases import SINGLE, contents
+from rank_cases import command, one
 from typer.testing import CliRunner
 
 from glorot.checkpoint import _records, ranks_from_environment, verify

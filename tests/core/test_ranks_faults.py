@@ -11,7 +11,8 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
-from rank_cases import RECIPE, SHAPES, SHARDED, SINGLE, StopError, contents, one
+from checkpoint_cases import SINGLE, StopError, contents
+from rank_cases import RECIPE, SHAPES, SHARDED, one
 
 from glorot.checkpoint import _files, _records, _share, _together, write
 

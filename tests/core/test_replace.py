@@ -6,24 +6,11 @@ import json
 import os
 
 import pytest
+from checkpoint_cases import INDEX, RECIPE, SHAPES, SHARDED, StopError, contents
 
-from glorot import Recipe, Rule
 from glorot.checkpoint import _files, verify, write
 
-RECIPE = Recipe([Rule("*.bias", "zeros"), Rule("*", "he_normal")])
-SHAPES = {f"{i}.{part}": (40, 30 + i) for i in range(6) for part in ("weight", "bias")}
-INDEX = "model.safetensors.index.json"
-SHARDED = {"max_shard_size": 20_000}
 LARGER = {"max_shard_size": 30_000}
-
-
-def contents(folder):
-    """All files of a folder, hidden ones included."""
-    return {path.name: path.read_bytes() for path in folder.iterdir()}
-
-
-class StopError(Exception):
-    """Stands for a process that is killed."""
 
 
 @pytest.mark.parametrize("first", [{}, SHARDED])

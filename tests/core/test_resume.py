@@ -12,23 +12,13 @@ import time
 from pathlib import Path
 
 import pytest
+from checkpoint_cases import RECIPE, SHAPES, SHARDED, SINGLE, StopError, contents
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import glorot
 from glorot import Recipe, Rule
 from glorot.checkpoint import _files, _work, read_shapes, verify, write
-
-RECIPE = Recipe([Rule("*.bias", "zeros"), Rule("*", "he_normal")])
-SHAPES = {f"{i}.{part}": (40, 30 + i) for i in range(6) for part in ("weight", "bias")}
-SINGLE = "model.safetensors"
-INDEX = "model.safetensors.index.json"
-SHARDED = {"max_shard_size": 20_000}
-
-
-def contents(folder):
-    """All files of a folder, hidden ones included."""
-    return {path.name: path.read_bytes() for path in folder.iterdir()}
 
 
 @pytest.fixture(scope="module")
@@ -38,10 +28,6 @@ def whole(tmp_path_factory):
     for folder, options in zip(folders, ({}, SHARDED), strict=True):
         write(SHAPES, RECIPE, folder, seed=42, **options)
     return [contents(folder) for folder in folders]
-
-
-class StopError(Exception):
-    """Stands for whatever cuts a write off."""
 
 
 def cut_off(folder, after, **options):

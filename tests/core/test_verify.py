@@ -8,6 +8,7 @@ import shutil
 import numpy as np
 import pytest
 import safetensors.numpy
+from checkpoint_cases import INDEX, SINGLE
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -35,8 +36,6 @@ SHAPES = {
     "none": {"shape": [0, 5], "dtype": "float32"},
 }
 RECIPE_ONES = Recipe([Rule("*", "ones")])
-SINGLE = "model.safetensors"
-INDEX = "model.safetensors.index.json"
 
 
 @pytest.fixture(scope="module")
