@@ -132,6 +132,21 @@ def get(identifier: Any) -> Any:
     )
 
 
+def get_ours(identifier: Any, argument: str = "initializer", otherwise: str = "") -> Initializer:
+    """Return what `get` does, where it is one of glorot's.
+
+    Raises:
+        TypeError: another callable, or None; the text names `argument`, and ends in `otherwise`.
+    """
+    found = get(identifier)
+    if not isinstance(found, Initializer):
+        raise TypeError(
+            f"`{argument}` must be one of glorot's, or its class, name or dict; got "
+            f"{_check.show(identifier)}.{otherwise}"
+        )
+    return found
+
+
 def _find(identifier: str) -> tuple[str, dict[str, Any]]:
     found = _NAMES.get(snake_case(identifier).removesuffix("_"))  # torch: kaiming_normal_
     if found is None:

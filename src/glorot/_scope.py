@@ -5,8 +5,6 @@ import threading
 from typing import Any
 
 from glorot import _registry
-from glorot._base import Initializer
-from glorot._check import show
 from glorot._stream import check_name, check_seed
 from glorot._writers import Array
 
@@ -84,12 +82,8 @@ class Scope:
             shape: of the whole weight.
             options: `dtype`, `partition_info`, `shard`, `out`, as initializers take them.
         """
-        found = _registry.get(initializer)
-        if not isinstance(found, Initializer):
-            raise TypeError(
-                "`initializer` must be one of glorot's, or its class, name or dict; got "
-                f"{show(initializer)}. For a weight made elsewhere take its name: scope.take(name)."
-            )
+        elsewhere = " For a weight made elsewhere take its name: scope.take(name)."
+        found = _registry.get_ours(initializer, otherwise=elsewhere)
         twice = sorted({"seed", "name"} & set(options))
         if twice:
             raise TypeError(f"`{twice[0]}` is the scope's to give. Leave it out.")

@@ -148,7 +148,7 @@ def test_refusals():
         init(jax.random.split(jax.random.PRNGKey(0), 3), SHAPE)
     with pytest.raises(ValueError, match=r"`identifier` must have no seed.*glorot\.jax\.values"):
         glorot.jax.initializer(glorot.GlorotUniform(seed=1))
-    with pytest.raises(TypeError, match="`initializer` must be one of glorot's"):
+    with pytest.raises(TypeError, match="`identifier` must be one of glorot's"):
         glorot.jax.initializer(jax.nn.initializers.zeros)
     with pytest.raises(TypeError, match="`shape` must be a sequence"):
         init(jax.random.key(0), 5)

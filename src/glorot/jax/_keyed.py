@@ -6,12 +6,12 @@ from typing import Any
 
 import jax.numpy as jnp
 
-from glorot import _base, _check
+from glorot import _base, _check, _registry
 from glorot._base import Initializer
 from glorot._dtypes import ALL
 from glorot.jax._keys import stream_of_key
 from glorot.jax._traced import Array
-from glorot.jax._values import compute, parse_initializer, parse_jax_dtype
+from glorot.jax._values import compute, parse_jax_dtype
 
 
 @dataclass(frozen=True)
@@ -62,7 +62,7 @@ def initializer(identifier: Any) -> KeyedInitializer:
         >>> bool((w == glorot.GlorotUniform()((3, 4), seed=42)).all())
         True
     """
-    found = parse_initializer(identifier)
+    found = _registry.get_ours(identifier, "identifier")
     if found.seed is not None:
         raise ValueError(
             f"`identifier` must have no seed, got {found!r}: the key gives it. Use "

@@ -93,7 +93,7 @@ def values(
         >>> bool((rows == w[392:]).all())
         True
     """
-    found = parse_initializer(initializer)
+    found = _registry.get_ours(initializer)
     whole = _check.parse_shape(shape)
     wanted = parse_jax_dtype(ALL[found.dtype] if dtype is None else dtype, found)
     stream = (_seed_words(seed, found), _name_words(name))
@@ -113,17 +113,6 @@ def compute(
         )
     program = _programs.program(writer, dtype, block.extent, _programs.placement(out), native)
     return program(*stream, *block.start)
-
-
-def parse_initializer(initializer: Any) -> Initializer:
-    """Return one of glorot's initializers from what `glorot.get` reads."""
-    found = _registry.get(initializer)
-    if not isinstance(found, Initializer):
-        raise TypeError(
-            "`initializer` must be one of glorot's, or its class, name or dict; got "
-            f"{_check.show(initializer)}."
-        )
-    return found
 
 
 def parse_jax_dtype(dtype: Any, initializer: Initializer) -> np.dtype[Any]:

@@ -7,6 +7,7 @@ from typing import Any, TypeVar
 import keras
 
 import glorot
+from glorot import _registry
 from glorot.keras._base import Initializer, register
 
 Self = TypeVar("Self", bound="VarianceScaling")
@@ -216,12 +217,7 @@ def wrap(initializer: glorot.Initializer, *, seed: Any = None, name: str = "") -
         >>> glorot.keras.wrap(glorot.get("kaiming_normal"), seed=42)
         VarianceScaling(scale=2.0, mode='fan_in', distribution='untruncated_normal', seed=42)
     """
-    found = glorot.get(initializer)
-    if not isinstance(found, glorot.Initializer):
-        raise TypeError(
-            "`initializer` must be one of glorot's, or its class, name or dict; got "
-            f"{initializer!r}."
-        )
+    found = _registry.get_ours(initializer)
     config = dict(found._config)
     if config.get("dtype") == "float32":
         del config["dtype"]

@@ -140,12 +140,7 @@ def initializer(identifier: Any, *, seed: int | None = None, name: str = "") -> 
         >>> bool((part.numpy() == whole.numpy()[2:5]).all())
         True
     """
-    found = _registry.get(identifier)
-    if not isinstance(found, Initializer):
-        raise TypeError(
-            "`identifier` must be one of glorot's initializers, or its class, name or dict; got "
-            f"{_check.show(identifier)}."
-        )
+    found = _registry.get_ours(identifier, "identifier")
     return VariableInitializer(found, found._seed(seed), check_name(name))
 
 
