@@ -11,7 +11,7 @@ from glorot._dtypes import dtype_name
 from glorot.compat.v1 import _state
 from glorot.compat.v1._draws import random_normal, random_uniform, truncated_normal
 from glorot.replay.tensorflow._arguments import as_dtype, as_float_dtype, as_shape
-from glorot.replay.tensorflow._scale import MODES, spread
+from glorot.replay.tensorflow._scale import MODES, compute_fans, spread
 
 Array = np.ndarray[Any, np.dtype[Any]]
 Self = TypeVar("Self", bound="Initializer")
@@ -288,7 +288,7 @@ class VarianceScaling(Initializer):
         """
         found = self.dtype if dtype is None else as_dtype(dtype)
         whole, _ = as_shape(shape if partition_info is None else partition_info.full_shape)
-        size = spread(whole, self.scale, self.mode, self.distribution)
+        size = spread(compute_fans(whole), self.scale, self.mode, self.distribution)
         if self.distribution == "uniform":
             return random_uniform(shape, -size, size, found, self.seed)
         if self.distribution == "untruncated_normal":

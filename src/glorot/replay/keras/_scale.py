@@ -8,8 +8,7 @@ from glorot._check import show
 from glorot.replay.tensorflow import _scale
 
 MODES = _scale.MODES
-# The standard deviation of a standard normal cut off at two.
-_TRUNCATED_STDDEV = 0.87962566103423978
+spread = _scale.spread
 
 
 def compute_fans(
@@ -35,15 +34,3 @@ def compute_fans(
         math.prod(shape[axis] for axis in axes) for axes in (input_axes, output_axes)
     )
     return fan_in, fan_out
-
-
-def spread(fans: tuple[int, int], scale: float, mode: str, distribution: str) -> float:
-    """The bound of a uniform law of variance scale / max(1, fan), or the stddev of a normal one,
-    before it is cut off where it is."""
-    fan_in, fan_out = fans
-    fan = {"fan_in": fan_in, "fan_out": fan_out, "fan_avg": (fan_in + fan_out) / 2.0}[mode]
-    variance = scale / max(1.0, fan)
-    if distribution == "uniform":
-        return math.sqrt(3.0 * variance)
-    stddev = math.sqrt(variance)
-    return stddev if distribution == "untruncated_normal" else stddev / _TRUNCATED_STDDEV

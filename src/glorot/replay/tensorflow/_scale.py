@@ -17,10 +17,10 @@ def compute_fans(shape: tuple[int, ...]) -> tuple[int, int]:
     return shape[-2] * field, shape[-1] * field
 
 
-def spread(shape: tuple[int, ...], scale: float, mode: str, distribution: str) -> float:
+def spread(fans: tuple[int, int], scale: float, mode: str, distribution: str) -> float:
     """The bound of a uniform law of variance scale / max(1, fan), or the stddev of a normal one,
     before it is cut off where it is."""
-    fan_in, fan_out = compute_fans(shape)
+    fan_in, fan_out = fans
     fan = {"fan_in": fan_in, "fan_out": fan_out, "fan_avg": (fan_in + fan_out) / 2.0}[mode]
     variance = scale / max(1.0, fan)
     if distribution == "uniform":

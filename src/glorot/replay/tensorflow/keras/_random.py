@@ -8,7 +8,7 @@ import numpy as np
 from glorot.replay.tensorflow import _stateless
 from glorot.replay.tensorflow._arguments import as_dtype, as_float_dtype
 from glorot.replay.tensorflow._orthogonal import check_matrix, orthogonal_matrix
-from glorot.replay.tensorflow._scale import MODES, spread
+from glorot.replay.tensorflow._scale import MODES, compute_fans, spread
 from glorot.replay.tensorflow.keras._base import Array, Random, cut
 
 _DISTRIBUTIONS = ("uniform", "truncated_normal", "untruncated_normal")
@@ -159,7 +159,7 @@ class VarianceScaling(Random):
 
     def _values(self, shape: tuple[int, ...], dtype: Any, shard: Any, offset: Any) -> Array:
         found = as_float_dtype("float32" if dtype is None else dtype)
-        size = spread(shape, self.scale, self.mode, self.distribution)
+        size = spread(compute_fans(shape), self.scale, self.mode, self.distribution)
         pair = self._pair(offset)
         if self.distribution == "uniform":
             return _stateless.stateless_uniform(shape, pair, -size, size, found, shard=shard)
