@@ -68,6 +68,16 @@ class Backend(Protocol):
         """Refuse, with TypeError, a dtype of which the framework has no QR."""
 
 
+def uint32_state(seed: int, generator: bool) -> Array:
+    """`seed_state` of the backends that take any uint32."""
+    if not 0 <= seed < 2**32:
+        raise OverflowError(
+            f"`seed` must lie in [0, 2**32), got {show(seed)}: Python integer out of bounds for "
+            "uint32, in which Keras keeps it."
+        )
+    return np.array([seed, 0], np.uint32)
+
+
 def check_backend(backend: object) -> str:
     """`backend` if it is the name of one."""
     if not isinstance(backend, str) or backend not in BACKENDS:

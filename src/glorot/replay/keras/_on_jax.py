@@ -16,21 +16,12 @@ from glorot._dtypes import FLOATS, dtype_name
 from glorot.replay import jax
 from glorot.replay.jax import _draw, _dtypes
 from glorot.replay.jax._constants import limit
-from glorot.replay.keras._backend import Array, Draw, DType
+from glorot.replay.keras._backend import Array, Draw, DType, uint32_state
 from glorot.replay.tensorflow import _flush
 
 SEED_DTYPE = np.dtype(np.uint32)
+seed_state = uint32_state
 ARITHMETICS = ("fma",)
-
-
-def seed_state(seed: int, generator: bool) -> Array:
-    """Any uint32."""
-    if not 0 <= seed < 2**32:
-        raise OverflowError(
-            f"`seed` must lie in [0, 2**32), got {show(seed)}: Python integer out of bounds for "
-            "uint32, in which Keras keeps it."
-        )
-    return np.array([seed, 0], SEED_DTYPE)
 
 
 def uniform(draw: Draw, minval: float, maxval: float) -> Array:

@@ -12,22 +12,12 @@ from typing import Any
 
 import numpy as np
 
-from glorot._check import show
 from glorot._dtypes import FLOATS, dtype_name
-from glorot.replay.keras._backend import Array, Draw, DType
+from glorot.replay.keras._backend import Array, Draw, DType, uint32_state
 
 SEED_DTYPE = np.dtype(np.uint32)
+seed_state = uint32_state
 ARITHMETICS = ("fma", "default")  # no difference
-
-
-def seed_state(seed: int, generator: bool) -> Array:
-    """Any uint32."""
-    if not 0 <= seed < 2**32:
-        raise OverflowError(
-            f"`seed` must lie in [0, 2**32), got {show(seed)}: Python integer out of bounds for "
-            "uint32, in which Keras keeps it."
-        )
-    return np.array([seed, 0], SEED_DTYPE)
 
 
 def _generator(draw: Draw) -> np.random.Generator:
