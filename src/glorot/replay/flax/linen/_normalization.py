@@ -22,6 +22,14 @@ def _features(shape: Shape, axes: Sizes) -> Shape:
     return tuple(shape[axis] for axis in sorted({i % len(shape) for i in several(axes)}))
 
 
+def _affine(layer: Any, scope: Scope, shape: Shape) -> None:
+    """A scale and a bias of this shape, as far as the layer uses them."""
+    if layer.use_scale:
+        scope.param("scale", layer.scale_init, shape, layer.param_dtype)
+    if layer.use_bias:
+        scope.param("bias", layer.bias_init, shape, layer.param_dtype)
+
+
 @dataclass(frozen=True)
 class LayerNorm(Module):
     """A scale of ones and a bias of zeros over the feature axes.
@@ -50,11 +58,7 @@ class LayerNorm(Module):
 
     def parameters(self, scope: Scope, *shapes: Shape) -> None:
         """scale, bias."""
-        shape = _features(shapes[0], self.feature_axes)
-        if self.use_scale:
-            scope.param("scale", self.scale_init, shape, self.param_dtype)
-        if self.use_bias:
-            scope.param("bias", self.bias_init, shape, self.param_dtype)
+        _affine(self, scope, _features(shapes[0], self.feature_axes))
 
 
 @dataclass(frozen=True)
@@ -118,10 +122,7 @@ class GroupNorm(Module):
     def parameters(self, scope: Scope, *shapes: Shape) -> None:
         """scale, bias."""
         check_groups(shapes[0][-1], self.num_groups, self.group_size)
-        if self.use_scale:
-            scope.param("scale", self.scale_init, shapes[0][-1:], self.param_dtype)
-        if self.use_bias:
-            scope.param("bias", self.bias_init, shapes[0][-1:], self.param_dtype)
+        _affine(self, scope, shapes[0][-1:])
 
 
 @dataclass(frozen=True)
@@ -156,11 +157,7 @@ class InstanceNorm(Module):
                 f"`feature_axes`={self.feature_axes} cannot include the first axis of "
                 f"{shapes[0]}, which is the batch."
             )
-        shape = _features(shapes[0], self.feature_axes)
-        if self.use_scale:
-            scope.param("scale", self.scale_init, shape, self.param_dtype)
-        if self.use_bias:
-            scope.param("bias", self.bias_init, shape, self.param_dtype)
+        _affine(self, scope, _features(shapes[0], self.feature_axes))
 
 
 @dataclass(frozen=True)
@@ -193,11 +190,7 @@ class BatchNorm(Module):
 
     def parameters(self, scope: Scope, *shapes: Shape) -> None:
         """scale, bias."""
-        shape = _features(shapes[0], self.axis)
-        if self.use_scale:
-            scope.param("scale", self.scale_init, shape, self.param_dtype)
-        if self.use_bias:
-            scope.param("bias", self.bias_init, shape, self.param_dtype)
+        _affine(self, scope, _features(shapes[0], self.axis))
 
     def state(self, *shapes: Shape) -> dict[str, Any]:
         """mean, var."""
