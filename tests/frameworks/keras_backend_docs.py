@@ -4,36 +4,21 @@
 Run by test_keras.py on each backend.
 """
 
-import doctest
-import importlib
-import pkgutil
-from pathlib import Path
-
 import pytest
+from docs_cases import check_module, check_page, modules
 from keras_init_cases import MARKS
 
-import glorot
 import glorot.keras
 
 pytestmark = MARKS
 
-MODULES = ["glorot.keras"] + [
-    found.name for found in pkgutil.walk_packages(glorot.keras.__path__, "glorot.keras.")
-]
 
-
-@pytest.mark.parametrize("module", MODULES)
+@pytest.mark.parametrize("module", modules(glorot.keras))
 def test_docstring_examples_run(module):
     """Every example in a docstring prints what it shows."""
-    result = doctest.testmod(importlib.import_module(module), optionflags=doctest.ELLIPSIS)
-
-    assert result.failed == 0
+    check_module(module)
 
 
 def test_the_page_runs():
     """docs/keras.md prints what it shows."""
-    page = Path(__file__).parents[2] / "docs" / "keras.md"
-    result = doctest.testfile(str(page), module_relative=False, optionflags=doctest.ELLIPSIS)
-
-    assert result.attempted > 10
-    assert result.failed == 0
+    check_page("keras.md", more_than=10)

@@ -1,32 +1,20 @@
 # SPDX-License-Identifier: Apache-2.0
 """The examples of glorot.jax run and print what they show."""
 
-import doctest
-import importlib
-import pkgutil
-from pathlib import Path
-
 import pytest
+from docs_cases import check_module, check_page, modules
 
 import glorot.jax
 
-MODULES = ["glorot.jax"] + [
-    found.name for found in pkgutil.walk_packages(glorot.jax.__path__, "glorot.jax.")
-]
+pytestmark = pytest.mark.frameworks
 
 
-@pytest.mark.parametrize("module", MODULES)
+@pytest.mark.parametrize("module", modules(glorot.jax))
 def test_docstring_examples_run(module):
     """Every example in a docstring prints what it shows."""
-    result = doctest.testmod(importlib.import_module(module), optionflags=doctest.ELLIPSIS)
-
-    assert result.failed == 0
+    check_module(module)
 
 
 def test_page_examples_run():
     """Every example in docs/jax.md prints what it shows."""
-    page = Path(__file__).parents[2] / "docs" / "jax.md"
-    result = doctest.testfile(str(page), module_relative=False, optionflags=doctest.ELLIPSIS)
-
-    assert result.attempted > 15
-    assert result.failed == 0
+    check_page("jax.md", more_than=15)
