@@ -7,16 +7,13 @@ import pytest
 import torch
 import torch.distributed.checkpoint as dcp
 import torch_world
+from dcp_cases import RECIPE, SHAPES, SHARDED
 
 from glorot import Recipe, Rule
 from glorot._dtypes import ALL
 from glorot.checkpoint import verify, write
 from glorot.torch._memory import DTYPES
 
-RECIPE = Recipe([Rule("*.bias", "zeros"), Rule("o.*", "orthogonal"), Rule("*", "he_normal")])
-SHAPES = {f"{i}.{part}": (40, 30 + i) for i in range(6) for part in ("weight", "bias")}
-SHAPES |= {"o.1": (30, 20), "none": (0, 5), "scalar.bias": (), "cube": (3, 2, 4, 5)}
-SHARDED = {"max_shard_size": 15_000}
 pytestmark = [
     pytest.mark.frameworks,
     pytest.mark.filterwarnings("ignore:torch.distributed is disabled:UserWarning"),

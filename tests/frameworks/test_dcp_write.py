@@ -17,6 +17,8 @@ import safetensors.torch
 import torch
 import torch.distributed.checkpoint as dcp
 import torch_world
+from checkpoint_cases import contents
+from dcp_cases import RECIPE, SHAPES, SHARDED
 from torch.distributed.checkpoint.format_utils import dcp_to_torch_save
 from typer.testing import CliRunner
 
@@ -26,20 +28,11 @@ from glorot.checkpoint import _dcp, _share, plan, read_shapes, verify, write
 from glorot.cli._app import app
 from glorot.recipe import TensorSpec
 
-RECIPE = Recipe([Rule("*.bias", "zeros"), Rule("o.*", "orthogonal"), Rule("*", "he_normal")])
-SHAPES = {f"{i}.{part}": (40, 30 + i) for i in range(6) for part in ("weight", "bias")}
-SHAPES |= {"o.1": (30, 20), "none": (0, 5), "scalar.bias": (), "cube": (3, 2, 4, 5)}
-SHARDED = {"max_shard_size": 15_000}
 pytestmark = [
     pytest.mark.frameworks,
     pytest.mark.filterwarnings("ignore:torch.distributed is disabled:UserWarning"),
 ]
 KINDS = sorted(_dcp.STORAGES)
-
-
-def contents(folder):
-    """All files of a folder, hidden ones included."""
-    return {path.name: path.read_bytes() for path in folder.iterdir()}
 
 
 def load(folder, shapes, dtype=torch.float32):
