@@ -8,7 +8,9 @@ import tracemalloc
 import numpy as np
 import pytest
 import safetensors.numpy
-from checkpoint_cases import INDEX, MANIFEST, SINGLE, contents
+from checkpoint_cases import INDEX, MANIFEST, ONES, SINGLE, contents
+from checkpoint_cases import MODEL as SHAPES
+from checkpoint_cases import MODEL_RECIPE as RECIPE
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -17,29 +19,7 @@ from glorot import Recipe, Rule, _kernel
 from glorot.checkpoint import _blocks, _layout, read_shapes, verify, write
 from glorot.recipe import TensorSpec
 
-RECIPE = Recipe(
-    [
-        Rule("*.bias", "zeros"),
-        Rule("norm*", "ones"),
-        Rule("out.weight", glorot.Orthogonal()),
-        Rule("conv.weight", glorot.HeNormal(layout="torch.conv", order="canonical")),
-        Rule("h.*.weight", glorot.RandomNormal(stddev=0.02), layers="h.*."),
-        Rule("*", "glorot_uniform"),
-    ]
-)
-SHAPES = {
-    "embed": {"shape": [500, 30], "dtype": "float32"},
-    "h.0.weight": {"shape": [300, 100], "dtype": "bfloat16"},
-    "h.1.weight": {"shape": [300, 100], "dtype": "float64"},
-    "h.0.bias": {"shape": [100], "dtype": "float16"},
-    "conv.weight": {"shape": [8, 4, 3, 3], "dtype": "float32"},
-    "norm": {"shape": [], "dtype": "float32"},
-    "norm.steps": {"shape": [3], "dtype": "int64"},
-    "out.weight": {"shape": [60, 40], "dtype": "float32"},
-    "none": {"shape": [0, 5], "dtype": "float32"},
-}
 PLAIN = Recipe([Rule("*", "glorot_uniform")])
-RECIPE_ONES = Recipe([Rule("*", "ones")])
 
 
 @pytest.fixture(scope="module")
@@ -146,7 +126,7 @@ def test_sizes_have_limits(tmp_path, monkeypatch):
     monkeypatch.setattr(_layout, "MOST_FILES", 99)
     assert len(_layout.plan({f"w{i}": TensorSpec((1,), "bool") for i in range(99)}, {}, 1)) == 99
     with pytest.raises(ValueError, match=r"would make 100 files; at most 99 "):
-        write({f"w{i}": (1,) for i in range(100)}, RECIPE_ONES, tmp_path, seed=1, max_shard_size=1)
+        write({f"w{i}": (1,) for i in range(100)}, ONES, tmp_path, seed=1, max_shard_size=1)
     assert contents(tmp_path) == {}
 
 
@@ -171,7 +151,7 @@ def test_index_to_the_byte():
 @pytest.mark.parametrize("size", [None, 4])
 def test_safetensors_beside_what_torch_saved(tmp_path, size):
     """Where both are, the safetensors are read; torch's directory alone is told from none."""
-    write({"a": (1,), "b": (1,)}, RECIPE_ONES, tmp_path, seed=1, max_shard_size=size)
+    write({"a": (1,), "b": (1,)}, ONES, tmp_path, seed=1, max_shard_size=size)
     (tmp_path / ".metadata").write_bytes(b"torch's")
     assert list(read_shapes(tmp_path)) == ["a", "b"]
     assert verify(tmp_path).equal
@@ -187,7 +167,7 @@ def test_safetensors_beside_what_torch_saved(tmp_path, size):
 def test_shapes_come_in_the_order_of_the_files(tmp_path):
     """Whatever the order of the index, and of sets: what is written from it is the same."""
     names = [f"w{i:02}" for i in range(20)]
-    write(dict.fromkeys(names, (1,)), RECIPE_ONES, tmp_path, seed=1, max_shard_size=1)
+    write(dict.fromkeys(names, (1,)), ONES, tmp_path, seed=1, max_shard_size=1)
     content = json.loads((tmp_path / INDEX).read_bytes())
     content["weight_map"] = dict(reversed(content["weight_map"].items()))
     (tmp_path / INDEX).write_text(json.dumps(content))
@@ -254,7 +234,7 @@ def test_dtype_override(tmp_path):
         ({"seed": None}, TypeError, r"`seed` must be an integer"),
         ({"dtype": "int8"}, TypeError, r"Only floating point"),
         ({"recipe": "gpt9"}, ValueError, r"no built-in recipe"),
-        ({"recipe": RECIPE_ONES, "shapes": {}}, ValueError, r"at least one parameter"),
+        ({"recipe": ONES, "shapes": {}}, ValueError, r"at least one parameter"),
         ({"recipe": Recipe([Rule("x", "ones")])}, ValueError, r"no rule matches"),
         ({"max_shard_size": "big"}, ValueError, r"`max_shard_size`"),
         ({"block_size": 0}, ValueError, r"`block_size` must be at least 1"),
@@ -264,7 +244,7 @@ def test_dtype_override(tmp_path):
         ({"shapes": [("w", (2,))]}, TypeError, r"`shapes` must be a mapping .* of list"),
         ({"shapes": b"x.json"}, TypeError, r"`shapes` must be a mapping .* of bytes"),
         ({"recipe": None}, TypeError, r"`recipe` must be a glorot.Recipe, .*got None of NoneType"),
-        ({"recipe": RECIPE_ONES.rules}, TypeError, r"`recipe` must be a glorot.Recipe, .* tuple"),
+        ({"recipe": ONES.rules}, TypeError, r"`recipe` must be a glorot.Recipe, .* tuple"),
         ({"out_dir": None}, TypeError, r"`out_dir` must be the path of a folder, got None"),
         ({"out_dir": b"out"}, TypeError, r"`out_dir` must be the path of a folder, got b'out'"),
         ({"force": "no"}, TypeError, r"`force` must be True or False, got 'no' of str"),
@@ -302,22 +282,22 @@ def test_write_refuses_what_readers_refuse(tmp_path):
     before anything is computed or written."""
     out = tmp_path / "out"
     with pytest.raises(ValueError, match=r"`max_shard_size` must be below 2\*\*63"):
-        write({"a": (2,)}, RECIPE_ONES, out, seed=1, max_shard_size="9" * 400)
+        write({"a": (2,)}, ONES, out, seed=1, max_shard_size="9" * 400)
     with pytest.raises(ValueError, match=r"64"):
-        write({"a": (1,) * 65}, RECIPE_ONES, out, seed=1)
+        write({"a": (1,) * 65}, ONES, out, seed=1)
     with pytest.raises(ValueError, match=r"`out_dir` must be the path of a folder, got an empty"):
-        write({"a": (2,)}, RECIPE_ONES, "", seed=1)
+        write({"a": (2,)}, ONES, "", seed=1)
     assert not out.exists()
     (out / SINGLE).mkdir(parents=True)
     calls = []
     with pytest.raises(FileExistsError, match=r"is a folder where a file goes"):
-        write({"a": (2,)}, RECIPE_ONES, out, seed=1, force=True, progress=calls.append)
+        write({"a": (2,)}, ONES, out, seed=1, force=True, progress=calls.append)
     assert not calls
 
 
 def test_read_shapes_refuses_a_tensor_that_its_file_lacks(tmp_path):
     """An index that names a tensor which its file does not hold is an error."""
-    write({"a": (4,), "b": (4,)}, RECIPE_ONES, tmp_path, seed=1, max_shard_size=16)
+    write({"a": (4,), "b": (4,)}, ONES, tmp_path, seed=1, max_shard_size=16)
     index = json.loads((tmp_path / INDEX).read_text())
     index["weight_map"]["c"] = index["weight_map"]["a"]
     (tmp_path / INDEX).write_text(json.dumps(index))
@@ -333,7 +313,7 @@ def test_no_more_threads_than_blocks(tmp_path, monkeypatch):
         _blocks, "ThreadPoolExecutor", lambda n, **options: seen.append(n) or pool(n, **options)
     )
     monkeypatch.setenv("GLOROT_THREADS", "16")
-    write({"a": (4,)}, RECIPE_ONES, tmp_path, seed=1)
+    write({"a": (4,)}, ONES, tmp_path, seed=1)
     assert seen == [1]
 
 

@@ -8,34 +8,15 @@ import shutil
 import numpy as np
 import pytest
 import safetensors.numpy
-from checkpoint_cases import INDEX, SINGLE
+from checkpoint_cases import INDEX, ONES, SINGLE
+from checkpoint_cases import MODEL as SHAPES
+from checkpoint_cases import MODEL_RECIPE as RECIPE
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import glorot
 from glorot import Recipe, Rule
 from glorot.checkpoint import _layout, verify, write
-
-RECIPE = Recipe(
-    [
-        Rule("*.bias", "zeros"),
-        Rule("norm*", "ones"),
-        Rule("out.weight", glorot.Orthogonal()),
-        Rule("h.*.weight", glorot.RandomNormal(stddev=0.02), layers="h.*."),
-        Rule("*", "glorot_uniform"),
-    ]
-)
-SHAPES = {
-    "embed": {"shape": [500, 30], "dtype": "float32"},
-    "h.0.weight": {"shape": [300, 100], "dtype": "bfloat16"},
-    "h.1.weight": {"shape": [300, 100], "dtype": "float64"},
-    "h.0.bias": {"shape": [100], "dtype": "float16"},
-    "norm": {"shape": [], "dtype": "float32"},
-    "norm.steps": {"shape": [3], "dtype": "int64"},
-    "out.weight": {"shape": [60, 40], "dtype": "float32"},
-    "none": {"shape": [0, 5], "dtype": "float32"},
-}
-RECIPE_ONES = Recipe([Rule("*", "ones")])
 
 
 @pytest.fixture(scope="module")
@@ -116,14 +97,14 @@ def test_trained(copy):
 
 def test_half_is_not_trained(tmp_path):
     """Exactly half of the elements differ: that is not most."""
-    write({"w": (4, 6)}, RECIPE_ONES, tmp_path, seed=1)
+    write({"w": (4, 6)}, ONES, tmp_path, seed=1)
     for number in range(12, 24):
-        assert verify(tmp_path, RECIPE_ONES, 1).equal == (number == 12)
+        assert verify(tmp_path, ONES, 1).equal == (number == 12)
         poke(tmp_path / SINGLE, "w", divmod(number, 6))
-    (check,) = verify(tmp_path, RECIPE_ONES, 1).problems
+    (check,) = verify(tmp_path, ONES, 1).problems
     assert (check.status, check.differing, check.index) == ("differs", 12, (2, 0))
     poke(tmp_path / SINGLE, "w", (0, 3))
-    (check,) = verify(tmp_path, RECIPE_ONES, 1).problems
+    (check,) = verify(tmp_path, ONES, 1).problems
     assert (check.status, check.differing, check.index) == ("trained", 13, (0, 3))
 
 
@@ -259,16 +240,16 @@ def test_verify_knows_what_was_written(change, tmp_path):
     that it holds is what the recipe gives: its metadata says what was written, by name."""
     b, status, note = CHANGES[change]
     shapes = {"a": (4, 3), "b": (5, 2)}
-    write(shapes, RECIPE_ONES, tmp_path, seed=1)
-    assert verify(tmp_path, RECIPE_ONES, 1).equal
+    write(shapes, ONES, tmp_path, seed=1)
+    assert verify(tmp_path, ONES, 1).equal
     metadata = metadata_of(tmp_path / SINGLE)
     tensors = {"a": np.ones((4, 3), "f4")} | ({} if b is None else {"b": b})
     safetensors.numpy.save_file(tensors, tmp_path / SINGLE, metadata)
-    report = verify(tmp_path, RECIPE_ONES, 1)
+    report = verify(tmp_path, ONES, 1)
     assert not report.equal
     assert [(c.name, c.status, c.note) for c in report.problems] == [("b", status, note)]
     assert report.note == f"the {len(tensors)} tensors there are not the 2 that were written"
-    assert not verify(tmp_path, RECIPE_ONES, 1, shapes=shapes, dtype="float32").equal
+    assert not verify(tmp_path, ONES, 1, shapes=shapes, dtype="float32").equal
 
 
 def metadata_of(path):
@@ -279,10 +260,10 @@ def metadata_of(path):
 
 def test_a_tensor_that_was_not_written(tmp_path):
     """One that came later is named."""
-    write({"a": (4, 3)}, RECIPE_ONES, tmp_path, seed=1)
+    write({"a": (4, 3)}, ONES, tmp_path, seed=1)
     tensors = {name: np.ones((4, 3), "f4") for name in "ab"}
     safetensors.numpy.save_file(tensors, tmp_path / SINGLE, metadata_of(tmp_path / SINGLE))
-    (check,) = verify(tmp_path, RECIPE_ONES, 1).problems
+    (check,) = verify(tmp_path, ONES, 1).problems
     assert (check.name, check.status) == ("b", "extra")
     assert check.note == "the file does not say that it was written"
 
@@ -308,14 +289,14 @@ def test_a_lost_layer_still_counts(tmp_path):
 def test_one_shard_alone(tmp_path):
     """A shard given by its path is whole without the others, and the note says so; in a place
     where it passes for the whole checkpoint it is not equal."""
-    report = write({"a": (4,), "b": (4,)}, RECIPE_ONES, tmp_path, seed=1, max_shard_size=16)
+    report = write({"a": (4,), "b": (4,)}, ONES, tmp_path, seed=1, max_shard_size=16)
     one = tmp_path / report.files[0]
-    found = verify(one, RECIPE_ONES, 1)
+    found = verify(one, ONES, 1)
     assert found.equal
     assert "is one of several and holds 1 of the 2 tensors" in found.note
     one.rename(tmp_path / SINGLE)
     (tmp_path / INDEX).unlink()
-    found = verify(tmp_path, RECIPE_ONES, 1)
+    found = verify(tmp_path, ONES, 1)
     assert not found.equal
     assert "nothing there names all of those; give --shapes to see which are missing" in found.note
 
@@ -325,46 +306,46 @@ def test_a_file_that_another_program_saved_again(tmp_path, number):
     """Where any of several files says nothing of what was written, what it lost cannot be known:
     that is said, and is not equal; with the shapes it is."""
     shapes = dict.fromkeys("abc", (4,))
-    report = write(shapes, RECIPE_ONES, tmp_path, seed=1, max_shard_size=16)
+    report = write(shapes, ONES, tmp_path, seed=1, max_shard_size=16)
     path = tmp_path / report.files[number]
     safetensors.numpy.save_file(safetensors.numpy.load_file(path), path)
-    found = verify(tmp_path, RECIPE_ONES, 1)
+    found = verify(tmp_path, ONES, 1)
     assert (found.equal, found.problems) == (False, ())
     assert found.note.startswith("some of its files say what was written and others, of another")
-    assert verify(tmp_path, RECIPE_ONES, 1, shapes=shapes).equal
+    assert verify(tmp_path, ONES, 1, shapes=shapes).equal
 
 
 def test_records_that_are_none(tmp_path):
     """What a file says of itself is read with distrust."""
-    write({"a": (4,)}, RECIPE_ONES, tmp_path, seed=1)
+    write({"a": (4,)}, ONES, tmp_path, seed=1)
     metadata = metadata_of(tmp_path / SINGLE) | {_layout.SHAPES_KEY: "[1"}
     safetensors.numpy.save_file({"a": np.ones(4, "f4")}, tmp_path / SINGLE, metadata)
     with pytest.raises(ValueError, match=r"safetensors, glorot.shapes of its metadata: .* JSON"):
-        verify(tmp_path, RECIPE_ONES, 1)
-    assert verify(tmp_path, RECIPE_ONES, 1, shapes={"a": (4,)}).equal
+        verify(tmp_path, ONES, 1)
+    assert verify(tmp_path, ONES, 1, shapes={"a": (4,)}).equal
 
 
 def test_verify_says_when_it_cannot_know(tmp_path):
     """Of a checkpoint made by something else, only the tensors there are checked; none is not
     equal."""
     safetensors.numpy.save_file({"a": np.ones((4, 3), "f4")}, tmp_path / SINGLE)
-    report = verify(tmp_path, RECIPE_ONES, 1)
+    report = verify(tmp_path, ONES, 1)
     assert report.equal
     assert (
         "checked only the 1 tensor there; give --shapes to check that none is missing"
         in report.note
     )
     safetensors.numpy.save_file({}, tmp_path / SINGLE)
-    report = verify(tmp_path, RECIPE_ONES, 1)
+    report = verify(tmp_path, ONES, 1)
     assert not report.equal
 
 
 def test_verify_takes_the_dtype_of_the_write(tmp_path):
     """What was written with a dtype verifies with the same shapes and dtype."""
     shapes = {"a": {"shape": (4, 3), "dtype": "float32"}}
-    write(shapes, RECIPE_ONES, tmp_path, seed=1, dtype="bfloat16")
-    assert verify(tmp_path, RECIPE_ONES, 1, shapes=shapes, dtype="bfloat16").equal
-    assert verify(tmp_path, RECIPE_ONES, 1, shapes=shapes).problems[0].status == "dtype"
+    write(shapes, ONES, tmp_path, seed=1, dtype="bfloat16")
+    assert verify(tmp_path, ONES, 1, shapes=shapes, dtype="bfloat16").equal
+    assert verify(tmp_path, ONES, 1, shapes=shapes).problems[0].status == "dtype"
 
 
 def test_a_lost_sibling_is_asked_for(tmp_path):
