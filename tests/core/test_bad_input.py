@@ -8,11 +8,10 @@ import sys
 import numpy as np
 import pytest
 import safetensors.numpy
-from typer.testing import CliRunner
+from cli_cases import invoke
 
 import glorot
 from glorot import Recipe, Rule
-from glorot.cli._app import app
 
 HEAD = 'format = "glorot-recipe"\nversion = 2\n'
 RECIPES = {
@@ -87,9 +86,7 @@ def old(tmp_path):
 def check(arguments, words, old):
     """The command says it in a line, and the old checkpoint is as it was."""
     folder, before = old
-    found = CliRunner().invoke(
-        app, [*map(str, arguments), "--seed", "1", "--out", str(folder), "--force"]
-    )
+    found = invoke(*arguments, "--seed", "1", "--out", folder, "--force")
     assert (found.exit_code, found.stdout) == (1, ""), found.stdout
     (line,) = found.stderr.splitlines()
     assert line.startswith("glorot: ")
@@ -132,7 +129,7 @@ def test_bad_checkpoints_are_inspected_and_verified_in_a_line(what, tmp_path):
     recipe.write_text(Recipe([Rule("*", "ones")]).to_json())
     given = folder / name if name == "x.safetensors" else folder
     for command in (["inspect"], ["verify", "--seed", "1"]):
-        found = CliRunner().invoke(app, [*command, str(given), "--recipe", str(recipe)])
+        found = invoke(*command, given, "--recipe", recipe)
         assert (found.exit_code, found.stdout) == (1, ""), (command, found.stdout)
         assert len(found.stderr.splitlines()) == 1
         assert found.stderr.startswith("glorot: ")
@@ -147,6 +144,6 @@ def test_a_big_endian_machine(tmp_path, monkeypatch, old):
     words = "checkpoints need a little-endian machine"
     check(["init", tmp_path / "shapes.json", *options], words, old)
     for command in (["inspect"], ["verify", "--seed", "1"]):
-        found = CliRunner().invoke(app, [*command, str(old[0]), *options])
+        found = invoke(*command, old[0], *options)
         assert (found.exit_code, found.stdout) == (1, "")
         assert found.stderr.startswith(f"glorot: {words}")

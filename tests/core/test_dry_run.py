@@ -9,11 +9,10 @@ import tempfile
 from pathlib import Path
 
 import pytest
-from typer.testing import CliRunner
+from cli_cases import invoke
 
 from glorot import Recipe, Rule
 from glorot.checkpoint import _dry_run, plan, write
-from glorot.cli._app import app
 
 RECIPE = Recipe([Rule("*.bias", "zeros"), Rule("out", "orthogonal"), Rule("*", "he_normal")])
 SHAPES = {f"{i}.{part}": (40, 30 + i) for i in range(6) for part in ("weight", "bias")}
@@ -78,7 +77,7 @@ def test_the_command(tmp_path, monkeypatch):
     before = sorted(tmp_path.iterdir())
     arguments = ["init", str(tmp_path / "shapes.json"), "--recipe", str(tmp_path / "recipe.json")]
     arguments += ["--seed", "1", "--out", str(tmp_path / "out"), "--dry-run"]
-    result = CliRunner().invoke(app, [*arguments, "--max-shard-size", "20kB"])
+    result = invoke(*arguments, "--max-shard-size", "20kB")
     assert (result.exit_code, result.stderr) == (0, "")
     assert "would write 14 tensors, 16,200 parameters, " in result.stdout
     assert "model-00001-of-00004.safetensors" in result.stdout
@@ -87,19 +86,19 @@ def test_the_command(tmp_path, monkeypatch):
         (["--rank", "4", "--world-size", "4"], "below `world_size`=4"),
         (["--rank", "0"], "`world_size` is missing"),
     ):
-        result = CliRunner().invoke(app, [*arguments, *ranks])  # as the command itself refuses
+        result = invoke(*arguments, *ranks)  # as the command itself refuses
         assert (result.exit_code, result.stdout) == (1, "")
         assert text in result.stderr
-    report = json.loads(CliRunner().invoke(app, [*arguments, "--json"]).stdout)
+    report = json.loads(invoke(*arguments, "--json").stdout)
     assert report["nbytes"] == plan(SHAPES, RECIPE, tmp_path / "out", seed=1).nbytes
     assert report["fits"] is True
     usage = type("usage", (), {"free": 1000})
     monkeypatch.setattr(_dry_run.shutil, "disk_usage", lambda path: usage)
-    result = CliRunner().invoke(app, arguments)
+    result = invoke(*arguments)
     assert result.exit_code == 1
     assert "NOT enough room: " in result.stdout
     assert "1e+03 B free" not in result.stdout
-    many = CliRunner().invoke(app, [*arguments, "--max-shard-size", "1"])
+    many = invoke(*arguments, "--max-shard-size", "1")
     assert "and 4 more files (--full shows all)" in many.stdout
     assert sorted(tmp_path.iterdir()) == before
 

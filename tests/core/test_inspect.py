@@ -7,11 +7,10 @@ import sys
 import numpy as np
 import pytest
 import safetensors.numpy
-from typer.testing import CliRunner
+from cli_cases import invoke
 
 import glorot
 from glorot import Recipe, Rule
-from glorot.cli._app import app
 
 RECIPE = Recipe(
     [
@@ -28,9 +27,9 @@ SHAPES = {
 }
 
 
-def invoke(*arguments):
+def inspect(*arguments):
     """Run the command in this process."""
-    return CliRunner().invoke(app, ["inspect", *(str(argument) for argument in arguments)])
+    return invoke("inspect", *arguments)
 
 
 @pytest.fixture(scope="module")
@@ -49,7 +48,7 @@ def places(tmp_path_factory):
 def test_right(places):
     """Exit code 0, a line a rule and shape, a block each of a fused weight, the bytes' verdict."""
     recipe, right, _ = places
-    result = invoke(right, "--recipe", recipe, "--seed", 7)
+    result = inspect(right, "--recipe", recipe, "--seed", 7)
     assert (result.exit_code, result.stderr) == (0, "")
     lines = result.stdout.splitlines()
     (line,) = (line for line in lines if line.lstrip().startswith("*.qkv[k] (4)"))
@@ -58,59 +57,59 @@ def test_right(places):
     assert any(line.lstrip().startswith("* (4) ") for line in lines)
     assert "nothing wrong: 12 parameters" in lines[-1]
     assert f"recipe {RECIPE.fingerprint[:8]}" in lines[-1]
-    assert invoke(right).exit_code == 0
+    assert inspect(right).exit_code == 0
 
 
 def test_the_recipe_of_the_manifest(places, tmp_path):
     """A checkpoint that says its recipe is held to it: variables that were set, and axes that the
     shapes said, included. A file that the manifest does not name is held to nothing."""
     _, right, wrong = places
-    result = invoke(right)
+    result = inspect(right)
     assert result.exit_code == 0
     assert "that of" in result.stderr
     assert "glorot.json; --recipe overrides it" in result.stderr
     assert f"recipe {RECIPE.fingerprint[:8]}" in result.stdout
-    assert invoke(right / "model.safetensors").stdout.count(RECIPE.fingerprint[:8]) == 1
-    assert f"recipe {RECIPE.fingerprint[:8]}" not in invoke(wrong).stdout
+    assert inspect(right / "model.safetensors").stdout.count(RECIPE.fingerprint[:8]) == 1
+    assert f"recipe {RECIPE.fingerprint[:8]}" not in inspect(wrong).stdout
     (tmp_path / "other").mkdir()
     for name in ("glorot.json", "model.safetensors"):
         (tmp_path / "other" / name).write_bytes((right / name).read_bytes())
     renamed = (tmp_path / "other" / "model.safetensors").rename(
         tmp_path / "other" / "x.safetensors"
     )
-    result = invoke(renamed)
+    result = inspect(renamed)
     assert (result.stderr, RECIPE.fingerprint[:8] in result.stdout) == ("", False)
     glorot.checkpoint.write({"w": (5, 5)}, Recipe([Rule("*", "zeros")]), tmp_path / "0", seed=1)
     (tmp_path / "0" / "glorot.json").unlink()
-    assert "\nall 0, which a recipe may mean or not: w\n" in invoke(tmp_path / "0").stdout
+    assert "\nall 0, which a recipe may mean or not: w\n" in inspect(tmp_path / "0").stdout
     shapes = {"up": {"shape": [96, 400], "layout": "torch.linear", "type": "Linear"}}
     set_ = Recipe(
         [Rule("*", "lecun_normal", gain="g", where={"type": "Linear"})], variables={"g": 1}
     )
     glorot.checkpoint.write(shapes, set_.set(g=3), tmp_path / "other" / "a", seed=7)
-    assert invoke(tmp_path / "other" / "a").exit_code == 0
+    assert inspect(tmp_path / "other" / "a").exit_code == 0
     (tmp_path / "other" / "a" / "glorot.json").write_text("{")
-    result = invoke(tmp_path / "other" / "a")
+    result = inspect(tmp_path / "other" / "a")
     assert (result.exit_code, len(result.stderr.splitlines())) == (1, 1)
 
 
 def test_wrong(places):
     """Exit code 1, a line a problem, the worst first, and the row furthest from its promise."""
     recipe, _, wrong = places
-    result = invoke(wrong, "--recipe", recipe)
+    result = inspect(wrong, "--recipe", recipe)
     assert (result.exit_code, result.stderr) == (1, "")
     lines = result.stdout.splitlines()
     assert lines[-3].startswith("h.3.qkv[v]: 1,024 NaN of 1,024 values")
     assert lines[-2].startswith("h.2.up: stddev is 2")
     assert lines[-1].startswith("2 problems: ")
     assert "1,024 no number" in result.stdout
-    assert invoke(wrong).exit_code == 1
+    assert inspect(wrong).exit_code == 1
 
 
 def test_set_and_full(places):
     """Variables reach the recipe; --full has a line a parameter and block."""
     recipe, right, _ = places
-    result = invoke(right, "--recipe", recipe, "--set", "n=2", "--full")
+    result = inspect(right, "--recipe", recipe, "--set", "n=2", "--full")
     assert result.exit_code == 1
     assert "h.0.up, " not in result.stdout
     assert "times too large (0.1" in result.stdout
@@ -121,10 +120,10 @@ def test_set_and_full(places):
 def test_json(places):
     """The report and nothing else on stdout; the exit code is the same."""
     recipe, right, wrong = places
-    report = json.loads(invoke(right, "--recipe", recipe, "--json").stdout)
+    report = json.loads(inspect(right, "--recipe", recipe, "--json").stdout)
     assert report["ok"]
     assert len(report["parameters"]) == 4 * 5
-    result = invoke(wrong, "--recipe", recipe, "--json")
+    result = inspect(wrong, "--recipe", recipe, "--json")
     assert result.exit_code == 1
     assert [problem["kind"] for problem in json.loads(result.stdout)["problems"]] == [
         "not finite", "stddev",
@@ -146,7 +145,7 @@ def test_json(places):
 def test_bad_input(places, arguments, text):
     """One line on stderr, exit code 1."""
     recipe, right, wrong = places
-    result = invoke(*(a.format(right=right, recipe=recipe, wrong=wrong) for a in arguments))
+    result = inspect(*(a.format(right=right, recipe=recipe, wrong=wrong) for a in arguments))
     assert result.exit_code == 1
     assert text in result.stderr
     assert len(result.stderr.splitlines()) == 1
@@ -158,7 +157,7 @@ def test_files_without_values(tmp_path):
     for name in ("shapes.json", "model.safetensors.index.json"):
         file = tmp_path / name
         file.write_text("{}")
-        result = invoke(file)
+        result = inspect(file)
         assert (result.exit_code, result.stdout) == (1, "")
         (line,) = result.stderr.splitlines()
         assert f"{file} is JSON and holds no values. Give the checkpoint's folder" in line
@@ -167,7 +166,7 @@ def test_files_without_values(tmp_path):
 def test_without_matplotlib(places, monkeypatch, tmp_path):
     """The extra is named before anything is read."""
     monkeypatch.setitem(sys.modules, "matplotlib", None)
-    result = invoke(places[1], "--plot", tmp_path / "x.png")
+    result = inspect(places[1], "--plot", tmp_path / "x.png")
     assert result.exit_code == 1
     assert "draws with matplotlib, which is not installed: pip install 'glorot[plot]'" in (
         result.stderr

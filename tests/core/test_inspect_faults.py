@@ -6,11 +6,10 @@ import ml_dtypes
 import numpy as np
 import pytest
 import safetensors.numpy
-from typer.testing import CliRunner
+from cli_cases import invoke
 
 import glorot
 from glorot import Recipe, Rule
-from glorot.cli._app import app
 
 GPT2 = {"wte.weight": (300, 64), "wpe.weight": (40, 64), "ln_f.weight": (64,), "ln_f.bias": (64,)}
 for _i in range(3):
@@ -122,10 +121,10 @@ def test_inspect_names_it(fault, tmp_path):
     right = safetensors.numpy.load_file(tmp_path / "right" / "model.safetensors")
     safetensors.numpy.save_file(make(right), tmp_path / "wrong.safetensors")
 
-    found = CliRunner().invoke(app, ["inspect", str(tmp_path / "right"), *options])
+    found = invoke("inspect", tmp_path / "right", *options)
     assert found.exit_code == 0, found.stdout
     assert "nothing wrong: " in found.stdout.splitlines()[-1]
-    found = CliRunner().invoke(app, ["inspect", str(tmp_path / "wrong.safetensors"), *options])
+    found = invoke("inspect", tmp_path / "wrong.safetensors", *options)
     assert (found.exit_code, found.stderr) == (1, "")
     assert found.stdout.splitlines()[-1].startswith("1 problem: ")
     (line,) = (line for line in found.stdout.splitlines() if words in line)

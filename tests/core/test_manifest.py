@@ -10,9 +10,9 @@ import numpy as np
 import pytest
 import safetensors.numpy
 from checkpoint_cases import INDEX, MANIFEST, SINGLE, contents
+from cli_cases import invoke
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from typer.testing import CliRunner
 
 import glorot
 from glorot import Recipe, Rule
@@ -25,7 +25,6 @@ from glorot.checkpoint import (
     verify,
     write,
 )
-from glorot.cli._app import app
 
 RECIPE = Recipe([Rule("*.bias", "zeros"), Rule("out", "orthogonal"), Rule("*", "he_normal")])
 SHAPES = {f"{i}.{part}": (40, 30 + i) for i in range(6) for part in ("weight", "bias")}
@@ -118,13 +117,13 @@ def test_verify_needs_nothing_else(written):
     one = next(path for path in written.iterdir() if path.suffix == ".safetensors")
     (check,) = verify(one).files
     assert (check.name, check.status) == (one.name, "equal")
-    result = CliRunner().invoke(app, ["verify", str(written)])
+    result = invoke("verify", written)
     assert result.exit_code == 0
     assert "equal: all 14 tensors" in result.stdout
     count = len(report.files)
     said = f"checksums of {count} files are those" if count > 1 else "checksum of the file is that"
     assert f"the {said} of the manifest" in result.stdout
-    assert json.loads(CliRunner().invoke(app, ["verify", str(written), "--json"]).stdout)["files"]
+    assert json.loads(invoke("verify", written, "--json").stdout)["files"]
 
 
 def test_verify_reads_a_file_once(copy, monkeypatch):
@@ -162,7 +161,7 @@ def test_what_verify_finds(copy):
     assert (check.name, check.status) == (first, "checksum")
     assert f"its CRC-32 is {zlib.crc32(data):08x}, and the manifest says" in check.note
     assert verify(copy, RECIPE, 42).equal
-    result = CliRunner().invoke(app, ["verify", str(copy)])
+    result = invoke("verify", copy)
     assert result.exit_code == 1
     assert f"{first}: checksum: its CRC-32 is" in result.stdout
     data[-1] ^= 1
@@ -195,14 +194,14 @@ def test_verify_without_a_manifest(copy):
     (copy / MANIFEST).write_text(json.dumps(content))
     with pytest.raises(ValueError, match=r"glorot.json does not name .*safetensors: give `recipe`"):
         verify(first)
-    result = CliRunner().invoke(app, ["verify", str(copy), "--set", "a=1"])
+    result = invoke("verify", copy, "--set", "a=1")
     assert result.exit_code == 1
     assert "`--set` changes a recipe: give --recipe too." in result.stderr
     (copy / MANIFEST).unlink()
     for options in ({}, {"recipe": RECIPE}, {"seed": 42}):
         with pytest.raises(ValueError, match=r"holds no glorot.json, .* give `recipe` \(--recipe"):
             verify(copy, **options)
-    result = CliRunner().invoke(app, ["verify", str(copy)])
+    result = invoke("verify", copy)
     assert (result.exit_code, len(result.stderr.splitlines())) == (1, 1)
     assert "`recipe` (--recipe) must be given" in result.stderr
 
@@ -239,7 +238,7 @@ def test_a_manifest_that_contradicts(copy, name):
     with pytest.raises(ValueError, match=rf"glorot.json cannot be used: .*{text}"):
         verify(copy)
     assert verify(copy, RECIPE, 42).equal
-    result = CliRunner().invoke(app, ["verify", str(copy)])
+    result = invoke("verify", copy)
     assert (result.exit_code, len(result.stderr.splitlines())) == (1, 1)
     options = SHARDED if (copy / INDEX).exists() else {}
     before = contents(copy)

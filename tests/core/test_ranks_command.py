@@ -7,11 +7,10 @@ import subprocess
 
 import pytest
 from checkpoint_cases import SINGLE, contents
+from cli_cases import invoke
 from rank_cases import command, one
-from typer.testing import CliRunner
 
 from glorot.checkpoint import _records, ranks_from_environment, verify
-from glorot.cli._app import app
 
 pytestmark = pytest.mark.usefixtures("small_pages")
 
@@ -73,16 +72,16 @@ def test_the_command(tmp_path, monkeypatch, alone):
     for names in (("RANK", "0"), ("WORLD_SIZE", "2")):
         monkeypatch.setenv(*names)
     options = command(tmp_path)["args"][3:]
-    result = CliRunner().invoke(app, [*options, "--distributed", "--rank", "1"])
+    result = invoke(*options, "--distributed", "--rank", "1")
     assert (result.exit_code, len(result.stderr.splitlines())) == (1, 1)
     assert "give --distributed, or --rank and --world-size" in result.stderr
-    result = CliRunner().invoke(app, [*options, "--distributed"])
+    result = invoke(*options, "--distributed")
     assert result.exit_code == 0, result.stderr
     assert "the last to end completes the checkpoint (not there yet: 1)" in result.stdout
-    result = CliRunner().invoke(app, [*options, "--rank", "1", "--world-size", "2"])
+    result = invoke(*options, "--rank", "1", "--world-size", "2")
     assert "; the checkpoint is complete" in result.stdout
     assert contents(tmp_path / "out") == alone["{}"]
-    result = CliRunner().invoke(app, [*options, "--force", "--json"])  # one process, all of it
+    result = invoke(*options, "--force", "--json")  # one process, all of it
     assert json.loads(result.stdout)["world_size"] == 1
     assert contents(tmp_path / "out") == alone["{}"]
 

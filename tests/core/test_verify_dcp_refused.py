@@ -11,15 +11,14 @@ import zlib
 
 import numpy as np
 import pytest
+from cli_cases import invoke
 from dcp_folders import metadata
 from dcp_pickles import Evil, named, plain
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from typer.testing import CliRunner
 
 from glorot import Recipe, Rule
 from glorot.checkpoint import _dcp, _dcp_item, _dcp_metadata, verify
-from glorot.cli._app import app
 from glorot.recipe import TensorSpec
 
 W = {"w": (4, 5)}
@@ -37,7 +36,7 @@ def refused(folder, said, archive=ARCHIVE):
     (folder / "f.distcp").write_bytes(archive)
     (folder / "recipe.json").write_text(Recipe([Rule("*", "zeros")]).to_json())
     line = ["verify", str(folder), "--recipe", str(folder / "recipe.json"), "--seed", "1"]
-    result = CliRunner().invoke(app, line)
+    result = invoke(*line)
     assert result.exit_code == 1
     assert len(result.stderr.splitlines()) == 1, result.stderr
     return result.stderr
@@ -51,14 +50,14 @@ def test_the_command(tmp_path):
     recipe = tmp_path / "recipe.json"
     recipe.write_text(Recipe([Rule("*", "zeros")]).to_json())
     line = ["verify", str(tmp_path / "d"), "--recipe", str(recipe), "--seed", "1"]
-    assert CliRunner().invoke(app, line).exit_code == 0
+    assert invoke(*line).exit_code == 0
     changed = bytearray(ARCHIVE)
     changed[ITEM.entry.offset + 4 * 7] = 1
     (tmp_path / "d" / "f.distcp").write_bytes(changed)
-    result = CliRunner().invoke(app, line)
+    result = invoke(*line)
     assert result.exit_code == 1
     assert "first at [1, 2]: 0 expected, 1.40129846e-45 found" in result.stdout + result.stderr
-    found = json.loads(CliRunner().invoke(app, [*line, "--json"]).stdout)
+    found = json.loads(invoke(*line, "--json").stdout)
     assert (found["equal"], found["tensors"][0]["index"]) == (False, [1, 2])
 
 

@@ -18,14 +18,13 @@ import torch
 import torch.distributed.checkpoint as dcp
 import torch_world
 from checkpoint_cases import contents
+from cli_cases import invoke
 from dcp_cases import RECIPE, SHAPES, SHARDED
 from torch.distributed.checkpoint.format_utils import dcp_to_torch_save
-from typer.testing import CliRunner
 
 import glorot
 from glorot import Recipe, Rule
 from glorot.checkpoint import _dcp, _share, plan, read_shapes, verify, write
-from glorot.cli._app import app
 from glorot.recipe import TensorSpec
 
 pytestmark = [
@@ -285,15 +284,15 @@ def test_the_plan_and_the_command(tmp_path):
     (tmp_path / "recipe.json").write_text(RECIPE.to_json())
     line = ["init", tmp_path / "shapes.json", "--recipe", tmp_path / "recipe.json", "--seed", "1"]
     line = [*map(str, line), "--out", str(tmp_path / "out"), "--format"]
-    assert "__0_0.distcp" in CliRunner().invoke(app, [*line, "dcp", "--dry-run"]).stdout
-    result = CliRunner().invoke(app, [*line, "dcp"])
+    assert "__0_0.distcp" in invoke(*line, "dcp", "--dry-run").stdout
+    result = invoke(*line, "dcp")
     assert result.exit_code == 0, result.stderr
     (file,) = planned.files
     assert (tmp_path / "out" / file.name).stat().st_size == file.nbytes
     assert verify(tmp_path / "out").equal
     with pytest.raises(ValueError, match=r"is a directory of torch.distributed.checkpoint"):
         read_shapes(tmp_path / "out")
-    result = CliRunner().invoke(app, [*line, "pickle"])
+    result = invoke(*line, "pickle")
     assert (result.exit_code, len(result.stderr.splitlines())) == (1, 1)
     assert "`format` must be one of safetensors, dcp; got 'pickle'" in result.stderr
 
