@@ -125,6 +125,10 @@ def test_init_options(shapes, tmp_path):
             "no option 'sd'. It has batch_axes, dtype",
         ),
         (("sample", "normal", "3", "--seed", "0", "--set", "mean=a"), "`mean` must be a number"),
+        (
+            ("sample", "normal", "3", "--seed", "0", "--set", "mean=" + "[" * 100_000),
+            "`mean` must be a number",
+        ),
         (("sample", "normal", "3", "--seed", "0", "--set", "seed=1"), "'seed' to --seed"),
         (("sample", "normal", "3", "--seed", "0", "--set", "dtype=int8"), "'dtype' to --dtype"),
         (

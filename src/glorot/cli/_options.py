@@ -58,5 +58,5 @@ def parse(text: str) -> tuple[str, Any]:
         raise ValueError(f"`--set` must be NAME=VALUE, such as stddev=0.02; got {text!r}.")
     try:
         return key, json.loads(value)
-    except ValueError:
+    except (ValueError, RecursionError):  # the latter: brackets by the thousand
         return key, value
