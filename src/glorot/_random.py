@@ -8,20 +8,9 @@ from glorot import _check, _laws
 from glorot._base import LawInitializer, read_axes
 from glorot._fans import FAN_OPTIONS, FanOptions
 from glorot._laws import Law
-from glorot._variance_scaling import TRUNCATED_STDDEV, GlorotUniform, VarianceScaling
 
 if TYPE_CHECKING:
     from typing_extensions import Unpack
-
-# torch/ and _audit/ ask for those of _variance_scaling.py here.
-__all__ = [
-    "TRUNCATED_STDDEV",
-    "GlorotUniform",
-    "RandomNormal",
-    "RandomUniform",
-    "TruncatedNormal",
-    "VarianceScaling",
-]
 
 
 class RandomUniform(LawInitializer):

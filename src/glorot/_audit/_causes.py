@@ -12,7 +12,7 @@ from glorot._audit._promise import Promise, Segment
 from glorot._fans import Axes
 from glorot._laws import TruncatedNormal, Uniform
 from glorot._layouts import BATCH, GROUP, SPATIAL
-from glorot._random import TRUNCATED_STDDEV, VarianceScaling
+from glorot._variance_scaling import TRUNCATED_STDDEV, VarianceScaling
 
 Candidate = tuple[float, str]
 

@@ -20,7 +20,7 @@ from glorot._audit._spectrum import HELD, Spectrum, spectrum
 from glorot._audit._tests import Outcome, Scores, run_tests, scores
 from glorot._audit._verdict import without_zeros
 from glorot._dtypes import ALL, FLOATS
-from glorot._random import VarianceScaling
+from glorot._variance_scaling import VarianceScaling
 from glorot.recipe import describe_law
 
 

@@ -14,7 +14,7 @@ from typing import Any
 from torch import Tensor
 from torch.nn.init import calculate_gain
 
-from glorot import _check, _constants, _orthogonal, _random, _sparse
+from glorot import _check, _constants, _orthogonal, _random, _sparse, _variance_scaling
 from glorot._base import Initializer
 from glorot.torch._init import init_tensor
 from glorot.torch._target import check_tensor
@@ -178,7 +178,7 @@ def xavier_uniform_(tensor: Tensor, gain: float = 1.0, *, seed: int, name: str) 
         True
     """
     _check_dimensions(tensor, "xavier_uniform_", 2)
-    made = _made(_random.GlorotUniform, gain=gain, layout=_LAYOUT)
+    made = _made(_variance_scaling.GlorotUniform, gain=gain, layout=_LAYOUT)
     return _fill(tensor, made, seed, name)
 
 
@@ -282,7 +282,7 @@ def sparse_(tensor: Tensor, sparsity: float, std: float = 0.01, *, seed: int, na
 
 def _scaled(mode: str, distribution: str, gain: float) -> Initializer:
     return _made(
-        _random.VarianceScaling,
+        _variance_scaling.VarianceScaling,
         mode=mode,
         distribution=distribution,
         gain=gain,
