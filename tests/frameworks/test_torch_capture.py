@@ -6,6 +6,7 @@ import math
 import numpy as np
 import pytest
 import torch
+from cli_cases import invoke
 from torch import nn
 
 import glorot
@@ -140,6 +141,12 @@ def test_laws(case):
         assert (type(found), found.gain) == (glorot.Orthogonal, 3.0)
     else:
         assert found == expected
+
+
+@pytest.mark.parametrize("shape", [(4, 6), (6, 4), (4, 2, 3), (5, 5)])
+def test_orthogonal_matrices(shape):
+    """Wide and tall, and of convolutions; torch transposes in place."""
+    assert captured(init.orthogonal_, shape) == glorot.Orthogonal()
 
 
 def test_tables_of_numbers():
@@ -315,3 +322,41 @@ def test_sources(tmp_path, monkeypatch):
         glorot.sources.capture(tmp_path / "shapes.json")
     with pytest.raises(ValueError, match=r"timm .* has no model 'no-such'"):
         glorot.sources.capture("timm:no-such")
+
+
+CODE = """
+import torch
+
+def build():
+    return torch.nn.Sequential(torch.nn.Linear(3, 2))
+
+def strange():
+    net = build()
+    net.w = torch.nn.Parameter(torch.empty(3))
+    return net
+"""
+
+
+def test_the_command(tmp_path, monkeypatch):
+    """It prints the recipe or writes it, and says in a line what is wrong."""
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "captured.py").write_text(CODE)
+    printed = invoke("capture", "captured:build")
+    assert printed.exit_code == 0, printed.output
+    assert glorot.Recipe.from_toml(printed.output) == glorot.sources.capture("captured:build")
+    assert invoke("capture", "captured:build", "--out", "r.toml").exit_code == 0
+    assert (tmp_path / "r.toml").read_text().rstrip() == printed.output.rstrip()
+    written = invoke("init", "captured:build", "--recipe", "r.toml", "--seed", 1, "--out", "first")
+    assert written.exit_code == 0, written.output
+    (tmp_path / "own.toml").write_text(glorot.Recipe([glorot.Rule("w", "ones")]).to_toml())
+    assert "--leave-out" in invoke("capture", "captured:strange").stderr
+    for option in (["--leave-out"], ["--rules", "own.toml"]):
+        assert invoke("capture", "captured:strange", *option).exit_code == 0
+    for arguments, text in (
+        (["captured:build", "--out", "r.toml"], "r.toml is there already"),
+        (["captured:build", "--out", "r.json"], "must end in .toml"),
+        (["captured:nothing"], "there is no 'nothing'"),
+        (["nowhere.json"], "does not exist"),
+    ):
+        found = invoke("capture", *arguments)
+        assert (found.exit_code, text in found.stderr) == (1, True), found.output

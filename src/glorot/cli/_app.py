@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from glorot.cli import _options, _presets
+from glorot.cli import _capture, _options, _presets
 from glorot.cli._errors import mendable
 from glorot.cli._options import (
     Checkpoint,
@@ -249,6 +249,7 @@ def explain(
 
 
 app.add_typer(_presets.app, name="presets", invoke_without_command=True)
+app.command()(_capture.capture)
 
 
 @app.command()

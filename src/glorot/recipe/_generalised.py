@@ -24,12 +24,10 @@ def rules_of(names: Mapping[str, Initializer | None], optional: Collection[str] 
     Examples:
         >>> import glorot
         >>> normal, ones = glorot.RandomNormal(stddev=0.02), glorot.Ones()
-        >>> names = {"h.0.up.w": normal, "h.1.up.w": normal, "h.0.ln.w": ones, "wte": normal}
-        >>> for rule in rules_of(names):
-        ...     print(rule.pattern, rule.initializer)
-        *.up.w RandomNormal(mean=0.0, stddev=0.02)
-        h.0.ln.w Ones()
-        wte RandomNormal(mean=0.0, stddev=0.02)
+        >>> names = {f"h.{i}.{part}.w": normal for i in range(12) for part in ("up", "down")}
+        >>> names |= {f"h.{i}.ln.w": ones for i in range(12)} | {"wte": normal}
+        >>> [(rule.pattern, rule.initializer) for rule in rules_of(names)][-2:]
+        [('*.ln.w', Ones()), ('wte', RandomNormal(mean=0.0, stddev=0.02))]
     """
     patterns = _patterns(names)
     first = {name: next((p for p in patterns if matcher(p)(name)), None) for name in names}

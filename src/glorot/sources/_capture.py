@@ -30,6 +30,8 @@ def capture(source: Any, *, rules: Iterable[Rule] = (), leave_out: bool = False)
     """
     path = _check.path("source", source, needed="the path or name of a model's code")
     if not runs_code(os.fspath(source)):
+        if not path.exists():
+            raise FileNotFoundError(f"{path} does not exist.")
         raise ValueError(
             f"{path} has no code to watch: give a Hugging Face config.json, timm:NAME, or "
             "package.module:callable. A checkpoint's own values are what `glorot inspect` shows."

@@ -61,7 +61,8 @@ class Source:
             why = f"nothing says what the model is ({self.kind})"
         raise ValueError(
             f"`recipe` (--recipe) must be given: {why}.{nearest.rstrip()} There are "
-            f"{known}; or the path of a recipe file."
+            f"{known}; or the path of a recipe file, such as `glorot capture` makes of the "
+            "model's own code."
         )
 
     def choice(self) -> str:

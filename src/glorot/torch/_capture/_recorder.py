@@ -29,6 +29,8 @@ _ALWAYS: dict[str, Drawn] = {
     **dict.fromkeys(("randn", "randn_like"), Normal(0.0, 1.0)),
 }
 _FULL = {"full": 1, "full_like": 1, "fill": 1, "new_full": 2}  # which argument is the number
+_RESHAPED = ("t_", "transpose_", "squeeze_", "unsqueeze_", "as_strided_", "detach_", "swapaxes_",
+             "swapdims_")  # fmt: skip
 _UNARY = ("erfinv", "exp", "log", "expm1", "neg")
 _CLAMPS = {"clamp": ("min", "max"), "clamp_min": ("min",), "clamp_max": ("max",)}
 
@@ -127,7 +129,7 @@ class Recorder(TorchDispatchMode):
         made = [each for each in tree_leaves(out) if isinstance(each, torch.Tensor)]
         read = [each for each in tree_leaves((args, kwargs)) if isinstance(each, torch.Tensor)]
         if made and all(each.layout is torch.strided for each in (*made, *read)):
-            in_place = name.endswith("_") or "out" in kwargs
+            in_place = (name.endswith("_") and name not in _RESHAPED) or "out" in kwargs
             if in_place or not any(_share(made[0], each) for each in read):  # no view
                 self._note(Call(name.removesuffix("_"), func, args, kwargs, read, made))
         return out
