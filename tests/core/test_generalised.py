@@ -8,23 +8,27 @@ from hypothesis import strategies as st
 
 import glorot
 from glorot import Recipe
-from glorot.recipe._generalised import rules_of
+from glorot.recipe._generalised import Choice, rules_of
 
-NORMAL, ONES, ZEROS = glorot.RandomNormal(stddev=0.02), glorot.Ones(), glorot.Zeros()
+NORMAL, ONES, ZEROS = Choice(glorot.RandomNormal(stddev=0.02)), Choice(glorot.Ones()), Choice(None)
+BIAS = Choice(glorot.LecunUniform(), "weight")
 WORD = st.text(string.ascii_lowercase[:3] + "_", min_size=1, max_size=3) | st.sampled_from(
     ["0", "1", "12", "weight", "bias", "a*", "[b]", "?"]
 )
 NAMES = st.lists(WORD, min_size=1, max_size=5).map(".".join)
 
 
-@given(st.dictionaries(NAMES, st.sampled_from([NORMAL, ONES, ZEROS, None]), min_size=1))
+@given(st.dictionaries(NAMES, st.sampled_from([NORMAL, ONES, ZEROS, BIAS]), min_size=1))
 def test_every_name_has_its_own(names):
     """Whatever the names are, stars and brackets in them too; and no rule is idle."""
     recipe = Recipe(rules_of(names))
     matches = recipe._match(dict.fromkeys(names))
     assert not matches.unmatched
     assert not matches.idle
-    assert {name: rule.initializer for name, rule in matches.rules.items()} == names
+    assert {
+        name: Choice(rule.initializer, "".join(rule.fans_of))
+        for name, rule in matches.rules.items()
+    } == names
 
 
 def patterns(names):

@@ -205,6 +205,37 @@ def test_a_module():
     assert rule.pattern == "blocks.*.weight"
 
 
+def test_numbers_of_fans_are_said_by_the_fans():
+    """One rule for layers of all widths, which holds of another width too; a round number stays
+    one. Of a plain list of shapes, without layers, the laws are the same."""
+
+    def build(width):
+        net = nn.Sequential(nn.Conv2d(3, width, 3), nn.Conv2d(width, 2 * width, 3, groups=width),
+                            nn.Flatten(), nn.Linear(2 * width, 5), nn.Linear(5, 7))  # fmt: skip
+        nn.init.kaiming_normal_(net[0].weight, mode="fan_out")
+        nn.init.normal_(net[4].weight, std=0.02)
+        return net
+
+    recipe = capture(lambda: build(11))
+    assert {str(rule.initializer) for rule in recipe.rules} == {
+        "VarianceScaling(scale=2.0, mode='fan_out', distribution='untruncated_normal', "
+        "layout='torch.conv')",
+        "VarianceScaling(scale=0.3333333333333333, mode='fan_in', distribution='uniform', "
+        "layout='torch.conv', groups=11)",
+        "VarianceScaling(scale=0.3333333333333333, mode='fan_in', distribution='uniform', "
+        "layout='torch.linear')",
+        "VarianceScaling(scale=0.3333333333333333, mode='fan_in', distribution='uniform')",
+        "RandomNormal(mean=0.0, stddev=0.02)",
+        "RandomUniform(minval=-0.4472135954999579, maxval=0.4472135954999579)",
+    }
+    plain = {name: tuple(value.shape) for name, value in build(11).state_dict().items()}
+    stddevs = {a.name: a.stddev for a in recipe.resolve(plain)}
+    assert stddevs == {a.name: a.stddev for a in recipe.resolve(shapes(build(11)))}
+    net = build(11)
+    assert stddevs["3.bias"] == pytest.approx(1 / math.sqrt(3 * 22))
+    assert glorot.audit(net, recipe).ok
+
+
 def test_the_same_elsewhere():
     """Code that looks at values, and so cannot run on the meta device, runs on the CPU."""
 

@@ -5,6 +5,7 @@ initializers apart."""
 import collections
 import re
 from collections.abc import Collection, Mapping
+from typing import NamedTuple
 
 from glorot._base import Initializer
 from glorot.recipe._pattern import matcher
@@ -13,17 +14,25 @@ from glorot.recipe._rule import Rule
 _BRACKETS = re.compile(r"([\[*?])")
 
 
-def rules_of(names: Mapping[str, Initializer | None], optional: Collection[str] = ()) -> list[Rule]:
+class Choice(NamedTuple):
+    """What a parameter gets: an initializer, and by whose fans where not its own; None of an
+    initializer leaves it out."""
+
+    initializer: Initializer | None
+    fans_of: str = ""
+
+
+def rules_of(names: Mapping[str, Choice], optional: Collection[str] = ()) -> list[Rule]:
     """Return rules that give each name its initializer, the narrower first.
 
     Args:
-        names: of all parameters, in the model's order; None leaves one out.
+        names: of all parameters, in the model's order.
         optional: those that may be missing where the rules are used: rules for these alone may
             match nothing.
 
     Examples:
         >>> import glorot
-        >>> normal, ones = glorot.RandomNormal(stddev=0.02), glorot.Ones()
+        >>> normal, ones = Choice(glorot.RandomNormal(stddev=0.02)), Choice(glorot.Ones())
         >>> names = {f"h.{i}.{part}.w": normal for i in range(12) for part in ("up", "down")}
         >>> names |= {f"h.{i}.ln.w": ones for i in range(12)} | {"wte": normal}
         >>> [(rule.pattern, rule.initializer) for rule in rules_of(names)][-2:]
@@ -37,15 +46,20 @@ def rules_of(names: Mapping[str, Initializer | None], optional: Collection[str] 
     for name in names:
         used[next(p for p in patterns if matcher(p)(name))].append(name)
     return [
-        Rule(pattern, patterns[pattern], optional=all(name in optional for name in matched))
+        Rule(
+            pattern,
+            patterns[pattern].initializer,
+            fans_of=patterns[pattern].fans_of or None,
+            optional=all(name in optional for name in matched),
+        )
         for pattern, matched in used.items()
         if matched
     ]
 
 
-def _patterns(names: Mapping[str, Initializer | None]) -> dict[str, Initializer | None]:
+def _patterns(names: Mapping[str, Choice]) -> dict[str, Choice]:
     """Patterns of ends of names, as short as what all names of the end have is one initializer."""
-    found: dict[str, Initializer | None] = {}
+    found: dict[str, Choice] = {}
 
     def visit(end: tuple[str, ...], those: list[tuple[tuple[str, ...], str]]) -> None:
         kinds = {names[name] for _, name in those}

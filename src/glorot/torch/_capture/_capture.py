@@ -11,10 +11,11 @@ import torch
 from glorot import _check
 from glorot._base import Initializer
 from glorot._blocks import Blocks
-from glorot.recipe import Recipe, Rule
+from glorot.recipe import Recipe, Rule, TensorSpec
 from glorot.recipe._coverage import match
-from glorot.recipe._generalised import rules_of
+from glorot.recipe._generalised import Choice, rules_of
 from glorot.torch._capture._as_if_real import AsIfReal, initialised_on_meta, truncated_by
+from glorot.torch._capture._by_fans import by_fans
 from glorot.torch._capture._drawn import Fixed
 from glorot.torch._capture._initializers import initializer_of
 from glorot.torch._capture._recorder import Recorder
@@ -70,6 +71,7 @@ def capture(
     given = list(rules)
     parameters: dict[str, Initializer | None] = {}
     buffers: dict[str, Initializer | None] = {}
+    specs: dict[str, TensorSpec] = {}
     tied: set[str] = set()
     left: dict[str, str] = {}
     contents = collect(module)
@@ -84,14 +86,15 @@ def capture(
                 if kind is parameters and not leave_out:
                     left[names[0]] = str(error)
                 kind.update(dict.fromkeys(names))
+            specs |= dict.fromkeys(names, spec_of(group.places[0], group.tensor))
             tied.update(names if len(names) > 1 else ())
     if left:
         raise ValueError(_not_captured(left))
     kept = [
         Rule(rule.pattern, rule.initializer, where=_BUFFER, optional=True)
-        for rule in rules_of(buffers)
+        for rule in rules_of({name: Choice(init) for name, init in buffers.items()})
     ]
-    found = [*given, *kept, *rules_of(parameters, tied)]
+    found = [*given, *kept, *rules_of(by_fans(parameters, specs), tied)]
     return Recipe(found, source=f"the code of {type(module).__qualname__}, as it ran")
 
 

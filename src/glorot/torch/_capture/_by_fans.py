@@ -1,0 +1,86 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Laws whose number follows from a layer's fans, said by the fans: one rule is then for layers of
+all widths."""
+
+import collections
+import itertools
+import math
+from collections.abc import Iterator, Mapping
+
+from glorot._base import Initializer
+from glorot._random import RandomNormal, RandomUniform, TruncatedNormal
+from glorot._variance_scaling import VarianceScaling
+from glorot.recipe import TensorSpec
+from glorot.recipe._generalised import Choice
+
+# (scale, mode): torch's own layers, then Kaiming's, Xavier's and LeCun's rules.
+_RULES = ((1 / 3, "fan_in"), (2.0, "fan_in"), (2.0, "fan_out"), (1.0, "fan_avg"), (1.0, "fan_in"),
+          (1.0, "fan_out"))  # fmt: skip
+_NEAR = 1e-6
+_BIAS, _WEIGHT = "bias", "weight"
+
+
+def by_fans(
+    found: Mapping[str, Initializer | None], specs: Mapping[str, TensorSpec]
+) -> dict[str, Choice]:
+    """Return for each name the same law, by fans where its number is theirs and not a round one.
+
+    Of several rules that give one number, as those of a square matrix, the one is taken that most
+    parameters have.
+    """
+    choices = {name: list(_weights(found[name], specs[name])) for name in found}
+    votes = collections.Counter(itertools.chain.from_iterable(choices.values()))
+    chosen = {
+        name: max(those, key=lambda choice: votes[choice]) if those else Choice(found[name])
+        for name, those in choices.items()
+    }
+    for name, init in found.items():
+        sibling = f"{name.removesuffix(_BIAS)}{_WEIGHT}"
+        beside = chosen.get(sibling)
+        if name.endswith(_BIAS) and beside and isinstance(beside.initializer, VarianceScaling):
+            chosen[name] = _bias(init, specs[sibling], beside.initializer) or chosen[name]
+    return chosen
+
+
+def _weights(init: Initializer | None, spec: TensorSpec) -> Iterator[Choice]:
+    """The rules by which a weight of known axes has such a law."""
+    distribution = _distribution(init)
+    if distribution is None or spec.layout is None or _is_round(init):
+        return
+    for scale, mode in _RULES:
+        rule = VarianceScaling(scale, mode, distribution, layout=spec.layout, groups=spec.groups)
+        if _agree(init, rule, spec.shape):
+            yield Choice(rule)
+
+
+def _bias(init: Initializer | None, weight: TensorSpec, beside: VarianceScaling) -> Choice | None:
+    """Torch's rule for a bias, by the fan_in of the weight, where it is the law."""
+    if not isinstance(init, RandomUniform):
+        return None
+    own = VarianceScaling(1 / 3, "fan_in", "uniform")
+    fan_in, fan_out = beside.fans(weight.shape)
+    of = own.replace(fan_in=fan_in, fan_out=fan_out)
+    return Choice(own, _WEIGHT) if _agree(init, of, (1,)) else None
+
+
+def _distribution(init: Initializer | None) -> str | None:
+    """What `VarianceScaling` calls a law around 0."""
+    if isinstance(init, RandomUniform):
+        return "uniform" if init.minval == -init.maxval else None
+    if isinstance(init, RandomNormal):
+        return None if init.mean else "untruncated_normal"
+    plain = isinstance(init, TruncatedNormal) and init == TruncatedNormal(0.0, init.stddev)
+    return "truncated_normal" if plain else None
+
+
+def _is_round(init: Initializer | None) -> bool:
+    """Whether somebody wrote the number: it has three digits."""
+    number = init.maxval if isinstance(init, RandomUniform) else getattr(init, "stddev", 0.0)
+    return math.isclose(float(f"{number:.3g}"), number, rel_tol=1e-12)
+
+
+def _agree(one: Initializer | None, other: Initializer, shape: tuple[int, ...]) -> bool:
+    """Whether two laws of a kind have one scale."""
+    laws = [init.law(shape) for init in (one, other) if init is not None]
+    scales = [law.scale for law in laws if law is not None]
+    return math.isclose(*scales, rel_tol=_NEAR)
