@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """glorot.replay.jax without JAX: known answers, every target alike, parts alike, wrong answers."""
 
+import functools
 import json
 import runpy
 from pathlib import Path
@@ -317,6 +318,22 @@ def test_options_are_of_the_thread_and_the_process():
         assert jax.random.uniform(KEY, (), "float64").dtype == np.float32
 
 
+def test_dtypes_have_numpys_names():
+    """JAX takes each name that NumPy has, and Python's types, for which it warns of nothing."""
+    uniform, zeros = jax.random.uniform, jax.nn.initializers.zeros
+    for name, dtype in (("half", "float16"), ("e", "float16"), ("f", "float32"), (None, "float32"),
+                        (float, "float32"), ("single", "float32")):  # fmt: skip
+        assert same(uniform(KEY, (2,), name), uniform(KEY, (2,), dtype))
+    for kind, dtype in ((int, "int32"), (bool, "bool"), ("?", "bool"), ("uintc", "uint32")):
+        assert zeros(None, (2,), kind).dtype == dtype
+    with pytest.warns(UserWarning, match="float64 is not available"):
+        assert zeros(None, (2,), "float").dtype == "float32"
+    with jax.enable_x64(True):
+        for kind in (int, float, "double", "uint"):
+            assert zeros(None, (2,), kind).dtype == kind
+        assert jax.random.bits(KEY, (2,), "uint").dtype == "uint64"
+
+
 def test_fans_are_jaxs():
     """Floats, batch axes left out of both fans, several axes multiplied."""
     assert compute_fans((3, 3, 4, 8)) == (36.0, 72.0)
@@ -346,6 +363,33 @@ def test_orthogonal_is_orthogonal_and_from_the_draw():
             delta = jax.nn.initializers.delta_orthogonal(2.0)(KEY, (3, 4, 2, 5), dtype)
             assert np.count_nonzero(delta) == 10
             assert same(delta[1, 1], init(KEY, (2, 5), dtype))  # drawn in the call's dtype
+
+
+def constant(value, dtype=None):
+    """A small weight of one value."""
+    return jax.nn.initializers.constant(value)(None, (2,), dtype)
+
+
+def test_integers_are_held_as_jax_holds_them():
+    """NumPy's lose their high bits without jax_enable_x64, and are whole with it."""
+    uniform = functools.partial(jax.random.uniform, KEY, (5,), "float32", 0)
+    assert same(uniform(np.int64(2**40 + 3)), uniform(3))
+    assert same(uniform(np.uint64(2**32 - 1)), uniform(float(2**32 - 1)))
+    assert same(constant(300, "int8"), constant(44, "int8"))
+    with jax.enable_x64(True):
+        for limit in (np.int64(2**40), 2**40):
+            assert same(uniform(limit), uniform(2.0**40))
+
+
+def test_a_float16_limit_is_rounded_once_where_the_cpu_can():
+    """From float64 by way of float32, or at once on a CPU that computes in float16."""
+    above_a_tie = 1.01220703125 + 1e-9
+    for fused, x64, nearest in (
+        (False, False, 1.01171875), (False, True, 1.01171875),
+        (True, False, 1.01171875), (True, True, 1.0126953125),
+    ):  # fmt: skip
+        with jax.float16_fma(fused), jax.enable_x64(x64):
+            assert _constants.limit("minval", above_a_tie, np.dtype("float16")) == nearest
 
 
 @pytest.mark.parametrize(

@@ -14,6 +14,11 @@ def variance_scaling(*args, **options):
     return jax.nn.initializers.variance_scaling(*args, **options)(KEY, (3, 4))
 
 
+def constant(value, dtype=None):
+    """A small weight of one value."""
+    return jax.nn.initializers.constant(value)(None, (2,), dtype)
+
+
 REFUSED = [
     (lambda: jax.random.key(2**63), OverflowError, r"`seed` must lie in \[-2\*\*63, 2\*\*63\)"),
     (lambda: jax.random.key(1.0), TypeError, "PRNG key `seed` must be an integer; got 1.0"),
@@ -59,6 +64,20 @@ REFUSED = [
     (lambda: variance_scaling(1.0, "fan", "normal"), ValueError, "invalid `mode`.*'fan'"),
     (lambda: variance_scaling(1.0, "fan_in", "flat"), ValueError, "invalid `distribution`"),
     (lambda: variance_scaling(-1.0, "fan_in", "normal"), ValueError, "of which JAX makes NaNs"),
+    (lambda: variance_scaling(1e-38, "fan_in", "normal"), ValueError, "is subnormal in float32"),
+    (lambda: variance_scaling(np.ones(2), "fan_in", "normal"), TypeError, "a single number"),
+    (lambda: jax.nn.initializers.normal([0.5])(KEY, (2,)), TypeError, "must be a single number"),
+    (lambda: jax.random.uniform(KEY, (), None, 0, 2**31), OverflowError, "must lie in int32"),
+    (lambda: jax.random.truncated_normal(KEY, -(10**20), 0), OverflowError, "must lie in int32"),
+    (lambda: constant("1"), TypeError, "must be a number or an array, got '1'"),
+    (lambda: constant([1, 2]), TypeError, "must be a number or an array"),
+    (lambda: constant(None), TypeError, "must be a number or an array"),
+    (lambda: constant(1j), TypeError, "must be a number or an array"),
+    (lambda: constant(1e-38), ValueError, "is subnormal in float32"),
+    (lambda: constant(1e-40, "bfloat16"), ValueError, "is subnormal in bfloat16"),
+    (lambda: constant(300.0, "int8"), ValueError, "must hold int8 numbers"),
+    (lambda: constant(-1.0, "uint8"), ValueError, "must hold uint8 numbers"),
+    (lambda: constant(np.nan, "int32"), ValueError, "must hold int32 numbers"),
     (lambda: jax.nn.initializers.orthogonal()(KEY, (3,)), ValueError, "at least a 2D `shape`"),
     (lambda: jax.nn.initializers.orthogonal()(KEY, (3, 3), "float16"), TypeError, "has no QR"),
     (lambda: jax.nn.initializers.orthogonal()(KEY, (3, 3), None, 1), NotImplementedError, "as in"),

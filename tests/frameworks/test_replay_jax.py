@@ -49,6 +49,12 @@ for low, high in ((-0.1, 0.1), (0.3, 1.7), (-3.0, 0.001)):
             found[option] = replay.jax.random.uniform(key, (70000,), "float16", low, high)
     assert found[fused].tobytes() == drawn.tobytes(), (low, high)
     assert found[not fused].tobytes() != drawn.tobytes(), (low, high)
+# A limit in float64, 1e-9 above the middle of two float16.
+with jax.enable_x64(True), replay.jax.enable_x64(True), replay.jax.float16_fma(fused):
+    low = -1.01220703125 - 1e-9
+    drawn = np.asarray(jax.random.uniform(jax.random.key(5), (999,), "float16", low, 3.5))
+    found = replay.jax.random.uniform(replay.jax.random.key(5), (999,), "float16", low, 3.5)
+    assert found.tobytes() == drawn.tobytes()
 print(fused)
 """
 
@@ -127,6 +133,30 @@ def test_truncated_normal_under_jit(jax):
         found = replay.jax.random.truncated_normal(key, -limit, limit, (999,))
         assert (found.tobytes() == theirs.tobytes()) == same, limit
         assert np.allclose(found, theirs, rtol=1e-4, atol=1e-6), limit
+
+
+def test_strange_numbers_agree(jax):
+    """Limits and constants of every kind of number, and dtypes by NumPy's names."""
+    numbers = (
+        np.int64(2**40 + 3),
+        np.uint64(2**63 + 5),
+        np.int8(-5),
+        np.float16(0.1),
+        True,
+        2**24 + 1,
+    )
+    for number in numbers:
+        for dtype in ("single", "bfloat16", float):
+            for x64 in (False, True):
+                drawn = []
+                for namespace in (jax, replay.jax):
+                    with namespace.enable_x64(x64):
+                        key = namespace.random.key(1)
+                        full = namespace.nn.initializers.constant(number)(key, (3,), dtype)
+                        uniform = namespace.random.uniform(key, (9,), dtype, number, 0.5)
+                        drawn.append([np.asarray(full), np.asarray(uniform)])
+                for theirs, mine in zip(*drawn, strict=True):
+                    assert JAX_CASES["same"](theirs, mine), (number, dtype, x64)
 
 
 @pytest.mark.parametrize("dtype", ["float32", "float64"])

@@ -2,7 +2,8 @@
 """From the numbers a caller gives to a law's constants, rounded as JAX rounds them.
 
 JAX holds a Python float as float32 (float64 with `jax_enable_x64`) before it becomes the draw's
-dtype, and XLA goes from float64 to float16 by way of float32: a float16 limit is rounded twice.
+dtype, and XLA goes from float64 to float16 by way of float32: a float16 limit is rounded twice.  (A
+CPU that computes in float16 has an instruction that rounds float64 to it once.)
 """
 
 import functools
@@ -15,6 +16,7 @@ from glorot._check import show
 from glorot._dtypes import FLOATS, dtype_name
 from glorot.replay.jax import _xla32
 from glorot.replay.jax._config import enable_x64, float16_fma
+from glorot.replay.jax._dtypes import canonical
 from glorot.replay.jax._laws import NormalLaw, UniformLaw
 
 Dtype = np.dtype[Any]
@@ -47,15 +49,19 @@ def limit(argument: str, value: Any, dtype: Dtype) -> Any:
         ValueError: NaN, or a number that is infinite in `dtype` alone.
     """
     array = np.asarray(value)
-    if array.dtype.kind not in "biuf" and array.dtype not in FLOATS.values():
+    number = array.dtype.kind in "biuf" or array.dtype in FLOATS.values()
+    if not number and not isinstance(value, int):
         raise TypeError(f"`{argument}` must be a number, got {show(value)}.")
     if array.ndim:
         raise TypeError(
             f"`{argument}` must be a single number, got an array of shape {array.shape}: limits "
             "that differ from value to value are not replayed. Draw for each limit."
         )
+    if isinstance(value, int) or array.dtype.kind in "iu":
+        array = _integer(argument, value)
     with np.errstate(over="ignore", invalid="ignore"):
-        if array.dtype == np.float64 and (dtype.itemsize == 2 or not enable_x64.value):
+        twice = dtype.itemsize == 2 and not _float16_fma(dtype)
+        if array.dtype == np.float64 and (twice or not enable_x64.value):
             array = array.astype(np.float32)
         result = array.astype(dtype)[()]
     if np.isnan(result) or (np.isinf(result) and np.isfinite(np.float64(value))):
@@ -64,6 +70,20 @@ def limit(argument: str, value: Any, dtype: Dtype) -> Any:
             "Use a wider dtype."
         )
     return result
+
+
+def _integer(argument: str, value: Any) -> Any:
+    """An integer as JAX holds it: Python's is refused where NumPy's loses its high bits."""
+    if not isinstance(value, int):
+        array = np.asarray(value)
+        return array.astype(canonical(array.dtype, asked=False))
+    held = np.iinfo(canonical(np.dtype(np.int64), asked=False))
+    if not held.min <= value <= held.max:
+        raise OverflowError(
+            f"`{argument}` must lie in {held.dtype}, in which JAX holds an integer, got "
+            f"{show(value)}. Use {argument}=float({show(value)})."
+        )
+    return np.asarray(value)
 
 
 def finite(argument: str, value: Any, dtype: Dtype) -> Any:
@@ -124,8 +144,8 @@ def truncated_law(
     for name, value in (("erf(`lower`)", low), ("erf(`upper`)", high), ("their gap", high - low)):
         finite(name, value, dtype)
     infinity = dtype.type(np.inf)
-    least = _flushed(np.nextafter(bounds[0], infinity), dtype)
-    most = _flushed(np.nextafter(bounds[1], -infinity), dtype)
+    least = flushed(np.nextafter(bounds[0], infinity), dtype)
+    most = flushed(np.nextafter(bounds[1], -infinity), dtype)
     return _normal(total, dtype, low, high, least, most, scale, shift)
 
 
@@ -162,8 +182,8 @@ def _erf(bound: Any, dtype: Dtype) -> Any:
     return np.copysign(np.float64(float.fromhex(_ERF64[size])), bound)
 
 
-def _flushed(value: Any, dtype: Dtype) -> Any:
-    """What XLA computes with: 0 in place of the numbers next to it."""
+def flushed(value: Any, dtype: Dtype) -> Any:
+    """What XLA computes with: 0 in place of subnormal numbers."""
     tiny = np.finfo(np.float64 if dtype == FLOATS["float64"] else np.float32).tiny
     if dtype == FLOATS["float16"] or abs(float(value)) >= tiny:
         return value

@@ -39,7 +39,16 @@ class Initializer(Protocol):
 
 
 def constant_of(value: Any, dtype: Dtype) -> Any:
-    """A number as jnp.array(value, dtype) holds it: rounded once."""
+    """A number as jnp.array(value, dtype) holds it: rounded once.
+
+    Raises:
+        TypeError: more than one number.
+    """
+    if np.ndim(value):
+        raise TypeError(
+            f"A scale must be a single number, got an array of shape {np.shape(value)}: scales "
+            "that differ from value to value are not replayed. Multiply the draw."
+        )
     with np.errstate(over="ignore", invalid="ignore"):
         return np.array(value, dtype=dtype)[()]
 

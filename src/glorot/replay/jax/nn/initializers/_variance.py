@@ -20,7 +20,7 @@ import numpy as np
 
 from glorot._check import show
 from glorot._dtypes import dtype_name
-from glorot.replay.jax import _draw
+from glorot.replay.jax import _constants, _draw
 from glorot.replay.jax._draw import Dtype, Shape, Then, parse_draw_shape
 from glorot.replay.jax._keys import key_words
 from glorot.replay.jax.nn.initializers._protocol import (
@@ -96,6 +96,12 @@ def _factor(scale: Any, fan: float, distribution: str, dtype: Dtype) -> Any:
         raise ValueError(
             f"`scale`={show(scale)} gives a variance of {variance} in {dtype_name(dtype)}, of "
             "which JAX makes NaNs. Use a scale of 0 or more."
+        )
+    if _constants.flushed(variance, dtype) != variance:
+        raise ValueError(
+            f"`scale`={show(scale)} gives a variance of {variance}, which is subnormal in "
+            f"{dtype_name(dtype)}: XLA takes it for 0, and that is not replayed. Use a larger "
+            "scale, or 0."
         )
     with np.errstate(over="ignore"):
         if distribution == "uniform":
