@@ -66,6 +66,28 @@ def test_a_part_of_a_parameter_alone():
     assert part.tobytes() == kernel[10:20, 200:].tobytes()
 
 
+def test_a_slope_without_a_dtype_has_its_own():
+    """PReLU's number becomes an array as JAX makes one: an integer stays an integer."""
+    for slope, dtype, found in (
+        (1, None, "int32"), (True, None, "bool"), (0.25, None, "float32"),
+        (np.float16(0.1), None, "float16"), (1, "bfloat16", "bfloat16"),
+        (1e-40, "float32", "float32"),
+    ):  # fmt: skip
+        params = linen.PReLU(dtype, slope).init(KEY, (2, 3))["params"]
+        for value in (params["negative_slope"], nnx.PReLU(slope, dtype).negative_slope):
+            assert value.dtype == found
+            assert value == np.array(slope).astype(found)
+    with jax.enable_x64(True):
+        assert nnx.PReLU(2**40, None).negative_slope.dtype == "int64"
+
+
+def test_sizes_may_be_numpys():
+    """As flax's, which looks whether they are sequences."""
+    for size in (4, np.int64(4)):
+        shape = linen.DenseGeneral(size).init(KEY, (1, 3))["params"]["kernel"].shape
+        assert shape == nnx.LinearGeneral(3, size, rngs=nnx.Rngs(0)).kernel.shape == (3, 4)
+
+
 def test_streams_count_and_fall_back():
     """A stream's n-th key has n folded in; a missing stream is the default's next key."""
     rngs = nnx.Rngs(params=KEY, default=7)
@@ -103,6 +125,10 @@ def test_wrong_keys_are_seen():
 
 
 REFUSED = [
+    (lambda: linen.Einsum((3, 4), use_bias=False).init(KEY, (2, 3)), ValueError, "`einsum_str`"),
+    (lambda: linen.DenseGeneral(()).init(KEY, (1, 3)), TypeError, "cannot reshape a kernel"),
+    (lambda: nnx.LinearGeneral(3, (), rngs=nnx.Rngs(0)), TypeError, "cannot reshape a kernel"),
+    (lambda: linen.PReLU("int32", 2**31).init(KEY, (2,)), OverflowError, "out of bounds"),
     (lambda: linen.param_key(KEY, ("a", 3)), TypeError, "`path` must hold the names of modules"),
     (lambda: linen.param_key(KEY, "a//b"), TypeError, "`path` must hold"),
     (lambda: linen.param_key(KEY, "a", 0), ValueError, "`count` must be 1 for a module's first"),

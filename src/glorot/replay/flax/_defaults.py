@@ -9,6 +9,7 @@ import numpy as np
 
 from glorot._check import show
 from glorot.replay.jax._draw import Array
+from glorot.replay.jax._dtypes import any_dtype, canonical
 from glorot.replay.jax.nn import initializers
 from glorot.replay.jax.nn.initializers import Initializer
 
@@ -21,7 +22,13 @@ Sizes = int | Sequence[int]
 
 def several(sizes: Sizes) -> tuple[int, ...]:
     """A size, or a sequence of them, as a tuple."""
-    return (sizes,) if isinstance(sizes, int) else tuple(sizes)
+    return (sizes,) if isinstance(sizes, int | np.integer) else tuple(sizes)
+
+
+def slope(value: Any, dtype: Any) -> Array:
+    """PReLU's parameter, jnp.asarray(value, dtype): with no dtype it has the number's own."""
+    own = canonical(np.asarray(value).dtype, asked=False)
+    return np.array(value, dtype=own if dtype is None else any_dtype(dtype))
 
 
 def flat_kernel(init: Initializer, outputs: int) -> Initializer:
@@ -31,6 +38,11 @@ def flat_kernel(init: Initializer, outputs: int) -> Initializer:
     """
 
     def wrapped(key: Any, shape: Any, dtype: Any = None, *_: Any, **__: Any) -> Array:
+        if not outputs and math.prod(shape) != 1:
+            raise TypeError(
+                "flax cannot reshape a kernel without output axes: it draws another number of "
+                "values than it needs. Give a feature axis of size 1."
+            )
         inputs = math.prod(shape[: len(shape) - outputs])
         flat = (inputs, math.prod(shape[len(shape) - outputs :]))
         drawn: Array = init(key, flat, dtype)

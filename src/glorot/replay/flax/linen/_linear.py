@@ -132,9 +132,10 @@ class Einsum(Module):
 
     def parameters(self, scope: Scope, *shapes: Shape) -> None:
         """kernel, bias."""
+        bias_shape = self._bias_shape()
         scope.param("kernel", self.kernel_init, self.shape, self.param_dtype)
         if self.use_bias:
-            scope.param("bias", self.bias_init, self._bias_shape(), self.param_dtype)
+            scope.param("bias", self.bias_init, bias_shape, self.param_dtype)
 
     def _bias_shape(self) -> Shape:
         equation = (self.einsum_str or "").replace(" ", "")

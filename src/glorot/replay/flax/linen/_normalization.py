@@ -9,12 +9,10 @@ Source: flax/linen/normalization.py and activation.py, 0.12.8.
 from dataclasses import dataclass
 from typing import Any
 
-import numpy as np
-
-from glorot.replay.flax._defaults import ONES, ZEROS, Sizes, check_groups, several
+from glorot.replay.flax._defaults import ONES, ZEROS, Sizes, check_groups, several, slope
 from glorot.replay.flax.linen._module import Module, Shape
 from glorot.replay.flax.linen._scope import Scope
-from glorot.replay.jax.nn import initializers
+from glorot.replay.jax._draw import Array
 from glorot.replay.jax.nn.initializers import Initializer
 
 
@@ -217,5 +215,8 @@ class PReLU(Module):
 
     def parameters(self, scope: Scope, *shapes: Shape) -> None:
         """negative_slope."""
-        slope = initializers.constant(np.float64(self.negative_slope_init))
-        scope.param("negative_slope", slope, (), self.param_dtype)
+
+        def init(key: Any, shape: Any, dtype: Any = None, *_: Any, **__: Any) -> Array:
+            return slope(self.negative_slope_init, dtype)
+
+        scope.param("negative_slope", init, (), self.param_dtype)

@@ -6,17 +6,16 @@ Source: flax/nnx/nn/normalization.py and activations.py, 0.12.8.
 
 from typing import Any
 
-import numpy as np
-
 from glorot.replay.flax._defaults import (
     ONES,
     ZEROS,
     check_groups,
+    slope,
 )
 from glorot.replay.flax.nnx._module import Module, check_unused
 from glorot.replay.flax.nnx._rngs import Rngs
 from glorot.replay.jax._draw import Array
-from glorot.replay.jax.nn.initializers import Initializer, constant
+from glorot.replay.jax.nn.initializers import Initializer
 
 
 class LayerNorm(Module):
@@ -146,5 +145,4 @@ class PReLU(Module):
         self, negative_slope_init: float = 0.01, param_dtype: Any = "float32", **unused: Any
     ) -> None:
         check_unused(self, unused)
-        slope = constant(np.float64(negative_slope_init))
-        self.negative_slope = slope(None, (), param_dtype)
+        self.negative_slope = slope(negative_slope_init, param_dtype)
