@@ -239,6 +239,17 @@ def test_constants_agree_at_the_limits_of_each_dtype():
     assert min(filled, refused) > 400
 
 
+@pytest.mark.parametrize("gain", [np.float16(0.3), np.float32(0.3), np.float64(0.3), np.int8(2)])
+@pytest.mark.parametrize("name", ["xavier_uniform", "xavier_normal"])
+def test_a_gain_of_numpys_is_multiplied_in_its_dtype(name, gain):
+    """NumPy rounds gain * sqrt(2 / fans) to the gain's dtype, and so the limits."""
+    drawn = torch.empty(17, 16)
+    getattr(torch.nn.init, f"{name}_")(drawn, gain, generator=torch.Generator().manual_seed(3))
+    found = getattr(ours.nn.init, name)((17, 16), gain, generator=ours.Generator().manual_seed(3))
+
+    assert found.tobytes() == drawn.numpy().tobytes()
+
+
 def test_long_draws_agree():
     """A million values and some, of every dtype and of both distributions."""
     theirs = torch.Generator().manual_seed(1)

@@ -15,8 +15,11 @@ from glorot.replay.torch.nn.init._fans import correct_fan, fans
 from glorot.replay.torch.nn.init._gain import calculate_gain
 
 
-def xavier_std(sizes: tuple[int, ...], gain: float) -> float:
-    """The standard deviation of both xavier initializers."""
+def xavier_std(sizes: tuple[int, ...], gain: float) -> Any:
+    """The standard deviation of both xavier initializers: a float of NumPy's if `gain` is one.
+
+    NumPy computes float32 times a Python number in float32, and so torch does with such a gain.
+    """
     fan_in, fan_out = fans(sizes)
     if fan_in + fan_out == 0:
         raise ZeroDivisionError(
@@ -25,7 +28,9 @@ def xavier_std(sizes: tuple[int, ...], gain: float) -> float:
     factor = number("gain", gain)
     if not factor >= 0:
         raise ValueError(f"`gain` must be 0 or more, got {show(gain)}: torch refuses the scale.")
-    return factor * math.sqrt(2.0 / float(fan_in + fan_out))
+    own = np.asarray(gain).dtype
+    kind = own.type if own.kind == "f" else float
+    return kind(factor) * kind(math.sqrt(2.0 / float(fan_in + fan_out)))
 
 
 def xavier_uniform(
@@ -55,7 +60,8 @@ def xavier_uniform(
         array([ 0.7078251 ,  0.76843804, -0.21689418,  0.8504688 ], dtype=float32)
     """
     sizes = parse_shape(shape)
-    a = math.sqrt(3.0) * xavier_std(sizes, gain)
+    std = xavier_std(sizes, gain)
+    a = float(type(std)(math.sqrt(3.0)) * std)
     return _uniform.uniform(sizes, -a, a, dtype_of(dtype), resolve(generator))
 
 
@@ -74,7 +80,7 @@ def xavier_normal(
         array([0.9083566 , 0.70111245, 0.42460215], dtype=float32)
     """
     sizes = parse_shape(shape)
-    std = xavier_std(sizes, gain)
+    std = float(xavier_std(sizes, gain))
     return _normal.normal(sizes, 0.0, std, dtype_of(dtype), resolve(generator))
 
 
