@@ -91,7 +91,13 @@ class DenseGeneral(Module):
             raise ValueError(
                 f"batch_dims {show(batch)} must be consecutive leading dimensions starting from 0."
             )
-        axes = sorted(axis % len(inputs) for axis in several(self.axis))
+        rank = len(inputs)
+        if not all(-rank <= axis < rank for axis in (*several(self.axis), *batch)):
+            raise IndexError(
+                f"`axis`={show(self.axis)} and `batch_dims`={show(batch)} leave the {rank} axes of "
+                f"{show(inputs)}."
+            )
+        axes = sorted(axis % rank for axis in several(self.axis))
         if len({*axes, *batch}) < len(axes) + len(set(batch)):
             raise TypeError(
                 f"`axis`={show(self.axis)} and `batch_dims`={show(batch)} must name each axis of "

@@ -31,9 +31,11 @@ class Module:
                 parameters are then those that it has there.
 
         Raises:
-            TypeError: an input without a shape; no key.
+            TypeError: no input, or one without a shape; no key.
             ValueError: no key for "params"; a shape that the module cannot take.
         """
+        if not inputs:
+            raise TypeError("init must have the module's input after the key: an array or a shape.")
         scope = Scope(root_key(rngs), parse_path(path))
         shapes = tuple(map(_shape, inputs))
         self.parameters(scope, *shapes)

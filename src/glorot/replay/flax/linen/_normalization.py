@@ -9,6 +9,7 @@ Source: flax/linen/normalization.py and activation.py, 0.12.8.
 from dataclasses import dataclass
 from typing import Any
 
+from glorot._check import show
 from glorot.replay.flax._defaults import ONES, ZEROS, Sizes, check_groups, several, slope
 from glorot.replay.flax.linen._module import Module, Shape
 from glorot.replay.flax.linen._scope import Scope
@@ -17,7 +18,13 @@ from glorot.replay.jax.nn.initializers import Initializer
 
 
 def _features(shape: Shape, axes: Sizes) -> Shape:
-    return tuple(shape[axis] for axis in sorted({i % len(shape) for i in several(axes)}))
+    rank = len(shape)
+    try:
+        return tuple(shape[i] for i in sorted({i + rank if i < 0 else i for i in several(axes)}))
+    except IndexError:
+        raise IndexError(
+            f"The feature axes {show(axes)} leave the {rank} axes of {show(shape)}."
+        ) from None
 
 
 def _affine(layer: Any, scope: Scope, shape: Shape) -> None:
