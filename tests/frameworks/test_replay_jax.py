@@ -285,6 +285,43 @@ def test_copies_of_nn_vmap_split_the_models_key(flax, jax):
         assert one["kernel"].tobytes() == np.asarray(found["kernel"][i]).tobytes()
 
 
+def test_a_parameter_of_ones_own_has_its_path_and_count(flax, jax):
+    """Shared, under remat, and after make_rng; inside of nn.jit the key is another."""
+    nn, init = flax.linen, flax.linen.initializers.lecun_normal()
+
+    class Leaf(nn.Module):
+        @nn.compact
+        def __call__(self, x):
+            self.param("first", init, (4, 4))
+            self.make_rng("params")
+            return x @ self.param("third", init, (4, 4))
+
+    class Holder(nn.Module):
+        leaf: nn.Module
+
+        def __call__(self, x):
+            return self.leaf(x)
+
+    class Model(nn.Module):
+        def setup(self):
+            self.shared = Leaf()
+            self.holders = [Holder(self.shared), Holder(self.shared)]
+            self.again, self.compiled = nn.remat(Leaf)(), nn.jit(Leaf)()
+
+        def __call__(self, x):
+            for holder in self.holders:
+                x = holder(x)
+            return self.compiled(self.again(x))
+
+    found = Model().init(jax.random.key(3), np.zeros((2, 4), "f"))["params"]
+    lecun_normal = replay.jax.nn.initializers.lecun_normal()
+    for path, known in (("shared", True), ("again", True), ("compiled", False)):
+        for name, count in (("first", 1), ("third", 3)):
+            key = replay.flax.linen.param_key(replay.jax.random.key(3), path, count)
+            same = lecun_normal(key, (4, 4)).tobytes() == np.asarray(found[path][name]).tobytes()
+            assert same == known, (path, name)
+
+
 def test_nnx_takes_what_flax_takes(flax):
     """Each argument of flax's is an argument or among those that change no parameter."""
     for name in set(replay.flax.nnx.__all__) - {"Module", "initializers", "RngStream", "Rngs"}:

@@ -4,7 +4,8 @@
 All but `BatchNorm`'s statistics are functions of the key, the path and the input's shape.  Models
 are not here: call `init` of each module with its `path`, or `param_key` for a parameter of yours.
 `nn.vmap` gives copy i the key `jax.random.split(key, copies)[i]` of the model's key: give `init`
-that one, and the whole path.  What `nn.scan` and other lifted transforms draw is not replayed.
+that one, and the whole path.  `nn.remat` changes nothing but a name.  What `nn.jit`, `nn.scan` and
+other lifted transforms draw is not replayed.
 """
 
 from glorot.replay.flax import initializers as initializers

@@ -39,7 +39,8 @@ def param_key(key: Any, path: str | Sequence[str] = (), count: int = 1) -> Any:
         path: the names of the modules from the root to the one that holds the parameter, as a
             sequence or joined by "/"; empty for the root itself.
         count: that it is the module's first, second, ... parameter, in the order in which the
-            module makes them (most make the kernel first).
+            module makes them (most make the kernel first); its own calls of `make_rng("params")`
+            count as parameters.
 
     Returns:
         A key, typed or raw as `key` is.
