@@ -289,6 +289,11 @@ def test_what_is_not_captured():
     assert {a.name for a in covered.resolve(source.shapes)} == source.shapes.keys() - {"places"}
 
 
+def test_a_weight_without_elements():
+    """Nothing is to be written."""
+    assert captured(init.normal_, (0, 4)) == glorot.Zeros()
+
+
 def test_parts_along_two_axes():
     """They are no blocks."""
     with pytest.raises(ValueError, match="its parts lie along several axes"):

@@ -31,6 +31,8 @@ def segments(recorder: Recorder, tensor: torch.Tensor) -> list[Segment]:
     Raises:
         ValueError: parts that follow along no single axis.
     """
+    if not tensor.numel():
+        return [Segment(Fixed(0.0))]  # as good as any other
     if isinstance(recorder.value(tensor), Fixed):
         return [Segment(recorder.value(tensor))]
     shape = tuple(tensor.shape)
