@@ -16,7 +16,7 @@ CASES ?= 10000
 SEEDS ?= 0:200
 
 .PHONY: demo test lint test-core test-quick test-frameworks test-pure test-oldest hooks clean
-.PHONY: oracle oracle-vectors oracle-tf21 oracle-tf24 oracle-xla oracle-jax oracle-torch oracle-keras
+.PHONY: oracle oracle-vectors oracle-tf21 oracle-tf24 oracle-xla oracle-jax oracle-torch oracle-keras oracle-captures
 .PHONY: audit contract presets check-libm exhaustive exhaustive-tensorflow bench sanitize neon wheel wheels
 .PHONY: kills
 
@@ -60,7 +60,7 @@ hooks: $(VENV)/lint
 	$(BIN)/pre-commit install
 
 # The long comparisons, with programs that share nothing with the library.
-oracle: oracle-vectors oracle-tf21 oracle-tf24 oracle-xla oracle-jax check-libm oracle-torch oracle-keras
+oracle: oracle-vectors oracle-tf21 oracle-tf24 oracle-xla oracle-jax check-libm oracle-torch oracle-keras oracle-captures
 
 oracle-vectors: $(VENV)/core
 	$(BIN)/python tests/oracle/make_vectors.py --check
@@ -96,6 +96,11 @@ oracle-tf24: $(VENV)/core $(VENV)-tf24/installed
 oracle-xla: $(VENV)/frameworks
 	$(BIN)/python tests/oracle/make_xla_vectors.py --check
 	$(BIN)/python tests/oracle/make_xla_vectors.py --compare 100000000
+
+# What glorot.torch.capture makes of models' own code, against what that code draws: docs/sources.md.
+oracle-captures: $(VENV)/frameworks
+	for which in small types timm; do \
+	  $(BIN)/python -W ignore tests/oracle/captures.py $$which || exit 1; done
 
 # Measures the presets against their sources' own code: docs/presets.md, tests/vectors/presets.
 presets: $(VENV)/frameworks

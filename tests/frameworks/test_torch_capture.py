@@ -150,7 +150,7 @@ def test_orthogonal_matrices(shape):
 
 
 def test_tables_of_numbers():
-    """An identity, and sines of positions, however they were computed."""
+    """An identity, and sines of positions and of grids, however they were computed."""
     assert captured(lambda w: torch.eye(5), (5, 5)) == glorot.Identity()
     places = np.arange(30)[:, None] / 10000 ** (np.arange(4) / 4)
     table = np.concatenate([np.sin(places), np.cos(places)], 1)
@@ -160,6 +160,11 @@ def test_tables_of_numbers():
         w[:, 4:] = torch.tensor(np.cos(places), dtype=torch.float32)
 
     assert captured(write, (30, 8)) == glorot.Sinusoids()
+    grid = torch.from_numpy(glorot.SinCosGrid()((1, 9, 8)))
+    assert captured(lambda w: w.copy_(grid), (1, 9, 8)) == glorot.SinCosGrid()
+    assert captured(lambda w: w.copy_(grid.flip(0)), (1, 9, 8)) == glorot.SinCosGrid()
+    with pytest.raises(ValueError, match="numbers that are computed"):
+        captured(lambda w: w.copy_(grid.flip(1)), (1, 9, 8))
     assert np.allclose(glorot.Sinusoids()((30, 8)), table, atol=1e-6)
 
 

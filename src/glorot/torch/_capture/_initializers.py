@@ -11,7 +11,7 @@ import torch
 from glorot._base import Initializer
 from glorot._constants import Constant, Identity, Ones, Zeros
 from glorot._orthogonal import Orthogonal
-from glorot._positions import Sinusoids
+from glorot._positions import SinCosGrid, Sinusoids
 from glorot._random import RandomNormal, RandomUniform, TruncatedNormal
 from glorot._state_space import LogArange, LogOfUniform, TimeStep
 from glorot.torch._capture import _drawn
@@ -89,6 +89,7 @@ def _known(shape: tuple[int, ...]) -> Iterator[Initializer]:
     if len(shape) >= 2:
         for endpoint, interleaved in itertools.product((False, True), repeat=2):
             yield Sinusoids(endpoint=endpoint, interleaved=interleaved)
+        yield SinCosGrid()
 
 
 def _round(number: float) -> float:
