@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from glorot._audit import _pooled
+from glorot._audit._facts import Facts, Finding
 from glorot._audit._plan import Plan, make_plan
 from glorot._audit._promise import SPARSE
 from glorot._audit._report import KINDS, MOST_NAMES, AuditReport, Problem
@@ -15,7 +16,7 @@ from glorot._audit._rows import Row, read_rows
 from glorot._audit._rows import report as report_row
 from glorot._audit._sources import read_model
 from glorot._audit._twice import Doubles
-from glorot._audit._verdict import Facts, Finding, judge, judge_alone
+from glorot._audit._verdict import judge, judge_alone
 from glorot._dtypes import ALL
 from glorot._stream import check_seed
 from glorot.checkpoint._arguments import Progress, check_progress

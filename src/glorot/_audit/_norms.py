@@ -7,12 +7,29 @@ from typing import Any
 import numpy as np
 
 from glorot._audit._bytes import unit
+from glorot._audit._facts import Facts, Finding
 from glorot._audit._measure import Measure
+from glorot._audit._promise import NORMS
 
 _ROUGH = 0.25  # steps of the dtype, in stddevs, above which rounding is what spreads the norms
 
 
-def off(found: Measure, mean: float, stddev: float, dtype: np.dtype[Any]) -> float:
+def judge_norms(facts: Facts, limit: float) -> Finding | None:
+    """Return what is wrong with the norms of a weight, or None."""
+    found, segment = facts.found, facts.segment
+    if segment.kind != NORMS:
+        return None
+    log_p = _off(found, segment.mean, segment.stddev, facts.dtype)
+    if log_p >= limit:
+        return None
+    text = (
+        f"norms of mean {found.mean:.4g} and stddev {found.stddev:.2g}, where {segment.mean:.4g} "
+        f"and {segment.stddev:.2g} are promised: not those of the weight's first values?"
+    )
+    return Finding("norms", (), text, log_p)
+
+
+def _off(found: Measure, mean: float, stddev: float, dtype: np.dtype[Any]) -> float:
     """log p of the more unlikely of the two, at most 0.
 
     A norm changes by no more than the values do, and so is sub-Gaussian with their variance, which

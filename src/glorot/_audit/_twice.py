@@ -6,11 +6,12 @@ import math
 from collections.abc import Iterable
 
 from glorot._audit import _repeats
+from glorot._audit._facts import Finding
 from glorot._audit._plan import Plan
 from glorot._audit._report import Problem
 from glorot._audit._rows import Row
 from glorot._audit._slices import find_copies
-from glorot._audit._verdict import Finding, without_zeros
+from glorot._audit._verdict import without_zeros
 
 _USED_TWICE = "one seeded initializer, seed or key used more than once?"
 _ENDS = ("emb", "wte", "head", "shared", "decoder.weight", "output")

@@ -3,26 +3,24 @@
 
 import dataclasses
 import math
-from collections.abc import Callable, Sequence
-from typing import Any, NamedTuple
+from collections.abc import Callable
 
 import numpy as np
 
 from glorot._audit._causes import factor_words, likely_causes
 from glorot._audit._distribution import Distribution
+from glorot._audit._facts import Facts, Finding
 from glorot._audit._measure import Measure
-from glorot._audit._norms import off as norms_off
+from glorot._audit._norms import judge_norms
 from glorot._audit._promise import (
     CONSTANT,
     LAW,
     MATRIX,
     NORMS,
     SPARSE,
-    Promise,
     Segment,
     tolerance,
 )
-from glorot._audit._spectrum import Spectrum
 from glorot._audit._tests import Outcome, distinct, scores
 from glorot.recipe import describe_law
 
@@ -39,29 +37,6 @@ _HARDLY_ANY = 0.05  # of the values that a law has: other laws' values differ am
 # narrow type drew: in 3 bits of mantissa, rounded down, they lose a sixteenth.
 _NEAR_MEAN, _NEAR_SPREAD = 0.2, 0.2
 _FAR = 12.0  # stddevs at which no normal value lies
-
-
-class Finding(NamedTuple):
-    """One segment that is wrong: those of one kind, rule and cause share a line, and of the likely
-    `causes` that is said which most have."""
-
-    kind: str
-    group: tuple[Any, ...]
-    text: str
-    log_p: float
-    causes: tuple[str, ...] = ()
-
-
-class Facts(NamedTuple):
-    """What is known of a segment."""
-
-    promise: Promise
-    segment: Segment
-    found: Measure
-    law: Distribution | None
-    outcomes: Sequence[Outcome]
-    spectrum: Spectrum | None
-    dtype: np.dtype[Any]
 
 
 def judge_alone(found: Measure) -> Finding | None:
@@ -86,7 +61,7 @@ def judge(facts: Facts, limit: float) -> Finding | None:
     if segment.kind == CONSTANT:
         return _constant(facts)
     if segment.kind in (LAW, SPARSE, MATRIX, NORMS):
-        for check in (_untouched, _square, _norms, _tests):
+        for check in (_untouched, _square, judge_norms, _tests):
             wrong = check(facts, limit)
             if wrong is not None:
                 return wrong
@@ -189,20 +164,6 @@ def _square(facts: Facts, limit: float) -> Finding | None:
         )
         return Finding("matrix", (), text, -math.inf)
     return None
-
-
-def _norms(facts: Facts, limit: float) -> Finding | None:
-    found, segment = facts.found, facts.segment
-    if segment.kind != NORMS:
-        return None
-    log_p = norms_off(found, segment.mean, segment.stddev, facts.dtype)
-    if log_p >= limit:
-        return None
-    text = (
-        f"norms of mean {found.mean:.4g} and stddev {found.stddev:.2g}, where {segment.mean:.4g} "
-        f"and {segment.stddev:.2g} are promised: not those of the weight's first values?"
-    )
-    return Finding("norms", (), text, log_p)
 
 
 def _zeros_fit(facts: Facts) -> bool:
