@@ -254,6 +254,7 @@ def _saved(tensors, folder):
     return folder / "changed.safetensors"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("dtype", ["float32", "bfloat16"])
 @pytest.mark.parametrize("init", [NORMAL, UNIFORM, glorot.HeNormal(layout="torch.conv")])
 def test_no_false_alarm_of_the_audit(dtype, init):
