@@ -205,7 +205,8 @@ def test_headers_at_the_limits(tmp_path):
     }
     with safetensors.safe_open(path, "np") as file:
         assert file.get_tensor("b").tolist() == [2, 3]
-        assert file.get_tensor("a").ravel().tolist() == [4, 5]
+        if np.lib.NumpyVersion(np.__version__) >= "2.0.0":  # whose arrays have more than 32 axes
+            assert file.get_tensor("a").ravel().tolist() == [4, 5]
 
 
 def test_metadata_may_be_null(tmp_path):

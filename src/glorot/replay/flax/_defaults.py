@@ -28,7 +28,12 @@ def several(sizes: Sizes) -> tuple[int, ...]:
 def slope(value: Any, dtype: Any) -> Array:
     """PReLU's parameter, jnp.asarray(value, dtype): with no dtype it has the number's own."""
     own = canonical(np.asarray(value).dtype, asked=False)
-    return np.array(value, dtype=own if dtype is None else any_dtype(dtype))
+    found = own if dtype is None else any_dtype(dtype)
+    if isinstance(value, int) and found.kind in "iu":
+        limits = np.iinfo(found)
+        if not limits.min <= value <= limits.max:  # NumPy before version 2 takes it modulo
+            raise OverflowError(f"Python integer {value} out of bounds for {found}")
+    return np.array(value, dtype=found)
 
 
 def flat_kernel(init: Initializer, outputs: int) -> Initializer:
