@@ -6,6 +6,7 @@ import math
 import numpy as np
 import pytest
 import torch
+from capture_cases import captured
 from cli_cases import invoke
 from torch import nn
 
@@ -13,24 +14,6 @@ import glorot
 from glorot.torch import capture, init_, shapes
 
 pytestmark = pytest.mark.frameworks
-
-
-class One(nn.Module):
-    """A module of one weight, which is what a function of an empty one makes of it."""
-
-    def __init__(self, write, shape=(6, 4)):
-        super().__init__()
-        self.w = nn.Parameter(torch.empty(shape))
-        with torch.no_grad():
-            found = write(self.w)
-        if found is not None and found is not self.w:
-            self.w = nn.Parameter(found)
-
-
-def captured(write, shape=(6, 4)):
-    """The initializer of the one weight."""
-    (found,) = capture(lambda: One(write, shape)).resolve({"w": shape})
-    return found.initializer
 
 
 def log_steps(w):

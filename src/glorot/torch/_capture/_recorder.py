@@ -30,7 +30,7 @@ _ALWAYS: dict[str, Drawn] = {
 }
 _FULL = {"full": 1, "full_like": 1, "fill": 1, "new_full": 2}  # which argument is the number
 _RESHAPED = ("t_", "transpose_", "squeeze_", "unsqueeze_", "as_strided_", "detach_", "swapaxes_",
-             "swapdims_")  # fmt: skip
+             "swapdims_", "set_")  # fmt: skip
 _UNARY = ("erfinv", "exp", "log", "expm1", "neg")
 _CLAMPS = {"clamp": ("min", "max"), "clamp_min": ("min",), "clamp_max": ("max",)}
 
@@ -43,7 +43,13 @@ class Call(NamedTuple):
     args: tuple[Any, ...]
     kwargs: Mapping[str, Any]
     read: Sequence[torch.Tensor]
-    made: Sequence[torch.Tensor]
+    written: Sequence[torch.Tensor]  # of those that were given
+    new: Sequence[torch.Tensor]
+
+    @property
+    def made(self) -> list[torch.Tensor]:
+        """All that was written."""
+        return [*self.written, *self.new]
 
     @property
     def target(self) -> torch.Tensor:
@@ -106,14 +112,17 @@ class Recorder(TorchDispatchMode):
             memory.numbers = None
 
     def know(self, tensor: torch.Tensor, numbers: torch.Tensor | None) -> None:
-        """Note that numbers that nothing drew were written."""
+        """Note that numbers that nothing drew were written; None where they are not known."""
         memory = self._memory(tensor)
-        if tensor.numel():
-            memory.write(Region.of(tensor), Fixed())
-        if not on_meta(tensor) or numbers is None or not self._has_numbers(memory, tensor):
+        self.put(tensor, Fixed())
+        if not on_meta(tensor):
             return
-        known = self.numbers(tensor)
-        if known is not None:
+        known = None
+        if numbers is not None and self._has_numbers(memory, tensor):
+            known = self.numbers(tensor)
+        if known is None or numbers is None:
+            self.put(tensor, Unknown("numbers that are computed"))
+        else:
             known.copy_(numbers)
 
     def __torch_dispatch__(
@@ -126,12 +135,19 @@ class Recorder(TorchDispatchMode):
             if numbers is not None:
                 return numbers.item()
         out = func(*args, **kwargs)
-        made = [each for each in tree_leaves(out) if isinstance(each, torch.Tensor)]
-        read = [each for each in tree_leaves((args, kwargs)) if isinstance(each, torch.Tensor)]
-        if made and all(each.layout is torch.strided for each in (*made, *read)):
-            in_place = (name.endswith("_") and name not in _RESHAPED) or "out" in kwargs
-            if in_place or not any(_share(made[0], each) for each in read):  # no view
-                self._note(Call(name.removesuffix("_"), func, args, kwargs, read, made))
+        if name in _RESHAPED:
+            return out
+        read, written = _given(func, args, kwargs)
+        new = [each for each in tree_leaves(out) if isinstance(each, torch.Tensor)]
+        new = [each for each in new if not any(_share(each, one) for one in (*read, *written))]
+        name = name.removesuffix("_")
+        if all(each.layout is torch.strided for each in (*read, *written, *new)):
+            if written or new:
+                self._note(Call(name, func, args, kwargs, read, written, new))
+        else:
+            for each in (*written, *new):
+                if each.layout is torch.strided:
+                    self.put(each, Unknown(f"{name} of a sparse tensor"))
         return out
 
     def _memory(self, tensor: torch.Tensor) -> Memory:
@@ -159,7 +175,8 @@ class Recorder(TorchDispatchMode):
         """Say what a call has written."""
         simple = self._simple(call)
         if simple is not None:
-            self.put(call.target, simple)
+            for each in call.made:
+                self.put(each, simple)
         elif call.name == "copy":
             self._copy(call.target, call.args[1])
         elif call.name in _COPIES:
@@ -303,12 +320,21 @@ class Recorder(TorchDispatchMode):
     def _compute(self, call: Call) -> None:
         """Numbers of numbers: on the meta device they are computed beside it."""
 
+        read = set(map(id, call.read))
+        clones: dict[int, torch.Tensor] = {}
+
         def beside(value: Any) -> Any:
             if isinstance(value, torch.Tensor):
-                numbers = self.numbers(value)
-                if numbers is None:
-                    raise LookupError
-                return numbers.clone()
+                if id(value) not in clones:
+                    numbers = (
+                        self.numbers(value)
+                        if id(value) in read
+                        else torch.empty_like(value, device="cpu")
+                    )
+                    if numbers is None:
+                        raise LookupError
+                    clones[id(value)] = numbers.clone()
+                return clones[id(value)]
             return torch.device("cpu") if isinstance(value, torch.device) else value
 
         numbers: Sequence[torch.Tensor | None] = [None] * len(call.made)
@@ -316,11 +342,32 @@ class Recorder(TorchDispatchMode):
         if small and any(on_meta(each) for each in call.made):
             try:
                 found = call.func(*tree_map(beside, call.args), **tree_map(beside, call.kwargs))
-                numbers = [each for each in tree_leaves(found) if isinstance(each, torch.Tensor)]
+                new = [each for each in tree_leaves(found) if isinstance(each, torch.Tensor)]
+                new = [t for t in new if not any(_share(t, one) for one in clones.values())]
+                numbers = [*(clones[id(each)] for each in call.written), *new]
             except (LookupError, RuntimeError, NotImplementedError):
                 pass
-        for each, known in zip(call.made, numbers, strict=False):
-            self.know(each, known)
+        for each, known in zip(call.made, numbers, strict=True):
+            same = known is not None and known.shape == each.shape
+            self.know(each, known if same else None)
+
+
+def _given(
+    func: Any, args: tuple[Any, ...], kwargs: Mapping[str, Any]
+) -> tuple[list[torch.Tensor], list[torch.Tensor]]:
+    """The tensors that a function is given to read, and those that it writes into."""
+    read: list[torch.Tensor] = []
+    written: list[torch.Tensor] = []
+    schema = func._schema.arguments
+    given = dict(zip((each.name for each in schema), args, strict=False)) | dict(kwargs)
+    for each in schema:
+        tensors = [t for t in tree_leaves(given.get(each.name)) if isinstance(t, torch.Tensor)]
+        writes = each.alias_info is not None and each.alias_info.is_write
+        if each.name.startswith("running_"):  # of batch norm: not all schemas say so
+            writes = bool(given.get("training", True))
+        written += tensors if writes else ()
+        read += () if each.is_out else tensors
+    return read, written
 
 
 def on_meta(tensor: torch.Tensor) -> bool:
@@ -329,4 +376,6 @@ def on_meta(tensor: torch.Tensor) -> bool:
 
 
 def _share(one: torch.Tensor, other: torch.Tensor) -> bool:
+    if torch.strided not in (one.layout, other.layout) or one.layout is not other.layout:
+        return one is other
     return one.untyped_storage()._cdata == other.untyped_storage()._cdata

@@ -1,0 +1,73 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Whatever way code writes into a parameter, what is captured is what it holds, or an error."""
+
+import pytest
+import torch
+from capture_cases import captured
+from torch import nn
+
+import glorot
+from glorot.torch import capture
+
+pytestmark = pytest.mark.frameworks
+
+init = nn.init
+
+
+def resolved(build):
+    """The initializers of what a module holds."""
+    return {
+        a.name: a.initializer for a in capture(build).resolve(glorot.sources.read(build()).shapes)
+    }
+
+
+def test_operators_that_write_into_what_they_are_given():
+    """Into a list, into `out`, several at once: the law before is gone."""
+
+    def multiplied(w):
+        torch.mul(torch.ones(6, 4), 0.5, out=init.normal_(w))
+
+    def sorted_(w):
+        torch.sort(torch.ones(6, 4), out=(init.normal_(w), torch.empty((6, 4), dtype=torch.long)))
+
+    assert captured(multiplied) == glorot.Constant(0.5)
+    assert captured(sorted_) == glorot.Ones()
+
+    def listed(w):
+        torch._foreach_mul_([init.normal_(w)], 0.5)
+
+    with pytest.raises(ValueError, match="'w': _foreach_mul of Normal"):
+        captured(listed)
+    with pytest.raises(ValueError, match="'w': add of a sparse tensor"):
+        captured(lambda w: init.normal_(w).add_(torch.eye(6, 4).to_sparse()))
+    assert captured(init.eye_) == glorot.Identity()
+
+
+def test_numbers_that_are_not_known_any_more():
+    """What was known of the memory before does not stand for them."""
+
+    def write(w):
+        w.copy_(torch.log(torch.arange(1.0, 5)).repeat(6, 1))
+        w[0] = (torch.arange(5_000_000.0) + 3)[:4]
+
+    with pytest.raises(ValueError, match="'w': a shift of numbers that are computed"):
+        captured(write)
+
+
+def test_running_statistics():
+    """Of a batch norm that has seen a batch, they are what it made of them."""
+
+    def build(training):
+        net = nn.BatchNorm1d(3).train(training)
+        net(torch.full((4, 3, 9), 5.0))
+        return net
+
+    assert resolved(lambda: build(True))["running_mean"] == glorot.Constant(0.5)
+    assert resolved(lambda: build(False))["running_mean"] == glorot.Zeros()
+
+    def drawn():
+        net = nn.BatchNorm1d(3)
+        net(torch.randn(4, 3, 9))
+        return net
+
+    assert "running_mean" not in resolved(drawn)
