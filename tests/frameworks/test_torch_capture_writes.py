@@ -71,3 +71,60 @@ def test_running_statistics():
         return net
 
     assert "running_mean" not in resolved(drawn)
+
+
+REPEATED = {
+    "expanded": lambda w: torch.randn(6, 1).expand(6, 4).contiguous(),
+    "expanded, times": lambda w: torch.randn(6, 1).expand(6, 4) * 2,
+    "broadcast": lambda w: w.copy_(torch.randn(4)),
+    "filled": lambda w: w.fill_(torch.randn(())),
+    "glued": lambda w: torch.cat([torch.randn(3, 4)] * 2),
+    "stacked": lambda w: torch.stack([torch.randn(4)] * 6),
+}
+
+
+@pytest.mark.parametrize("case", REPEATED)
+def test_draws_that_are_repeated(case):
+    """They are no draws of one law each."""
+    with pytest.raises(ValueError, match=r"'w': (times 2 of )?draws that are repeated"):
+        captured(REPEATED[case])
+
+
+def test_dtypes():
+    """A conversion keeps what the other dtype can hold: whole numbers, or fewer digits."""
+    for write, value in (
+        (lambda w: torch.full((6, 4), 2.5).int().float(), 2.0),
+        (lambda w: torch.empty((6, 4), dtype=torch.int).fill_(2.5).float(), 2.0),
+        (lambda w: torch.full((6, 4), 300).to(torch.uint8).float(), 44.0),
+        (lambda w: torch.full((6, 4), 0.1).half().float(), 0.0999755859375),
+        (lambda w: torch.full((6, 4), 0.1).half(), 0.1),
+    ):
+        assert captured(write) == glorot.Constant(value)
+    with pytest.raises(ValueError, match="'w': whole numbers of Normal"):
+        captured(lambda w: torch.randn(6, 4).to(torch.int).float())
+    with pytest.raises(ValueError, match="'w': whole numbers of Normal"):
+        captured(lambda w: torch.empty((6, 4), dtype=torch.int).copy_(torch.randn(6, 4)).float())
+
+
+def test_parts_of_a_transpose():
+    """Rows of a matrix are columns of its transpose, in a square one too."""
+
+    def write(w):
+        w.copy_(torch.cat([torch.zeros(2, 4), torch.randn(2, 4)]).t())
+
+    with pytest.raises(ValueError, match="'w': several parts, written apart"):
+        captured(write, (4, 4))
+    with pytest.raises(ValueError, match="'w': several parts, written apart"):
+        captured(lambda w: torch.cat([torch.zeros(2, 4), torch.randn(2, 4)]).t().contiguous())
+
+
+def test_parts_are_copied_with_their_numbers():
+    """Not with those that the memory had before."""
+
+    def write(w):
+        parts = torch.cat([torch.randn(3, 4), torch.log(torch.arange(6.0, 10)).repeat(3, 1)])
+        w.copy_(torch.log(torch.arange(1.0, 5)).repeat(6, 1))
+        w.copy_(parts)
+
+    with pytest.raises(ValueError, match="'w': numbers that are computed"):
+        captured(write)

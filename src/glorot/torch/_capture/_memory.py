@@ -36,6 +36,11 @@ class Region(NamedTuple):
         """Whether it is all from its first element to its last."""
         return self.last - self.offset + 1 == math.prod(self.sizes)
 
+    @property
+    def repeats(self) -> bool:
+        """Whether it holds an element more than once."""
+        return 0 in self.strides or self.last - self.offset + 1 < math.prod(self.sizes)
+
     def covers(self, other: "Region") -> bool:
         """Whether it surely holds every element of another."""
         if self == other:

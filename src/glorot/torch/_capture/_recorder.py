@@ -15,6 +15,7 @@ from glorot.torch._capture._memory import NOTHING, Memory, Region, all_of
 
 _MOST = 1 << 22  # numbers that are computed beside the meta device, which has none
 _FACTOR_OF_QR = Unknown("the other factor of a QR")
+_REPEATED = Unknown("draws that are repeated")
 
 _COPIES = ("clone", "_to_copy", "contiguous", "lift_fresh", "lift_fresh_copy", "detach_copy")
 # What these write, whatever they are given.
@@ -76,9 +77,10 @@ class Recorder(TorchDispatchMode):
 
     def value(self, tensor: torch.Tensor) -> Drawn:
         """What a tensor holds, if it is one thing; of one that was there before, its numbers."""
-        value = self._memory(tensor).read(Region.of(tensor))
+        region = Region.of(tensor)
+        value = self._memory(tensor).read(region)
         if value is not None:
-            return value
+            return value if isinstance(value, Fixed) or not region.repeats else _REPEATED
         return NOTHING if on_meta(tensor) else Fixed()
 
     def numbers(self, tensor: torch.Tensor) -> torch.Tensor | None:
@@ -196,7 +198,11 @@ class Recorder(TorchDispatchMode):
         if name in _ALWAYS:
             return _ALWAYS[name]
         if name in _FULL:
-            return Fixed(self._number(call.args[_FULL[name]]))
+            given = call.args[_FULL[name]]
+            number = self._number(given)
+            if number is None and not all(isinstance(self.value(t), Fixed) for t in call.read[-1:]):
+                return _REPEATED
+            return Fixed(number if number is None else _cast(number, None, call.target.dtype))
         if torch.Tag.nondeterministic_seeded not in call.func.tags:
             return None
         ends = {"uniform": {"from": 0.0, "to": 1.0}, "normal": {"mean": 0.0, "std": 1.0}}
@@ -219,21 +225,33 @@ class Recorder(TorchDispatchMode):
     def _copy(self, target: torch.Tensor, source: torch.Tensor) -> None:
         value = self.value(source)
         region, memory = Region.of(source), self._memory(source)
-        if isinstance(value, Fixed) and value.value is None:
-            self.know(target, self.numbers(source))
+        if isinstance(value, Fixed):
+            if value.value is None:
+                self.know(target, self.numbers(source))
+            else:
+                self.put(target, Fixed(_cast(value.value, source.dtype, target.dtype)))
+        elif source.numel() < target.numel():
+            self.put(target, _REPEATED)
+        elif source.is_floating_point() and not target.is_floating_point():
+            self.put(target, Unknown(f"whole numbers of {_drawn.describe(value)}"))
         elif (
             isinstance(value, Unknown)
             and len(memory.writes) > 1
+            and (source.shape, source.stride()) == (target.shape, target.stride())
             and region == Region.of(target)
             and region.covers(all_of(source))
+            and region.covers(all_of(target))
         ):
-            self._memory(target).writes = list(memory.writes)  # parts, one by one
+            copied = self._memory(target)  # parts, one by one
+            copied.writes = list(memory.writes)
+            copied.numbers = None if memory.numbers is None else memory.numbers.clone()
         else:
             self.put(target, value)
 
     def _join(self, call: Call) -> None:
         (dim,) = call.arguments(dim=0)
         begin = 0
+        seen: set[tuple[int, Region]] = set()
         for part in call.args[0]:
             if call.name == "stack":
                 view, size = call.target.select(dim, begin), 1
@@ -244,6 +262,10 @@ class Recorder(TorchDispatchMode):
                 continue  # an empty vector, which fits everything
             begin += size
             self._copy(view, part)
+            own = (part.untyped_storage()._cdata, Region.of(part))
+            if own in seen and not isinstance(self.value(part), Fixed):
+                self.put(view, _REPEATED)
+            seen.add(own)
 
     def _qr(self, call: Call) -> None:
         value = self.value(call.args[0])
@@ -350,6 +372,18 @@ class Recorder(TorchDispatchMode):
         for each, known in zip(call.made, numbers, strict=True):
             same = known is not None and known.shape == each.shape
             self.know(each, known if same else None)
+
+
+def _cast(number: float, source: torch.dtype | None, target: torch.dtype) -> float:
+    """What a number is in another dtype. That it is rounded is seen where the other has more
+    digits: 0.1 in bfloat16 is said as 0.1."""
+    if source is not None and source.is_floating_point and target.is_floating_point:
+        if torch.finfo(target).eps >= torch.finfo(source).eps:
+            return number
+        return torch.tensor(number, dtype=source, device="cpu").item()
+    if target.is_floating_point or target.is_complex:
+        return number
+    return float(torch.tensor(number, device="cpu").to(target).item())
 
 
 def _given(
