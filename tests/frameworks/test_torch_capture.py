@@ -128,8 +128,10 @@ def test_laws(case):
 
 @pytest.mark.parametrize("shape", [(4, 6), (6, 4), (4, 2, 3), (5, 5)])
 def test_orthogonal_matrices(shape):
-    """Wide and tall, and of convolutions; torch transposes in place."""
-    assert captured(init.orthogonal_, shape) == glorot.Orthogonal()
+    """Wide and tall, and of convolutions; torch transposes in place, and has all axes but the first
+    as columns."""
+    layout = {} if len(shape) == 2 else {"layout": "torch.conv"}
+    assert captured(init.orthogonal_, shape) == glorot.Orthogonal(**layout)
 
 
 def test_tables_of_numbers():

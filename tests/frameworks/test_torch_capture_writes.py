@@ -7,7 +7,7 @@ from capture_cases import captured
 from torch import nn
 
 import glorot
-from glorot.torch import capture
+from glorot.torch import capture, init_
 
 pytestmark = pytest.mark.frameworks
 
@@ -127,4 +127,45 @@ def test_parts_are_copied_with_their_numbers():
         w.copy_(parts)
 
     with pytest.raises(ValueError, match="'w': numbers that are computed"):
+        captured(write)
+
+
+def test_orthogonal_parts():
+    """Each gate's matrix is orthogonal by itself, which the whole is not."""
+
+    def gates(w):
+        for part in w.chunk(3):
+            init.orthogonal_(part)
+
+    assert captured(gates, (12, 4)) == glorot.Blocks([glorot.Orthogonal()] * 3, [4, 4, 4], axis=0)
+
+
+def test_orthogonal_of_transposed_convolutions():
+    """Torch takes the first axis alone as rows, whatever it is."""
+    build = nn.ConvTranspose1d(2, 4, 3)
+
+    def layer():
+        layer = nn.ConvTranspose1d(2, 4, 3)
+        init.orthogonal_(layer.weight)
+        return layer
+
+    init_(build, capture(layer), seed=1)
+    rows = build.weight.detach().reshape(2, -1)
+    assert torch.allclose(rows @ rows.T, torch.eye(2), atol=1e-6)
+
+
+NOT_ORTHOGONAL = {
+    "columns of a part": (lambda w: init.orthogonal_(torch.empty(8, 8))[:6, :4], "a part or"),
+    "another shape": (lambda w: init.orthogonal_(torch.empty(8, 8)).view(4, 16), "a part or"),
+    "several": (lambda w: torch.linalg.qr(torch.randn(3, 4, 4))[0], "a QR of Normal"),
+    "signs": (lambda w: torch.linalg.qr(torch.randn(6, 6))[0], "the Q of a QR, without the signs"),
+    "its product": (lambda w: torch.matmul(*torch.linalg.qr(torch.randn(6, 6))), "mm of the Q"),
+}
+
+
+@pytest.mark.parametrize("case", NOT_ORTHOGONAL)
+def test_not_orthogonal(case):
+    """What comes of a QR, and is no orthogonal matrix of even law."""
+    write, why = NOT_ORTHOGONAL[case]
+    with pytest.raises(ValueError, match=f"'w': {why}"):
         captured(write)

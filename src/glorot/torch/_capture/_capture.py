@@ -168,6 +168,6 @@ def _initializer(recorder: Recorder, group: Group) -> Initializer:
         view = tensor if whole else tensor.narrow(part.axis, part.begin, part.end - part.begin)
         numbers = recorder.numbers(view) if isinstance(part.value, Fixed) else None
         made.append(initializer_of(part.value, tuple(view.shape), numbers))
-    if len(set(made)) == 1:
+    if len(parts) == 1 or (len(set(made)) == 1 and not made[0].needs_matrix):
         return made[0]
     return Blocks(made, [part.end - part.begin for part in parts], axis=parts[0].axis)

@@ -34,8 +34,9 @@ class Normal:
 
 @dataclass(frozen=True)
 class Orthogonal:
-    """A matrix with orthonormal rows or columns, times the gain."""
+    """A matrix of this shape, or turned, with orthonormal rows or columns, times the gain."""
 
+    shape: tuple[int, ...]
     gain: float = 1.0
 
 
@@ -101,8 +102,8 @@ def times(value: Drawn, factor: float) -> Drawn:
                 return Fixed(0.0)
             cuts = (lower, upper) if factor > 0 else (-upper, -lower)
             return Normal(mean * factor, stddev * abs(factor), *cuts)
-        case Orthogonal(gain):
-            return Orthogonal(gain * abs(factor))
+        case Orthogonal(shape, gain):
+            return Orthogonal(shape, gain * abs(factor)) if factor else Fixed(0.0)
         case Fixed(number) if number is not None:
             return Fixed(number * factor)
     return Unknown(f"times {factor:g} of {describe(value)}")

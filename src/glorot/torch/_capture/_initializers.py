@@ -38,8 +38,8 @@ def initializer_of(
             found = RandomNormal(mean, stddev)
         case _drawn.Normal(mean, stddev, lower, upper):
             found = TruncatedNormal(mean, stddev, lower=_round(lower), upper=_round(upper))
-        case _drawn.Orthogonal(gain):
-            found = Orthogonal(gain)
+        case _drawn.Orthogonal(whole, gain):
+            found = _orthogonal(shape, whole, gain)
         case _drawn.LogOfUniform(low, high):
             found = LogOfUniform(_round(low), _round(high))
         case _drawn.TimeStep(low, high):
@@ -51,6 +51,13 @@ def initializer_of(
     if found is None:
         raise ValueError(_drawn.describe(value))
     return found
+
+
+def _orthogonal(shape: tuple[int, ...], whole: tuple[int, ...], gain: float) -> Initializer:
+    """An orthogonal matrix, whose columns torch makes of all axes but the first."""
+    if len(shape) < 2 or sorted((shape[0], math.prod(shape[1:]))) != sorted(whole):
+        raise ValueError(f"a part or another shape of an orthogonal matrix of shape {whole}")
+    return Orthogonal(gain) if len(shape) == 2 else Orthogonal(gain, layout="torch.conv")
 
 
 def _constant(number: float | None, numbers: torch.Tensor | None) -> float | None:

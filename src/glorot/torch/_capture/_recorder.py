@@ -14,7 +14,11 @@ from glorot.torch._capture._drawn import Drawn, Fixed, Normal, Orthogonal, Unifo
 from glorot.torch._capture._memory import NOTHING, Memory, Region, all_of
 
 _MOST = 1 << 22  # numbers that are computed beside the meta device, which has none
-_FACTOR_OF_QR = Unknown("the other factor of a QR")
+# Of a QR of normals. Q times the signs of R's diagonal is uniform; Q alone is not.
+_Q = Unknown("the Q of a QR, without the signs of R's diagonal")
+_R = Unknown("the R of a QR")
+_SIGNS = Unknown("the signs of R")
+_OF_R = {"diag": _R, "diagonal_copy": _R, "sign": _SIGNS, "sgn": _SIGNS}
 _REPEATED = Unknown("draws that are repeated")
 
 _COPIES = ("clone", "_to_copy", "contiguous", "lift_fresh", "lift_fresh_copy", "detach_copy")
@@ -270,10 +274,10 @@ class Recorder(TorchDispatchMode):
     def _qr(self, call: Call) -> None:
         value = self.value(call.args[0])
         normal = isinstance(value, Normal) and value == Normal(0.0, value.stddev)
-        of = Orthogonal() if normal else Unknown(f"a QR of {_drawn.describe(value)}")
-        self.put(call.target, of)
-        for rest in call.made[1:]:
-            self.put(rest, _FACTOR_OF_QR)
+        known = normal and call.args[0].dim() == 2
+        of = Unknown(f"a QR of {_drawn.describe(value)}")
+        for each, factor in zip(call.made, (_Q, _R), strict=True):
+            self.put(each, factor if known else of)
 
     def _change(self, call: Call) -> None:
         """What a function of draws makes of each of its values."""
@@ -295,9 +299,10 @@ class Recorder(TorchDispatchMode):
     def _of_draws(self, call: Call) -> Drawn:
         """What comes of several tensors, or of one by a function that is not known."""
         values = [self.value(each) for each in call.read]
-        if _FACTOR_OF_QR in values:  # the signs of its diagonal
-            orthogonal = (value for value in values if isinstance(value, Orthogonal))
-            return next(orthogonal, _FACTOR_OF_QR)
+        if values == [_R] and call.name in _OF_R:
+            return _OF_R[call.name]
+        if call.name == "mul" and _Q in values and _SIGNS in values:
+            return Orthogonal(tuple(call.target.shape))
         if call.name == "add" and len(values) == 2:
             return _drawn.added(*values)
         drawn = next(value for value in values if not isinstance(value, Fixed))
