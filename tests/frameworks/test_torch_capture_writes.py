@@ -169,3 +169,39 @@ def test_not_orthogonal(case):
     write, why = NOT_ORTHOGONAL[case]
     with pytest.raises(ValueError, match=f"'w': {why}"):
         captured(write)
+
+
+ARGUMENTS = {
+    "tensors of means": (
+        lambda w: torch.normal(torch.full((6, 4), 5.0), 3.0), "draws of normal",
+    ),
+    "tensors of stddevs": (
+        lambda w: torch.normal(0.0, torch.full((6, 4), 3.0)), "draws of normal",
+    ),
+    "alpha": (lambda w: torch.add(torch.ones(()), torch.randn(6, 4), alpha=3), "add of Normal"),
+    "bounds": (lambda w: torch.randn(6, 4).clamp(min=torch.zeros(4)), "clamp of Normal"),
+    "complex": (
+        lambda w: torch.view_as_real(torch.randn(48, dtype=torch.cfloat))[:6, :1].repeat(1, 4),
+        "repeat of memory that is looked at as another type",
+    ),
+    "bits": (
+        lambda w: torch.randn(6, 4, dtype=torch.double).view(torch.float)[:3].clone(),
+        "memory that is looked at as another type",
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("case", ARGUMENTS)
+def test_arguments_that_are_no_law(case):
+    """Means, factors and bounds that are tensors are not those of a law; nor are bits as another
+    type."""
+    write, why = ARGUMENTS[case]
+    with pytest.raises(ValueError, match=f"'w': {why}"):
+        captured(write)
+
+
+def test_arguments_that_are_a_number():
+    """Laws without a spread are constants; sizes are no stddev."""
+    assert captured(lambda w: init.normal_(w, 0.5, 0.0)) == glorot.Constant(0.5)
+    assert captured(lambda w: init.uniform_(w, 0.5, 0.5)) == glorot.Constant(0.5)
+    assert captured(lambda w: torch.normal(1.0, 3.0, (6, 4))) == glorot.RandomNormal(1.0, 3.0)

@@ -91,6 +91,18 @@ Drawn = (
 )
 
 
+def uniform(low: float, high: float) -> Drawn:
+    """Uniform in [low, high]; one number where these are one."""
+    return Uniform(low, high) if low < high else Fixed(low)
+
+
+def normal(mean: float, stddev: float, lower: float = -math.inf, upper: float = math.inf) -> Drawn:
+    """Normal, cut to [lower, upper]; one number where it does not spread."""
+    if not stddev:
+        return Fixed(min(max(mean, lower), upper))
+    return Normal(mean, stddev, (lower - mean) / stddev, (upper - mean) / stddev)
+
+
 def times(value: Drawn, factor: float) -> Drawn:
     """The values times a number."""
     match value:

@@ -56,10 +56,11 @@ class Memory:
     """A storage, kept so that its address is not given again: what was written, in order, and of
     the meta device the numbers that it would hold."""
 
-    __slots__ = ("numbers", "storage", "writes")
+    __slots__ = ("dtype", "numbers", "storage", "writes")
 
-    def __init__(self, storage: Any) -> None:
+    def __init__(self, storage: Any, dtype: torch.dtype) -> None:
         self.storage = storage
+        self.dtype = dtype  # of the tensor that was seen first
         self.writes: list[tuple[Region, Drawn]] = []
         self.numbers: torch.Tensor | None = None
 

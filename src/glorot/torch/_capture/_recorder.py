@@ -2,15 +2,16 @@
 """Watch torch build a model, and know of each tensor what was written into it."""
 
 import math
-from collections.abc import Callable, Mapping, Sequence
-from typing import Any, NamedTuple
+from collections.abc import Callable, Sequence
+from typing import Any
 
 import torch
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves, tree_map
 
-from glorot.torch._capture import _drawn
-from glorot.torch._capture._drawn import Drawn, Fixed, Normal, Orthogonal, Uniform, Unknown
+from glorot.torch._capture import _calls, _drawn
+from glorot.torch._capture._calls import Call
+from glorot.torch._capture._drawn import Drawn, Fixed, Normal, Orthogonal, Unknown
 from glorot.torch._capture._memory import NOTHING, Memory, Region, all_of
 
 _MOST = 1 << 22  # numbers that are computed beside the meta device, which has none
@@ -20,52 +21,14 @@ _R = Unknown("the R of a QR")
 _SIGNS = Unknown("the signs of R")
 _OF_R = {"diag": _R, "diagonal_copy": _R, "sign": _SIGNS, "sgn": _SIGNS}
 _REPEATED = Unknown("draws that are repeated")
+_RETYPED = Unknown("memory that is looked at as another type")
 
 _COPIES = ("clone", "_to_copy", "contiguous", "lift_fresh", "lift_fresh_copy", "detach_copy")
-# What these write, whatever they are given.
-_ALWAYS: dict[str, Drawn] = {
-    **dict.fromkeys(
-        ("empty", "empty_like", "new_empty", "empty_strided", "new_empty_strided", "resize"),
-        NOTHING,
-    ),
-    **dict.fromkeys(("zeros", "zeros_like", "new_zeros", "zero"), Fixed(0.0)),
-    **dict.fromkeys(("ones", "ones_like", "new_ones"), Fixed(1.0)),
-    **dict.fromkeys(("rand", "rand_like"), Uniform(0.0, 1.0)),
-    **dict.fromkeys(("randn", "randn_like"), Normal(0.0, 1.0)),
-}
 _FULL = {"full": 1, "full_like": 1, "fill": 1, "new_full": 2}  # which argument is the number
 _RESHAPED = ("t_", "transpose_", "squeeze_", "unsqueeze_", "as_strided_", "detach_", "swapaxes_",
              "swapdims_", "set_")  # fmt: skip
 _UNARY = ("erfinv", "exp", "log", "expm1", "neg")
 _CLAMPS = {"clamp": ("min", "max"), "clamp_min": ("min",), "clamp_max": ("max",)}
-
-
-class Call(NamedTuple):
-    """A function that torch has run."""
-
-    name: str  # without the underscore of those in place
-    func: Any
-    args: tuple[Any, ...]
-    kwargs: Mapping[str, Any]
-    read: Sequence[torch.Tensor]
-    written: Sequence[torch.Tensor]  # of those that were given
-    new: Sequence[torch.Tensor]
-
-    @property
-    def made(self) -> list[torch.Tensor]:
-        """All that was written."""
-        return [*self.written, *self.new]
-
-    @property
-    def target(self) -> torch.Tensor:
-        """The first tensor that was made, or written in place."""
-        return self.made[0]
-
-    def arguments(self, **defaults: Any) -> list[Any]:
-        """Those after the first, by place or by name."""
-        named = [self.kwargs.get(name, value) for name, value in defaults.items()]
-        given = self.args[1 : 1 + len(named)]
-        return [*given, *named[len(given) :]]
 
 
 class Recorder(TorchDispatchMode):
@@ -81,8 +44,10 @@ class Recorder(TorchDispatchMode):
 
     def value(self, tensor: torch.Tensor) -> Drawn:
         """What a tensor holds, if it is one thing; of one that was there before, its numbers."""
-        region = Region.of(tensor)
-        value = self._memory(tensor).read(region)
+        region, memory = Region.of(tensor), self._memory(tensor)
+        value = memory.read(region)
+        if value is not None and tensor.dtype is not memory.dtype and not isinstance(value, Fixed):
+            return _RETYPED
         if value is not None:
             return value if isinstance(value, Fixed) or not region.repeats else _REPEATED
         return NOTHING if on_meta(tensor) else Fixed()
@@ -107,6 +72,8 @@ class Recorder(TorchDispatchMode):
         """Note that all of a tensor was written."""
         memory = self._memory(tensor)
         region = Region.of(tensor)
+        if tensor.dtype is not memory.dtype and value != Fixed(0.0):
+            region, value = Region(0, (len(memory.storage),), (1,)), _RETYPED
         if tensor.numel():
             memory.write(region, value)
         if memory.numbers is None:
@@ -143,9 +110,11 @@ class Recorder(TorchDispatchMode):
         out = func(*args, **kwargs)
         if name in _RESHAPED:
             return out
-        read, written = _given(func, args, kwargs)
+        read, written = _calls.given(func, args, kwargs)
         new = [each for each in tree_leaves(out) if isinstance(each, torch.Tensor)]
-        new = [each for each in new if not any(_share(each, one) for one in (*read, *written))]
+        new = [
+            each for each in new if not any(_calls.share(each, one) for one in (*read, *written))
+        ]
         name = name.removesuffix("_")
         if all(each.layout is torch.strided for each in (*read, *written, *new)):
             if written or new:
@@ -159,7 +128,7 @@ class Recorder(TorchDispatchMode):
     def _memory(self, tensor: torch.Tensor) -> Memory:
         storage = tensor.untyped_storage()
         if storage._cdata not in self._memories:
-            self._memories[storage._cdata] = Memory(storage)
+            self._memories[storage._cdata] = Memory(storage, tensor.dtype)
         return self._memories[storage._cdata]
 
     def _has_numbers(self, memory: Memory, tensor: torch.Tensor) -> bool:
@@ -198,22 +167,14 @@ class Recorder(TorchDispatchMode):
 
     def _simple(self, call: Call) -> Drawn | None:
         """What a call writes that reads nothing."""
-        name = call.name
-        if name in _ALWAYS:
-            return _ALWAYS[name]
-        if name in _FULL:
-            given = call.args[_FULL[name]]
-            number = self._number(given)
-            if number is None and not all(isinstance(self.value(t), Fixed) for t in call.read[-1:]):
-                return _REPEATED
-            return Fixed(number if number is None else _cast(number, None, call.target.dtype))
-        if torch.Tag.nondeterministic_seeded not in call.func.tags:
-            return None
-        ends = {"uniform": {"from": 0.0, "to": 1.0}, "normal": {"mean": 0.0, "std": 1.0}}
-        numbers = call.arguments(**ends.get(name, {}))
-        if name in ends and all(isinstance(each, (int, float)) for each in numbers):
-            return Uniform(*numbers) if name == "uniform" else Normal(*numbers)
-        return Unknown(f"draws of {name}")
+        if call.name not in _FULL:
+            return _calls.drawn(call)
+        given = call.args[_FULL[call.name]]
+        number = self._number(given)
+        if number is not None:
+            return Fixed(_calls.cast(number, None, call.target.dtype))
+        drawn = isinstance(given, torch.Tensor) and not isinstance(self.value(given), Fixed)
+        return _REPEATED if drawn else Fixed()
 
     def _number(self, value: Any) -> float | None:
         """A number, or the one that a tensor holds."""
@@ -233,7 +194,7 @@ class Recorder(TorchDispatchMode):
             if value.value is None:
                 self.know(target, self.numbers(source))
             else:
-                self.put(target, Fixed(_cast(value.value, source.dtype, target.dtype)))
+                self.put(target, Fixed(_calls.cast(value.value, source.dtype, target.dtype)))
         elif source.numel() < target.numel():
             self.put(target, _REPEATED)
         elif source.is_floating_point() and not target.is_floating_point():
@@ -286,7 +247,7 @@ class Recorder(TorchDispatchMode):
             value = self._of_draws(call)
             for each in call.made:
                 self.put(each, value)
-        elif _share(call.target, call.read[0]) and Region.of(call.target).covers(
+        elif _calls.share(call.target, call.read[0]) and Region.of(call.target).covers(
             all_of(call.target)
         ):
             memory = self._memory(call.target)
@@ -303,7 +264,7 @@ class Recorder(TorchDispatchMode):
             return _OF_R[call.name]
         if call.name == "mul" and _Q in values and _SIGNS in values:
             return Orthogonal(tuple(call.target.shape))
-        if call.name == "add" and len(values) == 2:
+        if call.name == "add" and len(values) == 2 and not call.kwargs:
             return _drawn.added(*values)
         drawn = next(value for value in values if not isinstance(value, Fixed))
         return Unknown(f"{call.name} of {_drawn.describe(drawn)}")
@@ -321,6 +282,9 @@ class Recorder(TorchDispatchMode):
             names = _CLAMPS[name]
             found = dict(zip(names, call.arguments(**dict.fromkeys(names)), strict=True))
 
+            if any(isinstance(each, torch.Tensor) for each in found.values()):
+                return None
+
             def change(value: Drawn) -> Drawn:
                 return _drawn.clamped(value, found.get("min"), found.get("max"))
 
@@ -330,14 +294,17 @@ class Recorder(TorchDispatchMode):
 
     def _arithmetic(self, call: Call) -> Callable[[Drawn], Drawn] | None:
         first, second = call.args[:2]
-        if self._number(first) is not None and call.name in ("mul", "add"):
+        alpha = float(call.kwargs.get("alpha", 1))
+        if self._number(first) is not None and (
+            call.name == "mul" or (alpha == 1 and call.name == "add")
+        ):
             first, second = second, first
         number = self._number(second)
         if not isinstance(first, torch.Tensor) or number is None:
             return None
         if call.name in ("add", "sub"):
             sign = 1 if call.name == "add" else -1
-            shift = number * float(call.kwargs.get("alpha", 1)) * sign
+            shift = number * alpha * sign
             return lambda value: _drawn.plus(value, shift)
         if call.name == "div" and (not number or call.kwargs.get("rounding_mode")):
             return None
@@ -370,7 +337,7 @@ class Recorder(TorchDispatchMode):
             try:
                 found = call.func(*tree_map(beside, call.args), **tree_map(beside, call.kwargs))
                 new = [each for each in tree_leaves(found) if isinstance(each, torch.Tensor)]
-                new = [t for t in new if not any(_share(t, one) for one in clones.values())]
+                new = [t for t in new if not any(_calls.share(t, one) for one in clones.values())]
                 numbers = [*(clones[id(each)] for each in call.written), *new]
             except (LookupError, RuntimeError, NotImplementedError):
                 pass
@@ -379,42 +346,6 @@ class Recorder(TorchDispatchMode):
             self.know(each, known if same else None)
 
 
-def _cast(number: float, source: torch.dtype | None, target: torch.dtype) -> float:
-    """What a number is in another dtype. That it is rounded is seen where the other has more
-    digits: 0.1 in bfloat16 is said as 0.1."""
-    if source is not None and source.is_floating_point and target.is_floating_point:
-        if torch.finfo(target).eps >= torch.finfo(source).eps:
-            return number
-        return torch.tensor(number, dtype=source, device="cpu").item()
-    if target.is_floating_point or target.is_complex:
-        return number
-    return float(torch.tensor(number, device="cpu").to(target).item())
-
-
-def _given(
-    func: Any, args: tuple[Any, ...], kwargs: Mapping[str, Any]
-) -> tuple[list[torch.Tensor], list[torch.Tensor]]:
-    """The tensors that a function is given to read, and those that it writes into."""
-    read: list[torch.Tensor] = []
-    written: list[torch.Tensor] = []
-    schema = func._schema.arguments
-    given = dict(zip((each.name for each in schema), args, strict=False)) | dict(kwargs)
-    for each in schema:
-        tensors = [t for t in tree_leaves(given.get(each.name)) if isinstance(t, torch.Tensor)]
-        writes = each.alias_info is not None and each.alias_info.is_write
-        if each.name.startswith("running_"):  # of batch norm: not all schemas say so
-            writes = bool(given.get("training", True))
-        written += tensors if writes else ()
-        read += () if each.is_out else tensors
-    return read, written
-
-
 def on_meta(tensor: torch.Tensor) -> bool:
     """Whether it has no memory, whatever it says itself."""
     return tensor.device.type == "meta"
-
-
-def _share(one: torch.Tensor, other: torch.Tensor) -> bool:
-    if torch.strided not in (one.layout, other.layout) or one.layout is not other.layout:
-        return one is other
-    return one.untyped_storage()._cdata == other.untyped_storage()._cdata
