@@ -130,8 +130,21 @@ def test_laws(case):
 def test_orthogonal_matrices(shape):
     """Wide and tall, and of convolutions; torch transposes in place, and has all axes but the first
     as columns."""
-    layout = {} if len(shape) == 2 else {"layout": "torch.conv"}
-    assert captured(init.orthogonal_, shape) == glorot.Orthogonal(**layout)
+    layout = "torch.linear" if len(shape) == 2 else "torch.conv"
+    assert captured(init.orthogonal_, shape) == glorot.Orthogonal(layout=layout)
+
+
+def test_orthogonal_rows_of_an_embedding():
+    """Whatever the layer's axes are: RWKV draws its embedding so."""
+
+    def build():
+        layer = nn.Embedding(7, 4)
+        nn.init.orthogonal_(layer.weight, 0.5)
+        return layer
+
+    layer = build()
+    init_(layer, capture(build), seed=1)
+    assert torch.allclose(layer.weight.T @ layer.weight, torch.eye(4) / 4, atol=1e-6)
 
 
 def test_tables_of_numbers():

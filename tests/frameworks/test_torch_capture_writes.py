@@ -137,7 +137,8 @@ def test_orthogonal_parts():
         for part in w.chunk(3):
             init.orthogonal_(part)
 
-    assert captured(gates, (12, 4)) == glorot.Blocks([glorot.Orthogonal()] * 3, [4, 4, 4], axis=0)
+    one = glorot.Orthogonal(layout="torch.linear")
+    assert captured(gates, (12, 4)) == glorot.Blocks([one] * 3, [4, 4, 4], axis=0)
 
 
 def test_orthogonal_of_transposed_convolutions():

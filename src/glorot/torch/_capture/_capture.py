@@ -52,6 +52,7 @@ def capture(
         TypeError: `build` is no function, or returns no module.
 
     Examples:
+        >>> from torch import nn
         >>> import glorot.torch
         >>> def build():
         ...     layers = nn.Sequential(nn.Linear(16, 16), nn.LayerNorm(16), nn.Linear(16, 4))
@@ -80,13 +81,16 @@ def capture(
             names = _names(group)
             if not names or _is_given(given, group):
                 continue
+            spec = spec_of(group.places[0], group.tensor)
             try:
-                kind.update(dict.fromkeys(names, _initializer(recorder, group)))
+                init = _initializer(recorder, group)
+                Recipe([Rule("*", init)]).resolve({names[0]: spec})  # of the layer's axes too
+                kind.update(dict.fromkeys(names, init))
             except ValueError as error:
                 if kind is parameters and not leave_out:
                     left[names[0]] = str(error)
                 kind.update(dict.fromkeys(names))
-            specs |= dict.fromkeys(names, spec_of(group.places[0], group.tensor))
+            specs |= dict.fromkeys(names, spec)
             tied.update(names if len(names) > 1 else ())
     if left:
         raise ValueError(_not_captured(left))

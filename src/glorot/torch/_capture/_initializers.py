@@ -57,7 +57,7 @@ def _orthogonal(shape: tuple[int, ...], whole: tuple[int, ...], gain: float) -> 
     """An orthogonal matrix, whose columns torch makes of all axes but the first."""
     if len(shape) < 2 or sorted((shape[0], math.prod(shape[1:]))) != sorted(whole):
         raise ValueError(f"a part or another shape of an orthogonal matrix of shape {whole}")
-    return Orthogonal(gain) if len(shape) == 2 else Orthogonal(gain, layout="torch.conv")
+    return Orthogonal(gain, layout="torch.linear" if len(shape) == 2 else "torch.conv")
 
 
 def _constant(number: float | None, numbers: torch.Tensor | None) -> float | None:
