@@ -211,7 +211,7 @@ def test_no_tensor(verb):
 def test_docstring_examples_run():
     """Every example in the adapter's docstrings prints what it shows."""
     attempted = 0
-    for found in pkgutil.iter_modules(glorot.torch.__path__, "glorot.torch."):
+    for found in pkgutil.walk_packages(glorot.torch.__path__, "glorot.torch."):
         module = importlib.import_module(found.name)
         result = doctest.testmod(module, optionflags=doctest.ELLIPSIS)
         assert result.failed == 0
