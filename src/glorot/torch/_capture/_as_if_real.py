@@ -1,38 +1,74 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Code that builds a module on the meta device does all that it would do elsewhere."""
+"""Code that builds a module on the meta device does all that it would do on the CPU."""
 
 import contextlib
-import sys
-from collections.abc import Iterator
+import threading
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import torch
 from torch.overrides import TorchFunctionMode
+from torch.utils._device import _device_constructors
 
-from glorot.torch._capture._drawn import Normal
+from glorot.torch._capture import _drawn
 from glorot.torch._capture._recorder import Recorder, on_meta
 
-_IS_META: Any = torch.Tensor.is_meta.__get__
+_CPU, _META = torch.device("cpu"), torch.device("meta")
+_Tensor: Any = torch.Tensor
+_OF_CPU: dict[Any, Any] = {  # what a tensor of the CPU says and does
+    _Tensor.is_meta.__get__: lambda tensor: False,
+    _Tensor.is_cpu.__get__: lambda tensor: True,
+    _Tensor.device.__get__: lambda tensor: _CPU,
+    _Tensor.cpu: lambda tensor: tensor,
+}
+_MADE = (torch.tensor, torch.as_tensor, torch.asarray, torch.Tensor.new_tensor)
+_TO_PYTHON = (torch.Tensor.tolist, torch.Tensor.numpy, torch.Tensor.__array__)
+_LOCK = threading.RLock()
 
 
 class AsIfReal(TorchFunctionMode):
-    """Tensors of the meta device do not say that they are, which initialisation is skipped for; and
-    those that are made of Python's numbers have these."""
+    """The meta device stands for the CPU: tensors are made there, and say that they are on the CPU,
+    since initialisation is skipped for what says that it is not; those that are made of Python's
+    numbers have these."""
 
     def __init__(self, recorder: Recorder) -> None:
         super().__init__()
         self._recorder = recorder
+        self._makes = _device_constructors()
 
     def __torch_function__(
         self, func: Any, types: Any, args: tuple[Any, ...] = (), kwargs: Any = None
     ) -> Any:
-        if func == _IS_META:
-            return False
-        out = func(*args, **(kwargs or {}))
-        made = func in (torch.tensor, torch.as_tensor, torch.asarray)
-        if made and on_meta(out) and not isinstance(args[0], torch.Tensor):
-            self._recorder.know(out, func(*args, **{**(kwargs or {}), "device": "cpu"}))
+        kwargs = dict(kwargs or {})
+        if func is torch.device:
+            return func(*args, **kwargs)
+        if func in _OF_CPU and on_meta(args[0]):
+            return _OF_CPU[func](args[0])
+        if func in _TO_PYTHON and on_meta(args[0]):
+            numbers = self._recorder.numbers(args[0])
+            return func(args[0] if numbers is None else numbers.clone(), *args[1:], **kwargs)
+        if func in self._makes and kwargs.get("device") is None:
+            kwargs["device"] = _META
+        out = func(*map(_there, args), **{name: _there(each) for name, each in kwargs.items()})
+        if func in _MADE and on_meta(out):
+            self._know(out, func, args, kwargs)
         return out
+
+    def _know(
+        self, out: torch.Tensor, func: Any, args: tuple[Any, ...], kwargs: Mapping[str, Any]
+    ) -> None:
+        """Note the numbers that Python gave."""
+        args = args[1:] if func is torch.Tensor.new_tensor else args
+        (data,) = args or (kwargs["data"],)
+        if not isinstance(data, torch.Tensor):
+            numbers = torch.tensor(data, dtype=out.dtype, device=_CPU)
+            self._recorder.know(out.detach(), numbers)
+
+
+def _there(value: Any) -> Any:
+    """The meta device for the CPU."""
+    is_cpu = isinstance(value, (str, torch.device)) and str(value).partition(":")[0] == "cpu"
+    return _META if is_cpu else value
 
 
 @contextlib.contextmanager
@@ -40,33 +76,21 @@ def truncated_by(recorder: Recorder) -> Iterator[None]:
     """Let the recorder know of truncated normals as such: torch draws them again and again until
     all are inside, which looks at the values."""
     init: Any = torch.nn.init
-    own = init._no_grad_trunc_normal_
+    thread = threading.get_ident()
+    with _LOCK:  # torch's function is there once for all threads
+        own = init._no_grad_trunc_normal_
 
-    def note(
-        tensor: torch.Tensor, mean: float, std: float, a: float, b: float, generator: Any = None
-    ) -> torch.Tensor:
-        recorder.put(tensor, Normal(mean, std, (a - mean) / std, (b - mean) / std))
-        return tensor
+        def note(
+            tensor: torch.Tensor, mean: float, std: float, a: float, b: float, generator: Any = None
+        ) -> torch.Tensor:
+            if threading.get_ident() != thread or not on_meta(tensor):
+                own(tensor, mean, std, a, b, generator)
+            if threading.get_ident() == thread:
+                recorder.put(tensor, _drawn.normal(mean, std, a, b))
+            return tensor
 
-    init._no_grad_trunc_normal_ = note
-    try:
-        yield
-    finally:
-        init._no_grad_trunc_normal_ = own
-
-
-@contextlib.contextmanager
-def initialised_on_meta() -> Iterator[None]:
-    """Let transformers' models initialise themselves, which they leave out on the meta device, at
-    the time when they do: before weights are tied."""
-    utils: Any = sys.modules.get("transformers.modeling_utils")
-    name = "get_torch_context_manager_or_global_device"
-    own = getattr(utils, name, None)
-    if own is None:
-        yield
-        return
-    setattr(utils, name, lambda: None)
-    try:
-        yield
-    finally:
-        setattr(utils, name, own)
+        init._no_grad_trunc_normal_ = note
+        try:
+            yield
+        finally:
+            init._no_grad_trunc_normal_ = own

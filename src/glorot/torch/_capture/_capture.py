@@ -1,8 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """A recipe of what a module's own code does: it is built while torch's writes are watched."""
 
-import importlib
-import sys
 from collections.abc import Callable, Iterable
 from typing import Any
 
@@ -14,7 +12,7 @@ from glorot._blocks import Blocks
 from glorot.recipe import Recipe, Rule, TensorSpec
 from glorot.recipe._coverage import match
 from glorot.recipe._generalised import Choice, rules_of
-from glorot.torch._capture._as_if_real import AsIfReal, initialised_on_meta, truncated_by
+from glorot.torch._capture._as_if_real import AsIfReal, truncated_by
 from glorot.torch._capture._by_fans import by_fans
 from glorot.torch._capture._drawn import Fixed
 from glorot.torch._capture._initializers import initializer_of
@@ -104,22 +102,18 @@ def capture(
 
 def _built(build: Callable[[], Any]) -> tuple[torch.nn.Module, Recorder]:
     """The module, on the meta device if its code lets it, and what was written."""
-    if "transformers" in sys.modules:
-        importlib.import_module("transformers.modeling_utils")
-    for device in ("meta", "cpu"):
+    for on_meta in (True, False):
         recorder = Recorder()
         try:
-            with (
-                torch.random.fork_rng(devices=[]),
-                truncated_by(recorder),
-                initialised_on_meta(),
-                recorder,
-                AsIfReal(recorder),
-                torch.device(device),
-            ):
-                module = build()
-        except (RuntimeError, NotImplementedError) as raised:
-            if device == "cpu" or "meta" not in str(raised).lower():
+            with torch.random.fork_rng(devices=[]), truncated_by(recorder), recorder:
+                if on_meta:
+                    with AsIfReal(recorder):
+                        module = build()
+                else:
+                    with torch.device("cpu"):
+                        module = build()
+        except (RuntimeError, NotImplementedError, TypeError) as raised:
+            if not on_meta or "meta" not in str(raised).lower():
                 raise
             continue
         if not isinstance(module, torch.nn.Module):
