@@ -7,6 +7,7 @@ from capture_cases import captured
 from torch import nn
 
 import glorot
+from glorot._weight_norm import Direction, Length
 from glorot.torch import capture, init_
 
 pytestmark = pytest.mark.frameworks
@@ -206,3 +207,29 @@ def test_arguments_that_are_a_number():
     assert captured(lambda w: init.normal_(w, 0.5, 0.0)) == glorot.Constant(0.5)
     assert captured(lambda w: init.uniform_(w, 0.5, 0.5)) == glorot.Constant(0.5)
     assert captured(lambda w: torch.normal(1.0, 3.0, (6, 4))) == glorot.RandomNormal(1.0, 3.0)
+
+
+def test_lengths_of_weight_norm():
+    """They are the direction's norms, as they begin, or an error: DINO's head fixes them at 1."""
+    norm = nn.utils.parametrizations.weight_norm
+
+    def constant():
+        layer = nn.Linear(4, 6, bias=False)
+        init.ones_(layer.weight)
+        return norm(layer)
+
+    assert set(map(type, resolved(constant).values())) == {Direction, Length}
+    assert len(resolved(lambda: norm(nn.Conv1d(4, 6, 3, bias=False), dim=None))) == 2
+    for fix in (
+        lambda source: source.original0.data.fill_(1.0),
+        lambda source: init.normal_(source.original1, std=5.0),
+        lambda source: init.ones_(source.original1),
+    ):
+
+        def build(fix=fix):
+            layer = norm(nn.Linear(4, 6, bias=False))
+            fix(layer.parametrizations.weight)
+            return layer
+
+        with pytest.raises(ValueError, match=r"weight norm, whose length is .* not the norms of"):
+            capture(build)

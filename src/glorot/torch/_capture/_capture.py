@@ -9,12 +9,13 @@ import torch
 from glorot import _check
 from glorot._base import Initializer
 from glorot._blocks import Blocks
+from glorot._weight_norm import summed_axes
 from glorot.recipe import Recipe, Rule, TensorSpec
 from glorot.recipe._coverage import match
 from glorot.recipe._generalised import Choice, rules_of
 from glorot.torch._capture._as_if_real import AsIfReal, truncated_by
 from glorot.torch._capture._by_fans import by_fans
-from glorot.torch._capture._drawn import Fixed
+from glorot.torch._capture._drawn import Fixed, Unknown, describe
 from glorot.torch._capture._initializers import initializer_of
 from glorot.torch._capture._recorder import Recorder
 from glorot.torch._capture._segments import segments
@@ -158,7 +159,8 @@ def _initializer(recorder: Recorder, group: Group) -> Initializer:
     if group.source is not None:
         if not is_weight_norm(group.source):
             raise ValueError("it is parametrized, and not by weight norm alone")
-        tensor = group.source.original1
+        length, tensor = group.source.original0, group.source.original1
+        _check_norms(recorder, length, tensor)
     parts = segments(recorder, tensor)
     made = []
     for part in parts:
@@ -169,3 +171,20 @@ def _initializer(recorder: Recorder, group: Group) -> Initializer:
     if len(parts) == 1 or (len(set(made)) == 1 and not made[0].needs_matrix):
         return made[0]
     return Blocks(made, [part.end - part.begin for part in parts], axis=parts[0].axis)
+
+
+def _check_norms(recorder: Recorder, length: torch.Tensor, direction: torch.Tensor) -> None:
+    """Raise a ValueError where a length was written apart from its direction: code may fix it."""
+    value, of = recorder.value(length), recorder.value(direction)
+    if isinstance(of, Fixed) and isinstance(value, Fixed):
+        numbers, known = recorder.numbers(length), recorder.numbers(direction)
+        if numbers is not None and known is not None:
+            axes = summed_axes(tuple(known.shape), tuple(numbers.shape))
+            norms = torch.linalg.vector_norm(known, dim=axes, keepdim=True)
+            if torch.allclose(norms.reshape(numbers.shape), numbers):
+                return
+    elif value == Unknown(f"norm of {describe(of)}"):
+        return
+    raise ValueError(
+        f"weight norm, whose length is {describe(value)}, and not the norms of its direction"
+    )
