@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Code that is watched does what it would do on the CPU, wherever its tensors are."""
 
+import random
 import subprocess
 import sys
 import threading
@@ -126,3 +127,38 @@ def test_transformers_that_the_code_imports():
         [sys.executable, "-c", IMPORTS], capture_output=True, text=True, check=True
     )
     assert "stddev = 0.5" in done.stdout
+
+
+def test_numbers_that_python_draws():
+    """A constant that is another one when the code runs again is none: drawn by Python, by NumPy,
+    or looked at by the code."""
+    drawn = {
+        "python": lambda w: w.fill_(random.random()),
+        "numpy": lambda w: torch.full((6, 4), float(np.random.rand())),
+        "torch": lambda w: w.fill_(torch.rand(1).item()),
+    }
+    for write in drawn.values():
+        with pytest.raises(ValueError, match=r"'w': Constant.*, and Constant.* when it ran again"):
+            captured(write)
+    assert isinstance(captured(lambda w: w.fill_(random.Random(0).random())), glorot.Constant)
+
+    def build():
+        random.random()
+        return nn.BatchNorm1d(8)
+
+    assert capture(build) == capture(lambda: nn.BatchNorm1d(8))
+
+
+def test_memory_that_numpy_writes():
+    """Values that no operator of torch wrote are not those of the law that one did write."""
+
+    def build():
+        net = nn.ModuleList([nn.Linear(20, 20), nn.Linear(20, 20)])
+        net[1].weight = net[0].weight
+        net[0].weight.data.numpy()[:] = np.random.randn(20, 20)
+        return net
+
+    with pytest.raises(ValueError, match=r"'0.weight': RandomUniform.*, which its values are not"):
+        capture(build)
+    found = capture(build, rules=[glorot.Rule("*.weight", "ones")])
+    assert [rule.pattern for rule in found.rules] == ["*.weight", "*"]

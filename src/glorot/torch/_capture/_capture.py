@@ -1,9 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
 """A recipe of what a module's own code does: it is built while torch's writes are watched."""
 
+import random
 from collections.abc import Callable, Iterable
-from typing import Any
+from typing import Any, NamedTuple
 
+import numpy as np
 import torch
 
 from glorot import _check
@@ -31,8 +33,9 @@ def capture(
 ) -> Recipe:
     """Return a recipe of the laws by which a module's own code gives its parameters values.
 
-    `build` is run once, on the meta device if it can be, while torch is watched: the last that is
-    written into each parameter and persistent buffer counts, a model of transformers' own
+    `build` is run on the meta device if it can be, while torch is watched, and again where the code
+    looks at what it draws or draws in Python, to see which numbers are others then. The last that
+    is written into each parameter and persistent buffer counts, a model of transformers' own
     initialisation included. Filled by the recipe, the module has the same laws, by this library's
     streams: the same on every device and in every shard.
 
@@ -62,20 +65,48 @@ def capture(
         >>> {a.name: a.law for a in recipe.resolve(glorot.torch.shapes(build()))}["2.weight"]
         'N(0, 0.02)'
     """
+    rules = list(rules)
     if not callable(build) or isinstance(build, torch.nn.Module):
         raise TypeError(
             "`build` must be a function that returns the module, such as its class: what the code "
             f"writes is seen while it runs. Got {_check.show(build)}."
         )
-    module, recorder = _built(build)
-    given = list(rules)
-    parameters: dict[str, Initializer | None] = {}
-    buffers: dict[str, Initializer | None] = {}
-    specs: dict[str, TensorSpec] = {}
-    tied: set[str] = set()
-    left: dict[str, str] = {}
+    module, recorder, certain = _built(build)
+    found = _found(module, recorder, rules)
+    if not certain:
+        other = _found(*_built(build, again=True)[:2], rules)
+        _compare(found, other)
+        _check_values(module, found, rules)
+    left = {} if leave_out else found.left
+    if left:
+        raise ValueError(_not_captured(left))
+    kept = [
+        Rule(rule.pattern, rule.initializer, where=_BUFFER, optional=True)
+        for rule in rules_of({name: Choice(init) for name, init in found.buffers.items()})
+    ]
+    chosen = rules_of(by_fans(found.parameters, found.specs), found.tied)
+    return Recipe(
+        [*rules, *kept, *chosen], source=f"the code of {type(module).__qualname__}, as it ran"
+    )
+
+
+class _Found(NamedTuple):
+    """What gives each parameter and buffer its values; None where nothing does, and why."""
+
+    parameters: dict[str, Initializer | None]
+    buffers: dict[str, Initializer | None]
+    specs: dict[str, TensorSpec]
+    tied: set[str]
+    left: dict[str, str]  # of parameters
+
+
+def _found(module: torch.nn.Module, recorder: Recorder, given: list[Rule]) -> _Found:
+    found = _Found({}, {}, {}, set(), {})
     contents = collect(module)
-    for kind, groups in ((parameters, contents.parameters), (buffers, contents.buffers)):
+    for kind, groups in (
+        (found.parameters, contents.parameters),
+        (found.buffers, contents.buffers),
+    ):
         for group in groups:
             names = _names(group)
             if not names or _is_given(given, group):
@@ -86,27 +117,58 @@ def capture(
                 Recipe([Rule("*", init)]).resolve({names[0]: spec})  # of the layer's axes too
                 kind.update(dict.fromkeys(names, init))
             except ValueError as error:
-                if kind is parameters and not leave_out:
-                    left[names[0]] = str(error)
+                if kind is found.parameters:
+                    found.left[names[0]] = str(error)
                 kind.update(dict.fromkeys(names))
-            specs |= dict.fromkeys(names, spec)
-            tied.update(names if len(names) > 1 else ())
-    if left:
-        raise ValueError(_not_captured(left))
-    kept = [
-        Rule(rule.pattern, rule.initializer, where=_BUFFER, optional=True)
-        for rule in rules_of({name: Choice(init) for name, init in buffers.items()})
-    ]
-    found = [*given, *kept, *rules_of(by_fans(parameters, specs), tied)]
-    return Recipe(found, source=f"the code of {type(module).__qualname__}, as it ran")
+            found.specs.update(dict.fromkeys(names, spec))
+            found.tied.update(names if len(names) > 1 else ())
+    return found
 
 
-def _built(build: Callable[[], Any]) -> tuple[torch.nn.Module, Recorder]:
-    """The module, on the meta device if its code lets it, and what was written."""
+def _compare(found: _Found, other: _Found) -> None:
+    """Leave out what another run of the code gives other numbers: Python has drawn them."""
+    for kind, again in ((found.parameters, other.parameters), (found.buffers, other.buffers)):
+        for name, init in kind.items():
+            if init is not None and again.get(name) != init:
+                _leave(found, kind, name, f"{init}, and {again.get(name)} when it ran again")
+
+
+def _check_values(module: torch.nn.Module, found: _Found, rules: list[Rule]) -> None:
+    """Leave out what NumPy has written into memory that it shares with torch: no operator did."""
+    from glorot import audit
+
+    kept = {name: init for name, init in found.parameters.items() if init is not None}
+    if not kept or any(tensor.is_meta for tensor in module.parameters()):
+        return
+    chosen = rules_of({n: Choice(init) for n, init in found.parameters.items()}, found.tied)
+    for problem in audit(module, Recipe([*rules, *chosen])).problems:
+        for name in problem.names:
+            if name in kept:
+                _leave(found, found.parameters, name, f"{kept[name]}, which its values are not")
+
+
+def _leave(found: _Found, kind: dict[str, Initializer | None], name: str, why: str) -> None:
+    kind[name] = None
+    if kind is found.parameters:
+        found.left[name] = why
+
+
+def _drawn_by_others() -> Any:
+    """What changes when Python or NumPy draw from their generators."""
+    state: Any = np.random.get_state()
+    return random.getstate(), state[1].tobytes(), state[2:]
+
+
+def _built(build: Callable[[], Any], again: bool = False) -> tuple[torch.nn.Module, Recorder, bool]:
+    """The module, on the meta device if its code lets it, what was written, and whether all draws
+    were surely seen. Another run draws other numbers."""
+    before = _drawn_by_others()
     for on_meta in (True, False):
         recorder = Recorder()
         try:
             with torch.random.fork_rng(devices=[]), truncated_by(recorder), recorder:
+                if again:
+                    torch.default_generator.manual_seed(torch.initial_seed() + 1)
                 if on_meta:
                     with AsIfReal(recorder):
                         module = build()
@@ -119,7 +181,7 @@ def _built(build: Callable[[], Any]) -> tuple[torch.nn.Module, Recorder]:
             continue
         if not isinstance(module, torch.nn.Module):
             raise TypeError(f"`build` must return a torch.nn.Module, got {type(module).__name__}.")
-        return module, recorder
+        return module, recorder, on_meta and _drawn_by_others() == before
     raise AssertionError
 
 
