@@ -13,14 +13,14 @@ from glorot.recipe._generalised import Choice, rules_of
 NORMAL, ONES, ZEROS = Choice(glorot.RandomNormal(stddev=0.02)), Choice(glorot.Ones()), Choice(None)
 BIAS = Choice(glorot.LecunUniform(), "weight")
 WORD = st.text(string.ascii_lowercase[:3] + "_", min_size=1, max_size=3) | st.sampled_from(
-    ["0", "1", "12", "weight", "bias", "a*", "[b]", "?"]
+    ["0", "1", "12", "weight", "bias", "a*", "[b]", "?", "re:", "re:(", "re:.*"]
 )
 NAMES = st.lists(WORD, min_size=1, max_size=5).map(".".join)
 
 
 @given(st.dictionaries(NAMES, st.sampled_from([NORMAL, ONES, ZEROS, BIAS]), min_size=1))
 def test_every_name_has_its_own(names):
-    """Whatever the names are, stars and brackets in them too; and no rule is idle."""
+    """Whatever the names are, stars, brackets and "re:" in them too; and no rule is idle."""
     recipe = Recipe(rules_of(names))
     matches = recipe._match(dict.fromkeys(names))
     assert not matches.unmatched

@@ -8,7 +8,7 @@ from collections.abc import Collection, Mapping
 from typing import NamedTuple
 
 from glorot._base import Initializer
-from glorot.recipe._pattern import matcher
+from glorot.recipe._pattern import REGEX, matcher
 from glorot.recipe._rule import Rule
 
 _BRACKETS = re.compile(r"([\[*?])")
@@ -90,4 +90,5 @@ def _patterns(names: Mapping[str, Choice]) -> dict[str, Choice]:
 
 
 def _literal(text: str) -> str:
-    return _BRACKETS.sub(r"[\1]", text)
+    escaped = _BRACKETS.sub(r"[\1]", text)
+    return f"[{escaped[0]}]{escaped[1:]}" if escaped.startswith(REGEX) else escaped
