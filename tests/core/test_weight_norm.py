@@ -270,3 +270,19 @@ def test_no_false_alarm_of_the_audit(dtype, init):
             assert report.ok, (seed, length, report)
             wrong = glorot.audit({"conv.weight_g": g + g, "conv.weight_v": v}, recipe)
             assert [p.names for p in wrong.problems] == [("conv.weight_g",)], (seed, length)
+
+
+def test_names_of_halves_that_are_none():
+    """A module that has the weight itself has no weight norm; whole numbers are no norms."""
+    alone = {"a.weight": (4, 2), "a.weight_g": (6, 1), "a.weight_v": (6, 3), "a.bias": (4,)}
+    rules = [Rule("a.bias", "lecun_uniform", fans_of="weight"), Rule("*", "he_normal", layout="OI")]
+    found = {a.name: a for a in Recipe(rules).resolve(alone)}
+    assert found["a.weight_g"].initializer == found["a.weight"].initializer
+    assert found["a.bias"].fans == (2.0, 4.0)
+    values = {n: a.initializer(a.shape, seed=1, name=n) for n, a in found.items()}
+    assert not set(values["a.weight"].ravel()) & set(values["a.weight_v"].ravel())
+    counts = {"a.weight_g": {"shape": [6, 1], "dtype": "int64"}, "a.weight_v": (6, 3)}
+    kept = Recipe([Rule("*_g", "zeros"), Rule("*", "normal")]).resolve(counts)
+    assert [a.law for a in kept] == ["Zeros", "N(0, 0.05)"]
+    with pytest.raises(TypeError, match=r"'a.weight_g' of shape \(6, 1\) cannot be initialised"):
+        Recipe([Rule("*", "normal")]).resolve(counts)

@@ -6,6 +6,7 @@ import re
 from collections.abc import Mapping
 from typing import NamedTuple
 
+from glorot._dtypes import INTEGERS
 from glorot._weight_norm import summed_axes
 from glorot.recipe._pattern import matcher
 from glorot.recipe._shapes import TensorSpec
@@ -46,15 +47,20 @@ def halves(specs: Mapping[str, TensorSpec | None]) -> dict[str, Half]:
                 continue
             path, attribute, which = match.groups()
             names = path + direction.format(attribute), path + length.format(attribute)
-            if all(each in specs for each in names) and _fit(*(specs[each] for each in names)):
+            alone = path + attribute in specs  # what has the weight itself has no weight norm
+            if alone or not all(each in specs for each in names):
+                continue
+            if _fit(*(specs[each] for each in names)):
                 found[name] = Half(path + attribute, names[0], which in _LENGTHS)
     return found
 
 
 def _fit(direction: TensorSpec | None, length: TensorSpec | None) -> bool:
-    """Whether the shapes are those of a weight and of its norms, as far as they are known."""
+    """Whether shapes and dtypes are a weight's and its norms', as far as they are known."""
     if direction is None or length is None:
         return True
+    if direction.dtype in INTEGERS or length.dtype in INTEGERS:
+        return False
     try:
         return bool(summed_axes(direction.shape, length.shape))
     except ValueError:
