@@ -8,6 +8,7 @@ Source: Salimans, Kingma, "Weight normalization", 2016, equation 2; torch 2.13,
 
 import functools
 import math
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
@@ -19,6 +20,8 @@ from glorot._laws import Law, Normal, TruncatedNormal, Uniform, truncated_kurtos
 from glorot._orthogonal import rounded
 from glorot._stream import Name, check_name
 from glorot._writers import Array, Place, WholeWriter, Writer
+
+_SLAB = 1 << 22  # elements of a weight that are in memory at once
 
 
 class _Half(Initializer):
@@ -157,11 +160,32 @@ class Length(_Half):
         seed: int,
         name: Name,
     ) -> Array:
-        values = np.empty(self.whole, dtype)
-        writer.part(values, None, seed, self.weight)
-        kept = [axis for axis in range(values.ndim) if axis not in axes]
-        rows = values.transpose(*kept, *axes).reshape(math.prod(shape), -1)
-        return rounded(np.sqrt(_sums_of_squares(rows)), dtype).reshape(shape)
+        kept = [axis for axis in range(len(self.whole)) if axis not in axes]
+        found = np.empty([self.whole[axis] for axis in kept], np.float64)
+        for begin, extent in self._slabs(writer, kept):
+            part = np.empty(extent, dtype)
+            writer.part(part, begin, seed, self.weight)
+            sizes = [extent[axis] for axis in kept]
+            sums = _sums_of_squares(part.transpose(*kept, *axes).reshape(math.prod(sizes), -1))
+            place = tuple(slice(begin[axis], begin[axis] + extent[axis]) for axis in kept)
+            found[place] = sums.reshape(sizes)
+        return rounded(np.sqrt(found), dtype).reshape(shape)
+
+    def _slabs(
+        self, writer: Writer, kept: list[int]
+    ) -> Iterator[tuple[tuple[int, ...], tuple[int, ...]]]:
+        """Where the parts begin, and their shapes: each is whole along the summed axes. One part
+        where no axis is kept, or where each would be computed whole."""
+        longest = max(kept, key=self.whole.__getitem__, default=None)
+        if longest is None or writer.at_once:
+            yield (0,) * len(self.whole), self.whole
+            return
+        count = self.whole[longest]
+        step = max(1, _SLAB * count // max(math.prod(self.whole), 1))
+        for first in range(0, count, step):
+            begin, extent = [0] * len(self.whole), list(self.whole)
+            begin[longest], extent[longest] = first, min(step, count - first)
+            yield tuple(begin), tuple(extent)
 
 
 class _NamedWriter(Writer):
@@ -213,7 +237,8 @@ def summed_axes(whole: tuple[int, ...], shape: tuple[int, ...]) -> tuple[int, ..
 def _sums_of_squares(rows: Array) -> Array:
     """The sum of the squares of each row, in float64: additions of whole arrays, so that no library
     decides their order."""
-    found: Array = np.square(rows.astype(np.float64))
+    found: Array = rows.astype(np.float64)
+    np.square(found, out=found)
     if not found.shape[1]:
         return np.zeros(len(rows))
     while (size := found.shape[1]) > 1:

@@ -3,6 +3,7 @@
 
 import math
 import pickle
+import tracemalloc
 
 import numpy as np
 import pytest
@@ -10,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import glorot
-from glorot import Recipe, Rule, checkpoint
+from glorot import Recipe, Rule, _weight_norm, checkpoint
 from glorot._laws import truncated_kurtosis
 from glorot._weight_norm import Direction, Length
 
@@ -286,3 +287,25 @@ def test_names_of_halves_that_are_none():
     assert [a.law for a in kept] == ["Zeros", "N(0, 0.05)"]
     with pytest.raises(TypeError, match=r"'a.weight_g' of shape \(6, 1\) cannot be initialised"):
         Recipe([Rule("*", "normal")]).resolve(counts)
+
+
+@pytest.mark.parametrize("of", [NORMAL, UNIFORM, glorot.Orthogonal(), glorot.Blocks(NORMAL, 3)])
+@pytest.mark.parametrize("length", [(6, 1, 1), (1, 4, 1), (6, 4, 1), (1, 4, 3), (1, 1, 1), ()])
+@pytest.mark.parametrize("slab", [1, 7, 30])
+def test_slabs(monkeypatch, of, length, slab):
+    """However little of the weight is in memory at once, the bytes are the same."""
+    init = Length(of, "w", (6, 4, 3))
+    whole = init(length, seed=3)
+    monkeypatch.setattr(_weight_norm, "_SLAB", slab)
+    assert init(length, seed=3).tobytes() == whole.tobytes()
+
+
+def test_memory_of_lengths():
+    """It is not the weight's, which may be as large as a model."""
+    init = Length(NORMAL, "w", (8192, 4096))
+    init((8192, 1), seed=0)
+    tracemalloc.start()
+    init((8192, 1), seed=0)
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert peak < 100e6  # of 134 MB
