@@ -4,12 +4,12 @@
 import os
 from pathlib import Path
 
+from glorot.recipe._assignment import Assignment, BlockPlan
 from glorot.recipe._coverage import Matches
 from glorot.recipe._explain import Explanation
 from glorot.recipe._law import describe_law
 from glorot.recipe._presets import SUFFIXES, Preset, describe, preset, preset_for, presets
 from glorot.recipe._recipe import Recipe
-from glorot.recipe._resolve import Assignment, BlockPlan
 from glorot.recipe._rule import Rule
 from glorot.recipe._shapes import TensorSpec, parse_shapes, shapes_from_json
 from glorot.recipe._variables import Variable

@@ -8,8 +8,8 @@ from typing import Any
 
 from glorot import _check
 from glorot._layouts import BATCH, BOTH, GROUP, INPUT, OUTPUT, SPATIAL
+from glorot.recipe._assignment import Assignment, BlockPlan
 from glorot.recipe._pattern import matcher, parse_pattern
-from glorot.recipe._resolve import Assignment, BlockPlan
 from glorot.recipe._rule import Rule
 from glorot.recipe._shapes import TensorSpec
 

@@ -6,7 +6,6 @@ import dataclasses
 import math
 import operator
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 from glorot import _check
@@ -15,6 +14,7 @@ from glorot._blocks import Blocks
 from glorot._dtypes import INTEGERS, parse_dtype
 from glorot._layouts import BOTH
 from glorot._weight_norm import Direction, Length
+from glorot.recipe._assignment import Assignment, BlockPlan
 from glorot.recipe._expression import Expression
 from glorot.recipe._gains import activation
 from glorot.recipe._law import describe_law
@@ -26,54 +26,6 @@ from glorot.recipe._variables import FANS, Values
 from glorot.recipe._weight_norm import Half, by_weight, halves
 
 WIDTH = "width_mult"  # the variable that `mup` reads
-
-
-@dataclass(frozen=True, slots=True)
-class BlockPlan:
-    """What one block of a fused parameter gets: its shape alone, fans, law, stddev and gain."""
-
-    name: str
-    shape: tuple[int, ...]
-    fans: tuple[float, float]
-    law: str
-    stddev: float
-    gain: float
-
-
-@dataclass(frozen=True, slots=True)
-class Assignment:
-    """What a recipe gives one parameter.
-
-    Attributes:
-        name, shape, dtype: of the parameter; `dtype` is a name such as "float32".
-        rule: the rule that matched first.
-        initializer: the one to call, every scale and block included.
-        fans: (fan_in, fan_out) as the initializer counts them; of the largest block.
-        stddev: what the values' standard deviation should be, before rounding to the dtype.
-        gain: what the rule multiplies the standard deviation with, in all; of the largest block.
-        roles: of the axes, one of the letters BSGINO each (see docs/initializers.md).
-        blocks: of a fused parameter, in order.
-        why: how it came to this, a few words a step.
-        spec: what was known of the parameter.
-    """
-
-    name: str
-    shape: tuple[int, ...]
-    dtype: str
-    rule: Rule
-    initializer: Initializer
-    fans: tuple[float, float]
-    stddev: float
-    gain: float
-    roles: str
-    blocks: tuple[BlockPlan, ...]
-    why: tuple[str, ...]
-    spec: TensorSpec
-
-    @property
-    def law(self) -> str:
-        """The law in a few characters: "N(0, 0.02)", "U(-0.1, 0.1)", "Zeros"."""
-        return describe_law(self.initializer, self.shape)
 
 
 # `dataclasses.replace` takes twice as long, once for each parameter of a model.
