@@ -7,7 +7,6 @@ import numpy as np
 import pytest
 import torch
 from capture_cases import captured
-from cli_cases import invoke
 from torch import nn
 
 import glorot
@@ -292,6 +291,29 @@ def test_what_is_not_captured():
     assert {a.name for a in covered.resolve(source.shapes)} == source.shapes.keys() - {"places"}
 
 
+def test_constants_keep_their_digits():
+    """Of float64 and of whole numbers all of them, of narrower ones those that are there."""
+
+    class Counter(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.third = nn.Parameter(torch.arange(3, dtype=torch.float64) * 0 + 1 / 3)
+            self.narrow = nn.Parameter(torch.arange(3.0) * 0 + 0.1)
+            self.register_buffer("steps", torch.arange(2) * 0 + 16777217)
+
+    recipe = capture(Counter)
+    found = {rule.pattern: rule.initializer.value for rule in recipe.rules}
+    assert found == {"third": 1 / 3, "narrow": 0.1, "*": 16777217}  # of all buffers
+
+
+def test_tables_of_many_places_are_no_less_exact():
+    """What is near a known table in a few values only is none, however long it is."""
+    table = torch.log(torch.arange(1.0, 50_001.0))
+    assert captured(lambda w: w.copy_(table), (50_000,)) == glorot.LogArange(0)
+    with pytest.raises(ValueError, match="numbers that are computed"):
+        captured(lambda w: w.copy_(table + 0.01), (50_000,))
+
+
 def test_a_weight_without_elements():
     """Nothing is to be written."""
     assert captured(init.normal_, (0, 4)) == glorot.Zeros()
@@ -337,65 +359,3 @@ def test_models_of_transformers(name, options):
     for seed in range(3):
         torch.manual_seed(seed)
         assert glorot.audit(cls(config(**options)), recipe).ok
-
-
-def test_sources(tmp_path, monkeypatch):
-    """A config, a model of timm and the user's own callable; and what has no code."""
-    (tmp_path / "config.json").write_text(
-        '{"model_type": "openai-gpt", "n_layer": 1, "n_embd": 32, "n_head": 4, "vocab_size": 100}'
-    )
-    recipe = glorot.sources.capture(tmp_path)
-    source = glorot.sources.read(tmp_path)
-    assert source.preset is None
-    found = {a.name: a.law for a in recipe.resolve(source.shapes)}
-    assert found["transformer.tokens_embed.weight"] == "N(0, 0.02)"
-    timm = glorot.sources.capture("timm:test_vit")
-    assert timm.resolve(glorot.sources.read("timm:test_vit").shapes)
-    (tmp_path / "mine.py").write_text(
-        "import torch\n\ndef build():\n    return torch.nn.Linear(2, 2)\n"
-    )
-    monkeypatch.chdir(tmp_path)
-    assert len(glorot.sources.capture("mine:build").rules) == 2
-    (tmp_path / "shapes.json").write_text('{"w": {"shape": [2]}}')
-    with pytest.raises(ValueError, match="has no code to watch"):
-        glorot.sources.capture(tmp_path / "shapes.json")
-    with pytest.raises(ValueError, match=r"timm .* has no model 'no-such'"):
-        glorot.sources.capture("timm:no-such")
-
-
-CODE = """
-import torch
-
-def build():
-    return torch.nn.Sequential(torch.nn.Linear(3, 2))
-
-def strange():
-    net = build()
-    net.w = torch.nn.Parameter(torch.empty(3))
-    return net
-"""
-
-
-def test_the_command(tmp_path, monkeypatch):
-    """It prints the recipe or writes it, and says in a line what is wrong."""
-    monkeypatch.chdir(tmp_path)
-    (tmp_path / "captured.py").write_text(CODE)
-    printed = invoke("capture", "captured:build")
-    assert printed.exit_code == 0, printed.output
-    assert glorot.Recipe.from_toml(printed.output) == glorot.sources.capture("captured:build")
-    assert invoke("capture", "captured:build", "--out", "r.toml").exit_code == 0
-    assert (tmp_path / "r.toml").read_text().rstrip() == printed.output.rstrip()
-    written = invoke("init", "captured:build", "--recipe", "r.toml", "--seed", 1, "--out", "first")
-    assert written.exit_code == 0, written.output
-    (tmp_path / "own.toml").write_text(glorot.Recipe([glorot.Rule("w", "ones")]).to_toml())
-    assert "--leave-out" in invoke("capture", "captured:strange").stderr
-    for option in (["--leave-out"], ["--rules", "own.toml"]):
-        assert invoke("capture", "captured:strange", *option).exit_code == 0
-    for arguments, text in (
-        (["captured:build", "--out", "r.toml"], "r.toml is there already"),
-        (["captured:build", "--out", "r.json"], "must end in .toml"),
-        (["captured:nothing"], "there is no 'nothing'"),
-        (["nowhere.json"], "does not exist"),
-    ):
-        found = invoke("capture", *arguments)
-        assert (found.exit_code, text in found.stderr) == (1, True), found.output

@@ -106,6 +106,7 @@ def given(
 
 
 def share(one: torch.Tensor, other: torch.Tensor) -> bool:
+    """Whether two tensors have one storage."""
     if torch.strided not in (one.layout, other.layout) or one.layout is not other.layout:
         return one is other
     return one.untyped_storage()._cdata == other.untyped_storage()._cdata

@@ -46,7 +46,8 @@ def capture(
             out, as a buffer always does.
 
     Returns:
-        A recipe whose rules are patterns over names, in numbers: of this width and depth.
+        A recipe whose rules are patterns over names. Numbers that follow from a layer's fans are
+        said by the fans; others are those of this module.
 
     Raises:
         ValueError: a parameter that nothing wrote, or in a way that no initializer has; the error

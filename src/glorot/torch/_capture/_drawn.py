@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from statistics import NormalDist
 from typing import Any
 
-_FAR = 8.0  # stddevs at which a cut takes nothing away
+FAR = 8.0  # stddevs at which a cut takes nothing away
 _SAME = 1e-6  # of a cut that is computed back from a probability
 
 
@@ -140,7 +140,7 @@ def clamped(value: Drawn, low: float | None, high: float | None) -> Drawn:
     match value:
         case Normal(mean, stddev, lower, upper):
             cuts = ((low - mean) / stddev, (high - mean) / stddev)
-            if cuts[0] <= max(lower, -_FAR) + _SAME and cuts[1] >= min(upper, _FAR) - _SAME:
+            if cuts[0] <= max(lower, -FAR) + _SAME and cuts[1] >= min(upper, FAR) - _SAME:
                 return replace(
                     value,
                     lower=cuts[0] if abs(cuts[0] - lower) < _SAME else lower,

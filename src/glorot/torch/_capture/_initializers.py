@@ -15,11 +15,11 @@ from glorot._positions import SinCosGrid, Sinusoids
 from glorot._random import RandomNormal, RandomUniform, TruncatedNormal
 from glorot._state_space import LogArange, LogOfUniform, TimeStep
 from glorot.torch._capture import _drawn
-from glorot.torch._capture._drawn import Drawn
+from glorot.torch._capture._drawn import FAR, Drawn
 
 _DIGITS = 12  # of a cut that is computed back from a probability
-_FAR = 8.0  # stddevs at which a cut takes nothing away
 _NEAR = 1e-6  # of numbers that are computed in float32
+_FAR_PLACES = 1e-2  # that angles of far places are off by in float32, at most
 
 
 def initializer_of(
@@ -34,7 +34,7 @@ def initializer_of(
     match value:
         case _drawn.Uniform(low, high):
             found = RandomUniform(low, high)
-        case _drawn.Normal(mean, stddev, lower, upper) if -lower > _FAR and upper > _FAR:
+        case _drawn.Normal(mean, stddev, lower, upper) if -lower > FAR and upper > FAR:
             found = RandomNormal(mean, stddev)
         case _drawn.Normal(mean, stddev, lower, upper):
             found = TruncatedNormal(mean, stddev, lower=_round(lower), upper=_round(upper))
@@ -65,7 +65,10 @@ def _constant(number: float | None, numbers: torch.Tensor | None) -> float | Non
     if number is not None or numbers is None or not numbers.numel():
         return number
     first = numbers.reshape(-1)[0]
-    return _short(first.item()) if bool((numbers == first).all()) else None
+    if not bool((numbers == first).all()):
+        return None
+    whole = not numbers.is_floating_point() or numbers.dtype is torch.float64
+    return float(first.item()) if whole else _short(first.item())
 
 
 def _of_constant(number: float | None) -> Initializer | None:
@@ -82,7 +85,9 @@ def _of_numbers(shape: tuple[int, ...], numbers: torch.Tensor) -> Initializer | 
             found = torch.from_numpy(init(shape, "float64"))
         except ValueError:
             continue
-        if torch.allclose(found, wanted, rtol=_NEAR, atol=_NEAR * max(shape)):
+        places = isinstance(init, (Sinusoids, SinCosGrid))  # whose angles grow
+        off = min(_NEAR * max(shape), _FAR_PLACES) if places else _NEAR
+        if torch.allclose(found, wanted, rtol=_NEAR, atol=off):
             return init
     return None
 
