@@ -9,7 +9,7 @@ import sys
 import threading
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 _BINARY = getattr(os, "O_BINARY", 0)  # Windows alone has it
 PARTIAL = ".partial"
@@ -80,6 +80,24 @@ def open_partial(path: Path) -> int:
         os.close(fd)
         raise refusal
     return fd
+
+
+@contextlib.contextmanager
+def written_beside(path: Path) -> Iterator[IO[bytes]]:
+    """A file that takes the place of `path` once all of it is written; after an error, which is of
+    `path`, what was there stays."""
+    partial = partial_path(path)
+    file = os.fdopen(open_partial(path), "wb")
+    try:
+        with naming(path):
+            with file:
+                file.truncate(0)
+                yield file
+                file.flush()
+                os.fsync(file.fileno())
+            rename(partial, path)
+    finally:
+        partial.unlink(missing_ok=True)
 
 
 def write_at(fd: int, data: Any, offset: int) -> None:

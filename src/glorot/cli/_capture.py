@@ -44,6 +44,7 @@ def capture(
     with mendable(debug):
         from glorot import recipe as recipes
         from glorot import sources
+        from glorot.checkpoint._files import written_beside
 
         path = None if out is None else Path(out)
         if path is not None and path.suffix != ".toml":
@@ -55,4 +56,5 @@ def capture(
         if path is None:
             typer.echo(text.rstrip())
         else:
-            path.write_text(text, encoding="utf-8")
+            with written_beside(path) as file:
+                file.write(text.encode())

@@ -1,7 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """One array on the terminal: its first numbers and a histogram; or in a .npy file."""
 
-import os
 from pathlib import Path
 from typing import Any
 
@@ -9,7 +8,7 @@ import numpy as np
 
 from glorot._base import Initializer
 from glorot._dtypes import dtype_name
-from glorot.checkpoint._files import naming, open_partial, partial_path, rename
+from glorot.checkpoint._files import written_beside
 from glorot.cli._show import console, plain
 from glorot.recipe import describe_law
 
@@ -34,17 +33,8 @@ def save(path: Path, values: Array, *, force: bool) -> None:
         )
     if path.exists() and not force:
         raise FileExistsError(f"{path} is there already. Give --force to replace it.")
-    partial = partial_path(path)
-    file = os.fdopen(open_partial(path), "wb")
-    try:
-        with naming(path):
-            with file:
-                file.truncate(0)
-                np.save(file, values)
-                os.fsync(file.fileno())
-            rename(partial, path)
-    finally:
-        partial.unlink(missing_ok=True)
+    with written_beside(path) as file:
+        np.save(file, values)
 
 
 def facts(init: Initializer, values: Array) -> dict[str, Any]:

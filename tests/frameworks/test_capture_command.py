@@ -1,0 +1,74 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What is captured of sources, in Python and by the command."""
+
+import pytest
+from cli_cases import invoke
+
+import glorot
+
+pytestmark = pytest.mark.frameworks
+
+
+def test_sources(tmp_path, monkeypatch):
+    """A config, a model of timm and the user's own callable; and what has no code."""
+    (tmp_path / "config.json").write_text(
+        '{"model_type": "openai-gpt", "n_layer": 1, "n_embd": 32, "n_head": 4, "vocab_size": 100}'
+    )
+    recipe = glorot.sources.capture(tmp_path)
+    source = glorot.sources.read(tmp_path)
+    assert source.preset is None
+    found = {a.name: a.law for a in recipe.resolve(source.shapes)}
+    assert found["transformer.tokens_embed.weight"] == "N(0, 0.02)"
+    timm = glorot.sources.capture("timm:test_vit")
+    assert timm.resolve(glorot.sources.read("timm:test_vit").shapes)
+    (tmp_path / "mine.py").write_text(
+        "import torch\n\ndef build():\n    return torch.nn.Linear(2, 2)\n"
+    )
+    monkeypatch.chdir(tmp_path)
+    assert len(glorot.sources.capture("mine:build").rules) == 2
+    (tmp_path / "shapes.json").write_text('{"w": {"shape": [2]}}')
+    with pytest.raises(ValueError, match="has no code to watch"):
+        glorot.sources.capture(tmp_path / "shapes.json")
+    with pytest.raises(ValueError, match=r"timm .* has no model 'no-such'"):
+        glorot.sources.capture("timm:no-such")
+
+
+CODE = """
+import torch
+
+def build():
+    return torch.nn.Sequential(torch.nn.Linear(3, 2))
+
+def strange():
+    net = build()
+    net.w = torch.nn.Parameter(torch.empty(3))
+    return net
+"""
+
+
+def test_the_command(tmp_path, monkeypatch):
+    """It prints the recipe or writes it, and says in a line what is wrong."""
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "captured.py").write_text(CODE)
+    printed = invoke("capture", "captured:build")
+    assert printed.exit_code == 0, printed.output
+    assert glorot.Recipe.from_toml(printed.output) == glorot.sources.capture("captured:build")
+    assert invoke("capture", "captured:build", "--out", "r.toml").exit_code == 0
+    assert (tmp_path / "r.toml").read_text().rstrip() == printed.output.rstrip()
+    written = invoke("init", "captured:build", "--recipe", "r.toml", "--seed", 1, "--out", "first")
+    assert written.exit_code == 0, written.output
+    (tmp_path / "own.toml").write_text(glorot.Recipe([glorot.Rule("w", "ones")]).to_toml())
+    assert "--leave-out" in invoke("capture", "captured:strange").stderr
+    for option in (["--leave-out"], ["--rules", "own.toml"]):
+        assert invoke("capture", "captured:strange", *option).exit_code == 0
+    for arguments, text in (
+        (["captured:build", "--out", "r.toml"], "r.toml is there already"),
+        (["captured:build", "--out", "r.json"], "must end in .toml"),
+        (["captured:nothing"], "there is no 'nothing'"),
+        (["nowhere.json"], "does not exist"),
+        (["captured:build", "--out", "no/folder/r.toml"], "No such file or directory"),
+    ):
+        found = invoke("capture", *arguments)
+        assert (found.exit_code, text in found.stderr) == (1, True), found.output
+    assert not list(tmp_path.glob("*.partial"))
+    assert not (tmp_path / "no").exists()
