@@ -43,6 +43,9 @@ def strange():
     net = build()
     net.w = torch.nn.Parameter(torch.empty(3))
     return net
+
+def broken():
+    return torch.nn.Linear(int(b"\\xff".decode()), 2)
 """
 
 
@@ -65,6 +68,7 @@ def test_the_command(tmp_path, monkeypatch):
         (["captured:build", "--out", "r.toml"], "r.toml is there already"),
         (["captured:build", "--out", "r.json"], "must end in .toml"),
         (["captured:nothing"], "there is no 'nothing'"),
+        (["captured:broken"], "captured:broken: 'utf-8' codec can't decode"),
         (["nowhere.json"], "does not exist"),
         (["captured:build", "--out", "no/folder/r.toml"], "No such file or directory"),
     ):

@@ -27,6 +27,7 @@ def capture(source: Any, *, rules: Iterable[Rule] = (), leave_out: bool = False)
     Raises:
         ValueError: another source; a model that is not torch's; as `glorot.torch.capture`.
         ImportError: a framework that this source needs is not installed.
+        OSError: a file that is not there, or cannot be read.
     """
     path = _check.path("source", source, needed="the path or name of a model's code")
     if not runs_code(os.fspath(source)):
@@ -43,7 +44,8 @@ def capture(source: Any, *, rules: Iterable[Rule] = (), leave_out: bool = False)
         try:
             return watch(build, rules=rules, leave_out=leave_out)
         except (ValueError, TypeError) as error:
-            raise type(error)(f"{source}: {error}") from None
+            kind = ValueError if isinstance(error, ValueError) else TypeError
+            raise kind(f"{source}: {error}") from None
         except Exception as error:
             raise ValueError(f"{source} cannot be built ({said(error)}).") from None
 
