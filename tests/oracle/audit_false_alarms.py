@@ -59,13 +59,17 @@ class Case(NamedTuple):
     make: Callable[[int], tuple[dict[str, Any], dict[str, Any]]]
 
 
-def cases():
-    """Yield every case."""
+def cases(first_of_preset=False):
+    """Yield every case, or of each preset's models only the first."""
     chosen = json.loads(SHAPES.with_suffix(".json").read_text())
     missing = set(glorot.recipe.presets()) - {preset for preset, _ in chosen.values()}
     if missing:
         raise SystemExit(f"tests/vectors/presets lacks models of {', '.join(sorted(missing))}.")
+    taken = set()
     for name, (preset, variables) in chosen.items():
+        if first_of_preset and preset in taken:
+            continue
+        taken.add(preset)
         recipe = glorot.recipe.preset(preset, **variables)
         shapes = glorot.recipe.shapes_from_json((SHAPES / f"{name}.json").read_bytes())
         for dtype in ("float32", "bfloat16"):
@@ -162,10 +166,13 @@ def main():
     parser.add_argument("--seeds", default="0:200", help="FIRST:END")
     parser.add_argument("--record", type=Path, required=True, help="a file, begun or continued")
     parser.add_argument("--only", default="", help="cases whose name has this in it")
+    parser.add_argument(
+        "--first-of-preset", action="store_true", help="of each preset's models only the first"
+    )
     options = parser.parse_args()
     first, end = map(int, options.seeds.split(":"))
     known, now = recorded(options.record), versions()
-    chosen = [case for case in cases() if options.only in case.name]
+    chosen = [case for case in cases(options.first_of_preset) if options.only in case.name]
     options.record.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory() as folder, options.record.open("a") as record:
         for seed in range(first, end):  # all cases of a seed first: a part is a run of fewer seeds
