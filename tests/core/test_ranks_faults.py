@@ -14,7 +14,7 @@ import pytest
 from checkpoint_cases import SINGLE, StopError, contents
 from rank_cases import RECIPE, SHAPES, SHARDED, one
 
-from glorot.checkpoint import _files, _records, _share, _together, write
+from glorot.checkpoint import _files, _finisher, _records, _share, _together, write
 
 pytestmark = pytest.mark.usefixtures("small_pages")
 
@@ -105,7 +105,7 @@ def test_killed_behind_the_names(tmp_path, monkeypatch, alone):
     unlink = Path.unlink
 
     def failing(path, **options):
-        if path.name == _records.FINISH:
+        if path.name == _finisher.FINISH:
             raise StopError
         unlink(path, **options)
 
@@ -114,7 +114,7 @@ def test_killed_behind_the_names(tmp_path, monkeypatch, alone):
         with pytest.raises(StopError):
             one(tmp_path, 1, 2)
     left = contents(tmp_path)
-    assert left.keys() == {*alone["{}"], _records.FINISH}
+    assert left.keys() == {*alone["{}"], _finisher.FINISH}
     for force in (False, True):
         with pytest.raises(FileExistsError, match=r"its names, or was cut off doing so"):
             one(tmp_path, 0, 2, force=force)
@@ -159,7 +159,7 @@ def test_a_rank_that_runs_again_while_another_would_finish(tmp_path, monkeypatch
         report = one(tmp_path, 1, 2)
     assert (report.complete, report.waiting) == (False, (0,))
     assert all(name.startswith(".") for name in contents(tmp_path))
-    assert _records.FINISH not in contents(tmp_path)
+    assert _finisher.FINISH not in contents(tmp_path)
     assert one(tmp_path, 0, 2, resume=True).complete
     assert contents(tmp_path) == alone["{}"]
 

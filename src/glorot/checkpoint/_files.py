@@ -7,6 +7,7 @@ import os
 import stat
 import sys
 import threading
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import IO, Any
@@ -253,8 +254,14 @@ def made(folder: Path) -> Iterator[None]:
         raise
 
 
-def lock(fd: int, *, shared: bool = False) -> bool:
+def lock(fd: int, *, shared: bool = False, patience: float = 0.0) -> bool:
     """Lock an open file until it is closed, and return whether the system has such locks.
+
+    Args:
+        fd: of the file.
+        shared: with others that say so too.
+        patience: seconds in which another may give it back, such as one that only looked whether
+            it is locked.
 
     Raises:
         BlockingIOError: another process has it.
@@ -263,13 +270,18 @@ def lock(fd: int, *, shared: bool = False) -> bool:
         import fcntl
     except ImportError:  # Windows
         return False
-    try:
-        fcntl.flock(fd, (fcntl.LOCK_SH if shared else fcntl.LOCK_EX) | fcntl.LOCK_NB)
-    except BlockingIOError:
-        raise
-    except OSError:  # a network file system without locks
-        return False
-    return True
+    end = time.monotonic() + patience
+    while True:
+        try:
+            fcntl.flock(fd, (fcntl.LOCK_SH if shared else fcntl.LOCK_EX) | fcntl.LOCK_NB)
+        except BlockingIOError:
+            if time.monotonic() >= end:
+                raise
+        except OSError:  # a network file system without locks
+            return False
+        else:
+            return True
+        time.sleep(0.001)
 
 
 @contextlib.contextmanager

@@ -24,7 +24,9 @@ _SHARD = re.compile(r"model-\d{5}-of-\d{5}\.safetensors")
 _DCP = re.compile(r"__0_\d{1,5}\.distcp")
 _NAME = r"model(-\d{5}-of-\d{5})?\.safetensors(\.index\.json)?|glorot\.json|\.metadata"
 _HIDDEN = re.compile(rf"\.({_NAME}|{_DCP.pattern})\.(partial|old)")
-RANK = re.compile(r"\.glorot\.(finish|rank-(\d{5})-of-(\d{5})\.(begun|done)(\.partial)?)")
+RANK = re.compile(
+    r"\.glorot\.(finish(?:-[1-9]\d{0,8})?|rank-(\d{5})-of-(\d{5})\.(begun|done)(\.partial)?)"
+)
 _SIZE = re.compile(r"(\d+(?:\.\d+)?)\s*([kmgt]i?)?b?", re.IGNORECASE)
 _FACTORS = {"": 1, "k": 10**3, "m": 10**6, "g": 10**9, "t": 10**12}
 _FACTORS |= {"ki": 2**10, "mi": 2**20, "gi": 2**30, "ti": 2**40}

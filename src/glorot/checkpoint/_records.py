@@ -3,7 +3,6 @@
 
 .glorot.rank-00001-of-00004.begun   made before the rank's first byte, locked while it runs
 .glorot.rank-00001-of-00004.done    its record: what it wrote, on the disk, with checksums
-.glorot.finish                      made by the one rank that gives the files their names
 """
 
 import contextlib
@@ -20,7 +19,7 @@ from glorot.checkpoint._checksum import Piece
 from glorot.checkpoint._job import Job
 from glorot.recipe._shapes import load_json
 
-FINISH = ".glorot.finish"
+_PATIENCE = 0.5  # seconds, for those that only look whether a marker is locked
 _MOST_BYTES = 100_000_000
 # What ranks of one write agree on, and what each is called in an error.
 _SAID = {
@@ -80,7 +79,7 @@ def read_identity(marker: Path) -> dict[str, Any] | None:
 
 @contextlib.contextmanager
 def marked(path: Path, job: Job, *, again: bool) -> Iterator[None]:
-    """Hold the marker of a rank, or of the rank that finishes; it stays after the block.
+    """Hold the marker of a rank; it stays after the block.
 
     Args:
         again: take over one that a process which has ended left.
@@ -97,7 +96,7 @@ def marked(path: Path, job: Job, *, again: bool) -> Iterator[None]:
         fd = os.open(path, flags, 0o666)
     with contextlib.ExitStack() as opened:
         opened.callback(os.close, fd)
-        locked = _files.lock(fd)
+        locked = _files.lock(fd, patience=_PATIENCE)
         os.ftruncate(fd, 0)
         _files.write_at(fd, json.dumps(job.identity).encode(), 0)
         if not locked:  # nothing is held by it, and Windows removes no file that is open
@@ -112,7 +111,7 @@ def is_held(path: Path) -> bool:
     except OSError:
         return False
     try:
-        _files.lock(fd)
+        _files.lock(fd, shared=True)
     except BlockingIOError:
         return True
     else:

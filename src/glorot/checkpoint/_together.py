@@ -8,27 +8,26 @@ is read back from the disk before it is believed.
 """
 
 import contextlib
-import time
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import NamedTuple
 
 from glorot import _kernel
-from glorot.checkpoint import _files, _manifest, _records
+from glorot.checkpoint import _files, _finisher, _manifest, _records
 from glorot.checkpoint._checksum import Checksum, Piece, combine, crc32
 from glorot.checkpoint._files import partial_path
+from glorot.checkpoint._finisher import Marker
 from glorot.checkpoint._in_place import put_in_place
 from glorot.checkpoint._job import Job
 from glorot.checkpoint._layout import leftovers
 from glorot.checkpoint._manifest import MANIFEST
 from glorot.checkpoint._places import Places, cut_off, find_places
-from glorot.checkpoint._records import FINISH, Record, begun_path, done_path
+from glorot.checkpoint._records import Record, begun_path, done_path
 from glorot.checkpoint._texts import write_texts
 from glorot.checkpoint._work import Work, check_space, remove_partials
 
 _CHUNK = 16 << 20
-_POLL = 0.05  # seconds
 
 
 class Rank(NamedTuple):
@@ -73,7 +72,7 @@ def write_share(work: Work, me: Rank) -> Outcome:
                 )
             raise FileExistsError(text) from None
         try:
-            places, old = _begin(folder, job, me)
+            places, old, fallen = _begin(folder, job, me)
         except BaseException:
             marker.unlink(missing_ok=True)
             raise
@@ -85,21 +84,22 @@ def write_share(work: Work, me: Rank) -> Outcome:
             raise
         if not places.todo and all((folder / name).exists() for name in (*job.texts, MANIFEST)):
             marker.unlink(missing_ok=True)  # it was complete, and is what it should be
-            if not _records.is_held(folder / FINISH):  # of one that was cut off behind the names
-                (folder / FINISH).unlink(missing_ok=True)
+            if _finisher.newest(folder) == fallen:  # which was cut off behind the names
+                _finisher.remove(folder)
             return Outcome(complete=True)
         pieces = {name: list(found) for name, found in work.checksums.items() if list(found)}
         record = Record(job.identity, _records.new_token(), pieces)
         _records.write_record(done_path(folder, me.rank, me.world_size), record)
-        return _finish(folder, job, me, old)
+        return _finish(folder, job, me, old, fallen)
 
 
-def _begin(folder: Path, job: Job, me: Rank) -> tuple[Places, dict[int, str]]:
-    """What to do, and the tokens of the records that are there already."""
+def _begin(folder: Path, job: Job, me: Rank) -> tuple[Places, dict[int, str], Marker | None]:
+    """What to do; the tokens of the records that are there already; the marker of a rank that fell
+    while it gave the files their names."""
     done_path(folder, me.rank, me.world_size).unlink(missing_ok=True)
-    while me.resume and _records.is_held(folder / FINISH):
-        time.sleep(_POLL)  # one that began sooner found all records, and this one is not needed
-    if (folder / FINISH).exists() and not me.resume:
+    # Behind that: whoever is about to finish finds the record gone, or this rank its marker.
+    fallen = _finisher.await_end(folder) if me.resume else _finisher.newest(folder)
+    if fallen is not None and not me.resume:
         raise FileExistsError(
             f"another rank gives the checkpoint in {folder} its names, or was cut off doing so. "
             "Let it end; then `resume` (--resume) goes on."
@@ -125,7 +125,8 @@ def _begin(folder: Path, job: Job, me: Rank) -> tuple[Places, dict[int, str]]:
     places = find_places(folder, job, force=force, resume=me.resume, together=True, restore=False)
     check_space(folder, places.todo)
     found = ((rank, _read(folder, rank, me)) for rank in range(me.world_size))
-    return places, {rank: record.token for rank, record in found if record is not None}
+    tokens = {rank: record.token for rank, record in found if record is not None}
+    return places, tokens, fallen
 
 
 def _is_complete(folder: Path, job: Job) -> bool:
@@ -167,9 +168,13 @@ def _work(work: Work, places: Places, me: Rank) -> None:
         ) from None
 
 
-def _finish(folder: Path, job: Job, me: Rank, old: Mapping[int, str]) -> Outcome:
+def _finish(
+    folder: Path, job: Job, me: Rank, old: Mapping[int, str], fallen: Marker | None
+) -> Outcome:
     """Put everything in its place if all ranks have written their shares."""
     records = {rank: _read(folder, rank, me) for rank in range(me.world_size)}
+    if records[me.rank] is None:
+        return Outcome(complete=False)  # another rank found all, and has finished
     waiting = tuple(rank for rank, record in records.items() if record is None)
     if waiting:
         return Outcome(complete=False, waiting=waiting)
@@ -185,15 +190,13 @@ def _finish(folder: Path, job: Job, me: Rank, old: Mapping[int, str]) -> Outcome
     )
     if waiting:
         return Outcome(complete=False, waiting=waiting)
-    with contextlib.ExitStack() as held:
-        try:
-            held.enter_context(_records.marked(folder / FINISH, job, again=me.resume))
-        except (BlockingIOError, FileExistsError):
+    with _finisher.only_one(folder, fallen) as marker:
+        if marker is None:
             return Outcome(complete=False)  # another rank finishes
         for rank, record in there.items():
             now = _read(folder, rank, me)
             if now is None or now.token != record.token:  # it has begun again
-                (folder / FINISH).unlink()
+                marker.unlink()
                 return Outcome(complete=False, waiting=(rank,))
         _name(folder, job, me, checksums)
     return Outcome(complete=True)
@@ -207,9 +210,9 @@ def _name(folder: Path, job: Job, me: Rank, checksums: Mapping[str, Checksum]) -
     put_in_place(folder, new, places.replaced)
     remove_partials(places.obsolete)
     for path in leftovers(folder).ranks:
-        if path.name != FINISH:
+        if not _finisher.is_finisher(path.name):
             path.unlink(missing_ok=True)
-    (folder / FINISH).unlink(missing_ok=True)  # where nothing locks, another may have found it done
+    _finisher.remove(folder)
 
 
 def _join(folder: Path, job: Job, records: Mapping[int, Record]) -> dict[str, Checksum]:
