@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 import glorot
 from glorot import Recipe
-from glorot.recipe._generalised import Choice, rules_of
+from glorot._captured._generalised import Choice, rules_of
 
 NORMAL, ONES, ZEROS = Choice(glorot.RandomNormal(stddev=0.02)), Choice(glorot.Ones()), Choice(None)
 BIAS = Choice(glorot.LecunUniform(), "weight")

@@ -10,7 +10,7 @@ import torch
 from torch.overrides import TorchFunctionMode
 from torch.utils._device import _device_constructors
 
-from glorot.torch._capture import _drawn
+from glorot._captured import _drawn
 from glorot.torch._capture._recorder import Recorder, on_meta
 
 _CPU, _META = torch.device("cpu"), torch.device("meta")

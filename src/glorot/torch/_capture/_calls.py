@@ -7,8 +7,8 @@ from typing import Any, NamedTuple
 import torch
 from torch.utils._pytree import tree_leaves
 
-from glorot.torch._capture import _drawn
-from glorot.torch._capture._drawn import Drawn, Fixed, Normal, Uniform, Unknown
+from glorot._captured import _drawn
+from glorot._captured._drawn import Drawn, Fixed, Normal, Uniform, Unknown
 from glorot.torch._capture._memory import NOTHING
 
 # What these write, whatever they are given.

@@ -11,14 +11,14 @@ import torch
 from glorot import _check
 from glorot._base import Initializer
 from glorot._blocks import Blocks
+from glorot._captured._drawn import Fixed, Unknown, describe
+from glorot._captured._generalised import Choice, rules_of
+from glorot._captured._initializers import initializer_of
+from glorot._captured._recipe import recipe_of
 from glorot._weight_norm import summed_axes
 from glorot.recipe import Recipe, Rule, TensorSpec
 from glorot.recipe._coverage import match
-from glorot.recipe._generalised import Choice, rules_of
 from glorot.torch._capture._as_if_real import AsIfReal, truncated_by
-from glorot.torch._capture._by_fans import by_fans
-from glorot.torch._capture._drawn import Fixed, Unknown, describe
-from glorot.torch._capture._initializers import initializer_of
 from glorot.torch._capture._recorder import Recorder
 from glorot.torch._capture._segments import segments
 from glorot.torch._collect import Group, collect
@@ -78,16 +78,18 @@ def capture(
         other = _found(*_built(build, again=True)[:2], rules)
         _compare(found, other)
         _check_values(module, found, rules)
-    left = {} if leave_out else found.left
-    if left:
-        raise ValueError(_not_captured(left))
     kept = [
         Rule(rule.pattern, rule.initializer, where=_BUFFER, optional=True)
         for rule in rules_of({name: Choice(init) for name, init in found.buffers.items()})
     ]
-    chosen = rules_of(by_fans(found.parameters, found.specs), found.tied)
-    return Recipe(
-        [*rules, *kept, *chosen], source=f"the code of {type(module).__qualname__}, as it ran"
+    return recipe_of(
+        found.parameters,
+        found.specs,
+        found.left,
+        source=f"the code of {type(module).__qualname__}, as it ran",
+        rules=[*rules, *kept],
+        tied=found.tied,
+        leave_out=leave_out,
     )
 
 
@@ -203,15 +205,6 @@ def _is_given(rules: list[Rule], group: Group) -> bool:
     return place.name in match(rules, {place.name: spec_of(place, group.tensor)}).rules
 
 
-def _not_captured(left: dict[str, str]) -> str:
-    shown = "; ".join(f"{name!r}: {why}" for name, why in list(left.items())[:3])
-    more = f"; and {len(left) - 3} more" if len(left) > 3 else ""
-    return (
-        f"no initializer does what the code does for {shown}{more}. Give `rules` for these, "
-        f"glorot.Rule({next(iter(left))!r}, ...), or leave them out: `leave_out` (--leave-out)."
-    )
-
-
 def _initializer(recorder: Recorder, group: Group) -> Initializer:
     """What gives a tensor the values that were written last.
 
@@ -230,10 +223,18 @@ def _initializer(recorder: Recorder, group: Group) -> Initializer:
         whole = part.axis is None
         view = tensor if whole else tensor.narrow(part.axis, part.begin, part.end - part.begin)
         numbers = recorder.numbers(view) if isinstance(part.value, Fixed) else None
-        made.append(initializer_of(part.value, tuple(view.shape), numbers))
+        made.append(initializer_of(part.value, tuple(view.shape), _array(numbers)))
     if len(parts) == 1 or (len(set(made)) == 1 and not made[0].needs_matrix):
         return made[0]
     return Blocks(made, [part.end - part.begin for part in parts], axis=parts[0].axis)
+
+
+def _array(numbers: torch.Tensor | None) -> Any:
+    """The same numbers for NumPy, which has no bfloat16."""
+    if numbers is None:
+        return None
+    narrow = numbers.is_floating_point() and numbers.dtype is not torch.float64
+    return (numbers.to(torch.float32) if narrow else numbers).detach().cpu().numpy()
 
 
 def _check_norms(recorder: Recorder, length: torch.Tensor, direction: torch.Tensor) -> None:

@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 
 import torch
 
-from glorot.torch._capture._drawn import Drawn, Fixed, Unknown
+from glorot._captured._drawn import Drawn, Fixed, Unknown
 
 NOTHING = Unknown("memory that nothing wrote")
 

@@ -9,9 +9,10 @@ import torch
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves, tree_map
 
-from glorot.torch._capture import _calls, _drawn
+from glorot._captured import _drawn
+from glorot._captured._drawn import Drawn, Fixed, Normal, Orthogonal, Unknown
+from glorot.torch._capture import _calls
 from glorot.torch._capture._calls import Call
-from glorot.torch._capture._drawn import Drawn, Fixed, Normal, Orthogonal, Unknown
 from glorot.torch._capture._memory import NOTHING, Memory, Region, all_of
 
 _MOST = 1 << 22  # numbers that are computed beside the meta device, which has none

@@ -8,7 +8,7 @@ from typing import NamedTuple
 import numpy as np
 import torch
 
-from glorot.torch._capture._drawn import Drawn, Fixed
+from glorot._captured._drawn import Drawn, Fixed
 from glorot.torch._capture._memory import NOTHING, Region
 from glorot.torch._capture._recorder import Recorder
 

@@ -4,27 +4,27 @@
 import itertools
 import math
 from collections.abc import Iterator
+from typing import Any
 
 import numpy as np
-import torch
 
 from glorot._base import Initializer
+from glorot._captured import _drawn
+from glorot._captured._drawn import FAR, Drawn
 from glorot._constants import Constant, Identity, Ones, Zeros
 from glorot._orthogonal import Orthogonal
 from glorot._positions import SinCosGrid, Sinusoids
 from glorot._random import RandomNormal, RandomUniform, TruncatedNormal
 from glorot._state_space import LogArange, LogOfUniform, TimeStep
-from glorot.torch._capture import _drawn
-from glorot.torch._capture._drawn import FAR, Drawn
+
+Array = np.ndarray[Any, np.dtype[Any]]
 
 _DIGITS = 12  # of a cut that is computed back from a probability
 _NEAR = 1e-6  # of numbers that are computed in float32
 _FAR_PLACES = 1e-2  # that angles of far places are off by in float32, at most
 
 
-def initializer_of(
-    value: Drawn, shape: tuple[int, ...], numbers: torch.Tensor | None
-) -> Initializer:
+def initializer_of(value: Drawn, shape: tuple[int, ...], numbers: Array | None) -> Initializer:
     """Return what gives a tensor of this shape such values; `numbers` are those that nothing drew.
 
     Raises:
@@ -38,8 +38,8 @@ def initializer_of(
             found = RandomNormal(mean, stddev)
         case _drawn.Normal(mean, stddev, lower, upper):
             found = TruncatedNormal(mean, stddev, lower=_round(lower), upper=_round(upper))
-        case _drawn.Orthogonal(whole, gain):
-            found = _orthogonal(shape, whole, gain)
+        case _drawn.Orthogonal():
+            found = _orthogonal(shape, value)
         case _drawn.LogOfUniform(low, high):
             found = LogOfUniform(_round(low), _round(high))
         case _drawn.TimeStep(low, high):
@@ -53,22 +53,25 @@ def initializer_of(
     return found
 
 
-def _orthogonal(shape: tuple[int, ...], whole: tuple[int, ...], gain: float) -> Initializer:
-    """An orthogonal matrix, whose columns torch makes of all axes but the first."""
-    if len(shape) < 2 or sorted((shape[0], math.prod(shape[1:]))) != sorted(whole):
-        raise ValueError(f"a part or another shape of an orthogonal matrix of shape {whole}")
-    return Orthogonal(gain, layout="torch.linear" if len(shape) == 2 else "torch.conv")
+def _orthogonal(shape: tuple[int, ...], value: _drawn.Orthogonal) -> Initializer:
+    """An orthogonal matrix, one side of which is all axes but the first, or but the last."""
+    apart = (0 if value.first else -1) if shape else 0
+    if len(shape) < 2 or {shape[apart], math.prod(shape) // (shape[apart] or 1)} != {*value.shape}:
+        raise ValueError(f"a part or another shape of an orthogonal matrix of shape {value.shape}")
+    if not value.first:
+        return Orthogonal(value.gain)
+    return Orthogonal(value.gain, layout="torch.linear" if len(shape) == 2 else "torch.conv")
 
 
-def _constant(number: float | None, numbers: torch.Tensor | None) -> float | None:
+def _constant(number: float | None, numbers: Array | None) -> float | None:
     """The one value of all."""
-    if number is not None or numbers is None or not numbers.numel():
+    if number is not None or numbers is None or not numbers.size:
         return number
     first = numbers.reshape(-1)[0]
-    if not bool((numbers == first).all()):
+    if not (numbers == first).all():
         return None
-    whole = not numbers.is_floating_point() or numbers.dtype is torch.float64
-    return float(first.item()) if whole else _short(first.item())
+    whole = numbers.dtype.kind in "iub" or numbers.dtype == np.float64
+    return float(first) if whole else _short(float(first))
 
 
 def _of_constant(number: float | None) -> Initializer | None:
@@ -77,17 +80,17 @@ def _of_constant(number: float | None) -> Initializer | None:
     return {0.0: Zeros(), 1.0: Ones()}.get(number) or Constant(number)
 
 
-def _of_numbers(shape: tuple[int, ...], numbers: torch.Tensor) -> Initializer | None:
+def _of_numbers(shape: tuple[int, ...], numbers: Array) -> Initializer | None:
     """What gives numbers that differ: those that models are known to begin with."""
-    wanted = numbers.to(torch.float64)
+    wanted = numbers.astype(np.float64)
     for init in _known(shape):
         try:
-            found = torch.from_numpy(init(shape, "float64"))
+            found = init(shape, "float64")
         except ValueError:
             continue
         places = isinstance(init, (Sinusoids, SinCosGrid))  # whose angles grow
         off = min(_NEAR * max(shape), _FAR_PLACES) if places else _NEAR
-        if torch.allclose(found, wanted, rtol=_NEAR, atol=off):
+        if np.allclose(found, wanted, rtol=_NEAR, atol=off):
             return init
     return None
 

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What is known of values that torch computed: the law they were drawn by, or the numbers.
+"""What is known of values that a framework computed: the law they were drawn by, or the numbers.
 
 A law stays one under what initialisation does to it: a factor, a shift, a cut, the inverse error
-function by which torch makes normals of uniform numbers.
+function by which torch and JAX make normals of uniform numbers.
 """
 
 import math
@@ -34,10 +34,12 @@ class Normal:
 
 @dataclass(frozen=True)
 class Orthogonal:
-    """A matrix of this shape, or turned, with orthonormal rows or columns, times the gain."""
+    """A matrix of this shape, or turned, with orthonormal rows or columns, times the gain; one of
+    its sides is the weight's first axis, or its last, and the other all others."""
 
     shape: tuple[int, ...]
     gain: float = 1.0
+    first: bool = True
 
 
 @dataclass(frozen=True)
@@ -114,8 +116,8 @@ def times(value: Drawn, factor: float) -> Drawn:
                 return Fixed(0.0)
             cuts = (lower, upper) if factor > 0 else (-upper, -lower)
             return Normal(mean * factor, stddev * abs(factor), *cuts)
-        case Orthogonal(shape, gain):
-            return Orthogonal(shape, gain * abs(factor)) if factor else Fixed(0.0)
+        case Orthogonal(_, gain):
+            return replace(value, gain=gain * abs(factor)) if factor else Fixed(0.0)
         case Fixed(number) if number is not None:
             return Fixed(number * factor)
     return Unknown(f"times {factor:g} of {describe(value)}")

@@ -8,10 +8,10 @@ import math
 from collections.abc import Iterator, Mapping
 
 from glorot._base import Initializer
+from glorot._captured._generalised import Choice
 from glorot._random import RandomNormal, RandomUniform, TruncatedNormal
 from glorot._variance_scaling import VarianceScaling
 from glorot.recipe import TensorSpec
-from glorot.recipe._generalised import Choice
 
 # (scale, mode): torch's own layers, then Kaiming's, Xavier's and LeCun's rules.
 _RULES = ((1 / 3, "fan_in"), (2.0, "fan_in"), (2.0, "fan_out"), (1.0, "fan_avg"), (1.0, "fan_in"),

@@ -1,0 +1,42 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The recipe of what was seen, or what to do about parameters that no initializer is for."""
+
+from collections.abc import Collection, Iterable, Mapping
+
+from glorot._base import Initializer
+from glorot._captured._by_fans import by_fans
+from glorot._captured._generalised import rules_of
+from glorot.recipe import Recipe, Rule, TensorSpec
+
+
+def recipe_of(
+    found: Mapping[str, Initializer | None],
+    specs: Mapping[str, TensorSpec],
+    left: Mapping[str, str],
+    *,
+    source: str,
+    rules: Iterable[Rule],
+    tied: Collection[str] = (),
+    leave_out: bool = False,
+) -> Recipe:
+    """Return the recipe that gives each name its initializer, after `rules`.
+
+    Args:
+        found: by name, in the model's order; None leaves it out.
+        specs: what the layers say of them.
+        left: names whose values no initializer has, and why; refused unless `leave_out`.
+        source: where the rules come from, in words.
+        rules: that come first.
+        tied: names that may be missing where the recipe is used.
+
+    Raises:
+        ValueError: names are left.
+    """
+    if left and not leave_out:
+        shown = "; ".join(f"{name!r}: {why}" for name, why in list(left.items())[:3])
+        more = f"; and {len(left) - 3} more" if len(left) > 3 else ""
+        raise ValueError(
+            f"no initializer does what the code does for {shown}{more}. Give `rules` for these, "
+            f"glorot.Rule({next(iter(left))!r}, ...), or leave them out: `leave_out` (--leave-out)."
+        )
+    return Recipe([*rules, *rules_of(by_fans(found, specs), tied)], source=source)
