@@ -21,19 +21,29 @@ _BIAS, _WEIGHT = "bias", "weight"
 
 
 def by_fans(
-    found: Mapping[str, Initializer | None], specs: Mapping[str, TensorSpec]
+    found: Mapping[str, Initializer | None],
+    specs: Mapping[str, TensorSpec],
+    *,
+    said_by_shapes: bool = False,
 ) -> dict[str, Choice]:
-    """Return for each name the same law, by fans where its number is theirs and not a round one.
+    """Return for each name the same law, by fans where its number is theirs, and a round one only
+    where other parameters have that rule with numbers that are not.
 
     Of several rules that give one number, as those of a square matrix, the one is taken that most
     parameters have.
+
+    Args:
+        found: by name; None is left out.
+        specs: what the layers say.
+        said_by_shapes: whether axes of which nobody says anything are (..., in, out).
     """
-    choices = {name: list(_weights(found[name], specs[name])) for name in found}
-    votes = collections.Counter(itertools.chain.from_iterable(choices.values()))
-    chosen = {
-        name: max(those, key=lambda choice: votes[choice]) if those else Choice(found[name])
-        for name, those in choices.items()
-    }
+    choices = {name: list(_weights(found[name], specs[name], said_by_shapes)) for name in found}
+    plain = (those for name, those in choices.items() if not _is_round(found[name]))
+    votes = collections.Counter(map(_rule, itertools.chain.from_iterable(plain)))
+    chosen = {}
+    for name, those in choices.items():
+        best = max(those, key=lambda choice: votes[_rule(choice)], default=None)
+        chosen[name] = best if best and votes[_rule(best)] else Choice(found[name])
     for name, init in found.items():
         sibling = f"{name.removesuffix(_BIAS)}{_WEIGHT}"
         beside = chosen.get(sibling)
@@ -42,10 +52,17 @@ def by_fans(
     return chosen
 
 
-def _weights(init: Initializer | None, spec: TensorSpec) -> Iterator[Choice]:
+def _rule(choice: Choice) -> Initializer | None:
+    """Without the axes, in which layers of one rule differ."""
+    init = choice.initializer
+    return init and init.replace(layout=None, groups=1)
+
+
+def _weights(init: Initializer | None, spec: TensorSpec, said_by_shapes: bool) -> Iterator[Choice]:
     """The rules by which a weight of known axes has such a law."""
     distribution = _distribution(init)
-    if distribution is None or spec.layout is None or _is_round(init):
+    known = spec.layout is not None or (said_by_shapes and len(spec.shape) > 1)
+    if distribution is None or not known:
         return
     for scale, mode in _RULES:
         rule = VarianceScaling(scale, mode, distribution, layout=spec.layout, groups=spec.groups)

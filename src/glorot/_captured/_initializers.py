@@ -71,7 +71,7 @@ def _constant(number: float | None, numbers: Array | None) -> float | None:
     if not (numbers == first).all():
         return None
     whole = numbers.dtype.kind in "iub" or numbers.dtype == np.float64
-    return float(first) if whole else _short(float(first))
+    return float(first) if whole else shortest(float(first))
 
 
 def _of_constant(number: float | None) -> Initializer | None:
@@ -112,6 +112,6 @@ def _round(number: float) -> float:
     return float(f"{number:.{_DIGITS}g}")
 
 
-def _short(number: float) -> float:
-    """The shortest number that rounds to the same float32."""
+def shortest(number: float) -> float:
+    """Return the shortest number that rounds to the same float32."""
     return float(str(np.float32(number))) if math.isfinite(number) else number

@@ -16,8 +16,9 @@ def recipe_of(
     *,
     source: str,
     rules: Iterable[Rule],
-    tied: Collection[str] = (),
+    optional: Collection[str] = (),
     leave_out: bool = False,
+    said_by_shapes: bool = False,
 ) -> Recipe:
     """Return the recipe that gives each name its initializer, after `rules`.
 
@@ -27,7 +28,9 @@ def recipe_of(
         left: names whose values no initializer has, and why; refused unless `leave_out`.
         source: where the rules come from, in words.
         rules: that come first.
-        tied: names that may be missing where the recipe is used.
+        optional: names that may be missing where the recipe is used.
+        leave_out: what is left.
+        said_by_shapes: whether axes of which nobody says anything are (..., in, out).
 
     Raises:
         ValueError: names are left.
@@ -39,4 +42,5 @@ def recipe_of(
             f"no initializer does what the code does for {shown}{more}. Give `rules` for these, "
             f"glorot.Rule({next(iter(left))!r}, ...), or leave them out: `leave_out` (--leave-out)."
         )
-    return Recipe([*rules, *rules_of(by_fans(found, specs), tied)], source=source)
+    choices = by_fans(found, specs, said_by_shapes=said_by_shapes)
+    return Recipe([*rules, *rules_of(choices, optional)], source=source)

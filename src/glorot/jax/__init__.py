@@ -11,6 +11,7 @@ except ModuleNotFoundError as error:
         name=error.name,
     ) from None
 
+from glorot.jax._capture._capture import capture
 from glorot.jax._fingerprint import fingerprint
 from glorot.jax._init import explain, init, shapes
 from glorot.jax._keyed import KeyedInitializer, initializer
@@ -21,6 +22,7 @@ del _jax
 
 __all__ = [
     "KeyedInitializer",
+    "capture",
     "check_processes",
     "explain",
     "fingerprint",

@@ -24,8 +24,8 @@ class Leaf(NamedTuple):
     value: Any
 
 
-def leaves(tree: Any) -> list[Leaf]:
-    """The leaves of `tree` in JAX's order.
+def leaves(tree: Any, *, traced: bool = False) -> list[Leaf]:
+    """The leaves of `tree` in JAX's order; `traced` allows those of a trace.
 
     Raises:
         ValueError: two leaves of one name; one flax variable in two places; no arrays.
@@ -36,7 +36,7 @@ def leaves(tree: Any) -> list[Leaf]:
     for path, value in _paths(tree, boxes):
         name = _join(path) if hasattr(value, "shape") and hasattr(value, "dtype") else None
         if name is not None:
-            if isinstance(value, jax.core.Tracer):
+            if isinstance(value, jax.core.Tracer) and not traced:
                 raise TypeError(
                     f"{name!r} in `tree` is being traced. Call glorot.jax.init outside of jit, and "
                     "inside of it glorot.jax.values."

@@ -88,7 +88,7 @@ def capture(
         found.left,
         source=f"the code of {type(module).__qualname__}, as it ran",
         rules=[*rules, *kept],
-        tied=found.tied,
+        optional=found.tied,
         leave_out=leave_out,
     )
 

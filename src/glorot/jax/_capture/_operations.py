@@ -1,0 +1,218 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What JAX's draws give, and what operations make of them."""
+
+import itertools
+import math
+import os
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from glorot._captured import _drawn
+from glorot._captured._drawn import Drawn, Fixed, Normal, Orthogonal, Unknown, describe
+from glorot.jax._capture._seen import REPEATED, Key, Parts, Seen, Value, constant, each, unknown
+
+_HERE = os.path.dirname(jax.__file__)
+
+# --- draws ----------------------------------------------------------------------------------------
+
+
+def draw_of(equation: Any, inputs: Sequence[Seen]) -> Value | None:
+    """Return what a call of one of JAX's own functions draws; None where it is no such call."""
+    law = _LAWS.get(equation.params.get("name", ""))
+    inner = equation.params.get("jaxpr")
+    if law is None or inner is None or len(equation.outvars) != 1:
+        return None
+    if not str(inner.jaxpr.debug_info.func_filename).startswith(_HERE):
+        return None  # a function of that name is the user's own
+    return law([seen.value for seen in inputs], equation.outvars[0].aval)
+
+
+def _uniform(inputs: list[Value], aval: Any) -> Value:
+    match inputs[-2:]:
+        case [Fixed(float(low)), Fixed(float(high))]:
+            return _drawn.uniform(low, high)
+    return Unknown("uniform draws between numbers that differ")
+
+
+def _normal(inputs: list[Value], aval: Any) -> Value:
+    return Normal(0.0, 1.0)
+
+
+def _truncated_normal(inputs: list[Value], aval: Any) -> Value:
+    match inputs[-2:]:
+        case [Fixed(float(low)), Fixed(float(high))]:
+            return _drawn.normal(0.0, 1.0, low, high)
+    return Unknown("truncated normal draws between numbers that differ")
+
+
+def _orthogonal(inputs: list[Value], aval: Any) -> Value:
+    if not is_real(aval):
+        return Unknown("a unitary matrix")
+    return Orthogonal(tuple(aval.shape[-2:]), first=False)
+
+
+# By the names that JAX's functions have in a program. Source: JAX 0.10.2, jax/_src/random/core.py.
+_LAWS: dict[str, Callable[[list[Value], Any], Value]] = {
+    "_uniform": _uniform,
+    "_normal_real": _normal,
+    "_truncated_normal": _truncated_normal,
+    "_orthogonal": _orthogonal,
+}
+
+# --- operations -----------------------------------------------------------------------------------
+
+_SAME = {"copy", "copy_p", "device_put", "optimization_barrier", "reduce_precision",
+         "sharding_constraint", "stop_gradient"}  # fmt: skip
+_SHAPES = {
+    "broadcast_in_dim",
+    "expand_dims",
+    "reshape",
+    "rev",
+    "slice",
+    "squeeze",
+    "tile",
+    "transpose",
+}
+_JOINS = {"concatenate": "dimension", "stack": "axis"}  # and which parameter is the axis
+_ARITHMETIC = {
+    "abs", "add", "cbrt", "ceil", "convert_element_type", "cos", "div", "erf", "erf_inv", "erfc",
+    "exp", "exp2", "expm1", "floor", "integer_pow", "log", "log1p", "max", "min", "mul", "neg",
+    "nextafter", "pow", "rem", "round", "rsqrt", "sign", "sin", "sqrt", "square", "sub", "tanh",
+}  # fmt: skip
+_FUNCTIONS = {"erf_inv": "erfinv", "exp": "exp", "expm1": "expm1", "log": "log", "neg": "neg"}
+# Of a value and a number.
+_WITH: dict[str, Callable[[Drawn, float], Drawn]] = {
+    "add": _drawn.plus,
+    "sub": lambda value, number: _drawn.plus(value, -number),
+    "mul": _drawn.times,
+    "div": lambda value, number: _drawn.times(value, 1.0 / number),
+    "max": lambda value, number: _drawn.clamped(value, number, None),
+    "min": lambda value, number: _drawn.clamped(value, None, number),
+}
+
+
+def is_real(aval: Any) -> bool:
+    """Return whether an array is of floats."""
+    return bool(jnp.issubdtype(aval.dtype, jnp.floating))
+
+
+def result_of(equation: Any, inputs: Sequence[Seen]) -> Value:
+    """Return what an operation makes of what it is given."""
+    name, aval = equation.primitive.name, equation.outvars[0].aval
+    values = [seen.value for seen in inputs]
+    if all(isinstance(value, Fixed) for value in values):
+        found: Value = _of_numbers(equation, values)
+    elif name in _SAME or (name == "convert_element_type" and is_real(aval)):
+        found = values[0]
+    elif name in _SHAPES:
+        found = _reshaped(equation, values[0])
+    elif name in _JOINS:
+        found = _side_by_side(equation, inputs)
+    elif name in _WITH and is_real(aval):
+        found = _of_two(name, *inputs)
+    elif name == "clamp":
+        low, middle, high = inputs
+        found = _of_two("min", Seen(_of_two("max", middle, low)), high)
+    elif name in _FUNCTIONS:
+        found = each(values[0], lambda value: _drawn.applied(_FUNCTIONS[name], value))
+    elif name != "random_bits" and aval.dtype == np.uint32 and _are_words(values):
+        found = Key()
+    else:
+        found = unknown(name, *values)
+    return found
+
+
+def _are_words(values: list[Value]) -> bool:
+    return all(isinstance(value, Key | Fixed) for value in values)
+
+
+def _of_numbers(equation: Any, values: list[Value]) -> Value:
+    """One number of one number each, as JAX computes it; other numbers are computed at the end."""
+    name = equation.primitive.name
+    if name in _SAME or name in _SHAPES:
+        return values[0]
+    if name in _JOINS:
+        return _side_by_side(equation, [Seen(value) for value in values])
+    numbers = [value.value for value in values if isinstance(value, Fixed)]
+    if None in numbers or name not in _ARITHMETIC:
+        return Fixed()
+    scalars = [
+        jnp.asarray(number, atom.aval.dtype)
+        for number, atom in zip(numbers, equation.invars, strict=True)
+    ]
+    return constant(equation.primitive.bind(*scalars, **equation.params))
+
+
+def _of_two(name: str, one: Seen, other: Seen) -> Value:
+    """A value and a number; or two values of one draw."""
+    found: Value
+    match one.value, other.value:
+        case Fixed(float(number)), value if name == "sub":
+            found = each(value, lambda v: _drawn.plus(_drawn.times(v, -1.0), number))
+        case Fixed(float(number)), value if name != "div":
+            found = each(value, lambda v: _WITH[name](v, number))
+        case value, Fixed(float(number)) if number or name != "div":
+            found = each(value, lambda v: _WITH[name](v, number))
+        case Parts() | Key(), _:
+            found = unknown(name, one.value, other.value)
+        case _, Parts() | Key():
+            found = unknown(name, other.value, one.value)
+        case first, second if name == "add" and one.draw == other.draw:
+            found = _drawn.added(first, second)
+        case _:
+            found = unknown(name, one.value, other.value)
+    return found
+
+
+def _reshaped(equation: Any, value: Value) -> Value:
+    """The same values in another shape, or some of them."""
+    name = equation.primitive.name
+    before, after = (tuple(v.aval.shape) for v in (equation.invars[0], equation.outvars[0]))
+    if isinstance(value, Key | Fixed | Unknown):
+        return value
+    if math.prod(after) > math.prod(before):
+        return REPEATED
+    if isinstance(value, Orthogonal):
+        turned = name == "transpose" and len(after) == 2
+        if name == "slice" or not (turned or after[-1:] == before[-1:]):
+            return Unknown(f"a part or another order of {describe(value)}")
+    if isinstance(value, Parts):
+        long = [[axis for axis, n in enumerate(shape) if n != 1] for shape in (before, after)]
+        same = [before[axis] for axis in long[0]] == [after[axis] for axis in long[1]]
+        if not same or name in ("rev", "slice", "transpose") or value.axis not in long[0]:
+            return unknown("another shape", value)
+        return Parts(long[1][long[0].index(value.axis)], value.parts)
+    return value
+
+
+def _side_by_side(equation: Any, inputs: Sequence[Seen]) -> Value:
+    """The parts of one array."""
+    joined = equation.primitive.name
+    axis = equation.params[_JOINS[joined]]
+    draws = [seen.draw for seen in inputs if seen.draw]
+    if len(draws) > len(set(draws)):
+        return REPEATED
+    parts: list[tuple[Drawn, int]] = []
+    for (value, _, _), atom in zip(inputs, equation.invars, strict=True):
+        if isinstance(value, Key):
+            return Key()
+        if isinstance(value, Parts) and (joined == "stack" or value.axis != axis):
+            return Unknown("parts along several axes")
+        size = 1 if joined == "stack" else atom.aval.shape[axis]
+        parts += value.parts if isinstance(value, Parts) else [(value, size)]
+    parts = [(part, size) for part, size in parts if size]
+    laws = {part for part, _ in parts}
+    if Fixed() in laws and all(isinstance(law, Fixed) for law in laws):
+        return Fixed()
+    if Fixed() in laws or any(isinstance(law, Unknown) for law in laws):
+        return unknown("numbers beside parts", *laws)
+    merged = [
+        (value, sum(size for _, size in group))
+        for value, group in itertools.groupby(parts, key=lambda part: part[0])
+    ]
+    whole = len(merged) == 1 and not (isinstance(merged[0][0], Orthogonal) and len(parts) > 1)
+    return merged[0][0] if whole else Parts(axis, tuple(merged))

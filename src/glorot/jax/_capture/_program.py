@@ -1,0 +1,126 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A traced program, run over laws in the place of numbers."""
+
+import itertools
+from collections.abc import Sequence
+from typing import Any
+
+import jax
+from jax.extend import core
+
+from glorot._captured._drawn import Fixed, Unknown
+from glorot.jax._capture._operations import draw_of, result_of
+from glorot.jax._capture._seen import REPEATED, Key, Parts, Seen, Value, constant
+
+# The operations that run a program of their own, once.
+_CALLS = {"checkpoint", "closed_call", "core_call", "custom_jvp_call", "custom_vjp_call", "jit",
+          "pjit", "remat", "remat2"}  # fmt: skip
+
+
+def outputs(closed: Any) -> list[Value]:
+    """Return what each output of a closed jaxpr holds."""
+    arguments = [Seen(Unknown("an input of the model"))] * len(closed.jaxpr.invars)
+    return [seen.value for seen in _Run().program(closed, arguments)]
+
+
+class _Run:
+    def __init__(self) -> None:
+        self._numbers = itertools.count(1)  # of draws and of loops
+
+    def program(self, closed: Any, arguments: Sequence[Seen]) -> list[Seen]:
+        """The outputs of a program, given what its arguments hold."""
+        jaxpr = closed.jaxpr
+        known: dict[Any, Seen] = dict(zip(jaxpr.invars, arguments, strict=True))
+        known |= {
+            var: _constant(value, var.aval)
+            for var, value in zip(jaxpr.constvars, closed.consts, strict=True)
+        }
+
+        def read(atom: Any) -> Seen:
+            return _constant(atom.val, atom.aval) if isinstance(atom, core.Literal) else known[atom]
+
+        for equation in jaxpr.eqns:
+            found = self._equation(equation, [read(atom) for atom in equation.invars])
+            known.update(zip(equation.outvars, found, strict=True))
+        return [read(atom) for atom in jaxpr.outvars]
+
+    def _equation(self, equation: Any, inputs: list[Seen]) -> list[Seen]:
+        name = equation.primitive.name
+        loops = frozenset[int]().union(*(seen.loops for seen in inputs))
+        drawn = draw_of(equation, inputs)
+        if drawn is not None:
+            return [Seen(drawn, next(self._numbers), loops)]
+        if name == "scan":
+            return self._scan(equation, inputs)
+        if name in _CALLS:
+            inner = next(equation.params[p] for p in _PROGRAMS if p in equation.params)
+            return self.program(
+                inner if hasattr(inner, "consts") else core.ClosedJaxpr(inner, ()), inputs
+            )
+        found = result_of(equation, inputs) if len(equation.outvars) == 1 else _of_many(inputs)
+        draws = {seen.draw for seen in inputs if seen.draw}
+        draw = next(self._numbers) if len(draws) > 1 else sum(draws)
+        return [
+            Seen(Key() if _is_key(var.aval) else found, draw, loops) for var in equation.outvars
+        ]
+
+    def _scan(self, equation: Any, inputs: list[Seen]) -> list[Seen]:
+        """The body once, with what its carry holds in all rounds. A draw that is the same in each
+        round is repeated by what is stacked of it."""
+        number = next(self._numbers)
+        mark = frozenset({number})
+        consts, carries = equation.params["num_consts"], equation.params["num_carry"]
+        changing = [seen._replace(loops=seen.loops | mark) for seen in inputs[consts:]]
+        carry = changing[:carries]
+        slices = [seen._replace(value=_sliced(seen.value)) for seen in changing[carries:]]
+        while True:
+            found = self.program(equation.params["jaxpr"], [*inputs[:consts], *carry, *slices])
+            joined = [_join(*both) for both in zip(carry, found[:carries], strict=True)]
+            if joined == carry:
+                break
+            carry = joined
+        stacked = [
+            seen._replace(value=_stacked(seen.value, number in seen.loops))
+            for seen in found[carries:]
+        ]
+        return [seen._replace(loops=seen.loops - mark) for seen in (*carry, *stacked)]
+
+
+_PROGRAMS = ("jaxpr", "call_jaxpr", "fun_jaxpr")
+
+
+def _is_key(aval: Any) -> bool:
+    return bool(jax.dtypes.issubdtype(aval.dtype, jax.dtypes.prng_key))
+
+
+def _constant(value: Any, aval: Any) -> Seen:
+    return Seen(Key() if _is_key(aval) else constant(value))
+
+
+def _of_many(inputs: Sequence[Seen]) -> Value:
+    """One of several results of an operation."""
+    if all(isinstance(seen.value, Fixed) for seen in inputs):
+        return Fixed()
+    return Unknown("one of several results of an operation")
+
+
+def _join(before: Seen, after: Seen) -> Seen:
+    """What is held where the rounds of a loop hold different things."""
+    if before.value == after.value:
+        return before
+    both = isinstance(before.value, Fixed) and isinstance(after.value, Fixed)
+    return before._replace(value=Fixed() if both else Unknown("what a loop carries"))
+
+
+def _sliced(value: Value) -> Value:
+    """Slices of values along their first axis."""
+    if isinstance(value, Parts):
+        return Parts(value.axis - 1, value.parts) if value.axis else Unknown("a loop over parts")
+    return value
+
+
+def _stacked(value: Value, changes: bool) -> Value:
+    """Values of many rounds, along a new first axis."""
+    if isinstance(value, Parts):
+        return Parts(value.axis + 1, value.parts)
+    return value if changes or isinstance(value, Fixed | Key | Unknown) else REPEATED
