@@ -55,6 +55,25 @@ def test_rules_are_few():
     assert patterns({"weight": NORMAL, "bias": ZEROS}) == ["weight", "bias"]
 
 
+def test_numbered_layers_are_one():
+    """Those of frameworks that join name and number too; the number of one that differs is said,
+    and of layers in layers that of the inner one."""
+    names = {f"Dense_{i}.{part}": NORMAL for i in range(12) for part in ("kernel", "bias")}
+    names |= {f"Dense_{i}.bias": ZEROS for i in range(12)}
+    assert patterns(names) == ["*.kernel", "*.bias"]
+    assert patterns(names | {"Dense_3.kernel": ONES}) == [
+        "Dense_3.kernel", "Dense_*.kernel", "*.bias"
+    ]  # fmt: skip
+    inner = {
+        f"Block_{i}.Dense_{j}.w": ONES if j == 1 else NORMAL for i in range(5) for j in range(4)
+    }
+    assert patterns(inner) == ["*.Dense_1.w", "*.Dense_*.w"]
+    assert patterns({"conv_1.w": NORMAL, "conv.w": ONES}) == ["conv_1.w", "conv.w"]
+    assert patterns(inner | {"Block_7.Dense_9.w": ZEROS})[-2:] == ["*.Dense_9.w", "*.Dense_*.w"]
+    numbers = {f"h.{i}.{j}.w": ONES if j == 2 else NORMAL for i in range(5) for j in range(4)}
+    assert patterns(numbers) == ["h.*.2.w", "h.*.*.w"]
+
+
 def test_rules_for_names_that_may_be_missing():
     """They are optional where they are for nothing else."""
     names = {"head.weight": NORMAL, "wte.weight": NORMAL, "ln.bias": ZEROS}

@@ -33,6 +33,45 @@ def test_sources(tmp_path, monkeypatch):
         glorot.sources.capture("timm:no-such")
 
 
+MODELS = """
+import {loads}
+
+def linen():
+    import flax.linen as nn
+    import jax.numpy as jnp
+    return nn.Dense(3), jnp.ones((2, 4))
+
+def tree():
+    import jax
+    return {{"w": jax.random.normal(jax.random.key(0), (3, 3))}}
+
+def torchs():
+    import torch
+    return torch.nn.Linear(5, 3)
+
+def number():
+    return 3
+"""
+
+
+@pytest.mark.parametrize("loads", ["jax", "jax, torch"])
+def test_other_frameworks(tmp_path, monkeypatch, loads):
+    """What the callable returns is captured by its framework, whatever else is loaded."""
+    name = f"of_{loads.replace(', ', '_')}"
+    (tmp_path / f"{name}.py").write_text(MODELS.format(loads=loads))
+    monkeypatch.chdir(tmp_path)
+    found = {
+        each: [rule.initializer for rule in glorot.sources.capture(f"{name}:{each}").rules]
+        for each in ("linen", "tree", "torchs")
+    }
+    lecun = glorot.VarianceScaling(1.0, "fan_in", "truncated_normal", layout="flax.dense")
+    assert found["linen"] == [glorot.Zeros(), lecun]
+    assert found["tree"] == [glorot.RandomNormal(stddev=1.0)]
+    assert [init.distribution for init in found["torchs"]] == ["uniform", "uniform"]
+    with pytest.raises(TypeError, match=rf"{name}:number: `build` must return"):
+        glorot.sources.capture(f"{name}:number")
+
+
 CODE = """
 import torch
 
@@ -68,7 +107,7 @@ def test_the_command(tmp_path, monkeypatch):
         (["captured:build", "--out", "r.toml"], "r.toml is there already"),
         (["captured:build", "--out", "r.json"], "must end in .toml"),
         (["captured:nothing"], "there is no 'nothing'"),
-        (["captured:broken"], "captured:broken: 'utf-8' codec can't decode"),
+        (["captured:broken"], "'utf-8' codec can't decode"),
         (["nowhere.json"], "does not exist"),
         (["captured:build", "--out", "no/folder/r.toml"], "No such file or directory"),
     ):

@@ -14,7 +14,8 @@ from glorot._variance_scaling import VarianceScaling
 from glorot.recipe import TensorSpec
 
 # (scale, mode): torch's own layers, then Kaiming's, Xavier's and LeCun's rules.
-_RULES = ((1 / 3, "fan_in"), (2.0, "fan_in"), (2.0, "fan_out"), (1.0, "fan_avg"), (1.0, "fan_in"),
+_TORCH = (1 / 3, "fan_in")
+_RULES = (_TORCH, (2.0, "fan_in"), (2.0, "fan_out"), (1.0, "fan_avg"), (1.0, "fan_in"),
           (1.0, "fan_out"))  # fmt: skip
 _NEAR = 1e-6
 _BIAS, _WEIGHT = "bias", "weight"
@@ -24,20 +25,24 @@ def by_fans(
     found: Mapping[str, Initializer | None],
     specs: Mapping[str, TensorSpec],
     *,
+    own: tuple[float, str] = _TORCH,
     said_by_shapes: bool = False,
 ) -> dict[str, Choice]:
     """Return for each name the same law, by fans where its number is theirs, and a round one only
     where other parameters have that rule with numbers that are not.
 
     Of several rules that give one number, as those of a square matrix, the one is taken that most
-    parameters have.
+    parameters have, and of these the framework's own before others.
 
     Args:
         found: by name; None is left out.
         specs: what the layers say.
+        own: scale and mode of the framework's own rule.
         said_by_shapes: whether axes of which nobody says anything are (..., in, out).
     """
-    choices = {name: list(_weights(found[name], specs[name], said_by_shapes)) for name in found}
+    choices = {
+        name: list(_weights(found[name], specs[name], own, said_by_shapes)) for name in found
+    }
     plain = (those for name, those in choices.items() if not _is_round(found[name]))
     votes = collections.Counter(map(_rule, itertools.chain.from_iterable(plain)))
     chosen = {}
@@ -58,13 +63,15 @@ def _rule(choice: Choice) -> Initializer | None:
     return init and init.replace(layout=None, groups=1)
 
 
-def _weights(init: Initializer | None, spec: TensorSpec, said_by_shapes: bool) -> Iterator[Choice]:
+def _weights(
+    init: Initializer | None, spec: TensorSpec, own: tuple[float, str], said_by_shapes: bool
+) -> Iterator[Choice]:
     """The rules by which a weight of known axes has such a law."""
     distribution = _distribution(init)
     known = spec.layout is not None or (said_by_shapes and len(spec.shape) > 1)
     if distribution is None or not known:
         return
-    for scale, mode in _RULES:
+    for scale, mode in dict.fromkeys((own, *_RULES)):
         rule = VarianceScaling(scale, mode, distribution, layout=spec.layout, groups=spec.groups)
         if _agree(init, rule, spec.shape):
             yield Choice(rule)

@@ -4,7 +4,7 @@ initializers apart."""
 
 import collections
 import re
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from typing import NamedTuple
 
 from glorot._base import Initializer
@@ -12,6 +12,7 @@ from glorot.recipe._pattern import REGEX, matcher
 from glorot.recipe._rule import Rule
 
 _BRACKETS = re.compile(r"([\[*?])")
+_NUMBER = re.compile(r"_\d+$")
 
 
 class Choice(NamedTuple):
@@ -57,14 +58,18 @@ def rules_of(names: Mapping[str, Choice], optional: Collection[str] = ()) -> lis
     ]
 
 
+_Rest = list[tuple[tuple[str, ...], str]]  # (what of a name is left before its end, the name)
+
+
 def _patterns(names: Mapping[str, Choice]) -> dict[str, Choice]:
     """Patterns of ends of names, as short as what all names of the end have is one initializer."""
     found: dict[str, Choice] = {}
 
-    def visit(end: tuple[str, ...], those: list[tuple[tuple[str, ...], str]]) -> None:
+    def visit(end: tuple[str, ...], those: _Rest) -> None:
         kinds = {names[name] for _, name in those}
         whole = [name for rest, name in those if not rest]
-        numbered = end[:1] == ("*",)  # the number of a layer says less than what is numbered
+        # The number of a layer says less than what is numbered.
+        numbered = bool(end) and (end[0] == "*" or end[0].isdigit())
         if len(kinds) == 1 and not (numbered and len(whole) < len(those)):
             (kind,) = kinds
             if whole:  # "*.bias" does not match "bias"
@@ -72,21 +77,47 @@ def _patterns(names: Mapping[str, Choice]) -> dict[str, Choice]:
             if len(whole) < len(those):
                 found["*." + ".".join(end) if end else "*"] = kind
             return
-        branches: dict[str, list[tuple[tuple[str, ...], str]]] = {}
-        for rest, name in those:
-            if rest:
-                last = "*" if rest[-1].isdigit() else _literal(rest[-1])
-                branches.setdefault(last, []).append((rest[:-1], name))
         if whole:
             most, _ = collections.Counter(names[name] for name in whole).most_common(1)[0]
             found.update((_literal(name), names[name]) for name in whole if names[name] != most)
             found[".".join(end)] = most
-        for last, below in branches.items():
+        for last, below in _branches(names, [item for item in those if item[0]]):
             visit((last, *end), below)
 
     visit((), [(tuple(name.split(".")), name) for name in names])
-    # One name comes before many, and a long end before a short one.
-    return dict(sorted(found.items(), key=lambda item: (-len(item[0].split(".")), "*" in item[0])))
+    return dict(sorted(found.items(), key=lambda item: _stars(item[0])))
+
+
+def _branches(names: Mapping[str, Choice], those: _Rest) -> Iterator[tuple[str, _Rest]]:
+    """Those names by their last parts. Numbered ones ("3", "Dense_3") are one, but for numbers
+    whose initializer is another."""
+    groups: dict[str, dict[str, _Rest]] = {}
+    for rest, name in those:
+        group = "*" if rest[-1].isdigit() else _NUMBER.sub("_*", _literal(rest[-1]))
+        groups.setdefault(group, {}).setdefault(rest[-1], []).append((rest[:-1], name))
+    for group, numbers in groups.items():
+        kinds = {last: {names[name] for _, name in below} for last, below in numbers.items()}
+        if any(len(those) > 1 for those in kinds.values()):
+            apart = set() if group == "*" else numbers.keys()
+        else:
+            (most, _), *_ = collections.Counter(
+                next(iter(those)) for those in kinds.values()
+            ).most_common(1)
+            apart = {last for last, those in kinds.items() if most not in those}
+        together = [last for last in numbers if last not in apart]
+        for last in numbers:
+            if last in apart:
+                yield _literal(last), numbers[last]
+        if len(together) == 1 and group != "*":
+            yield _literal(together[0]), numbers[together[0]]
+        elif together:
+            yield group, [item for last in together for item in numbers[last]]
+
+
+def _stars(pattern: str) -> tuple[int, int]:
+    """A long end comes before a short one, then one name before many."""
+    parts = pattern.split(".")
+    return -len(parts), sum(part == "*" or part.endswith("_*") for part in parts)
 
 
 def _literal(text: str) -> str:

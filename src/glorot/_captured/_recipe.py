@@ -2,6 +2,7 @@
 """The recipe of what was seen, or what to do about parameters that no initializer is for."""
 
 from collections.abc import Collection, Iterable, Mapping
+from typing import Any
 
 from glorot._base import Initializer
 from glorot._captured._by_fans import by_fans
@@ -18,7 +19,7 @@ def recipe_of(
     rules: Iterable[Rule],
     optional: Collection[str] = (),
     leave_out: bool = False,
-    said_by_shapes: bool = False,
+    **by: Any,
 ) -> Recipe:
     """Return the recipe that gives each name its initializer, after `rules`.
 
@@ -30,7 +31,7 @@ def recipe_of(
         rules: that come first.
         optional: names that may be missing where the recipe is used.
         leave_out: what is left.
-        said_by_shapes: whether axes of which nobody says anything are (..., in, out).
+        by: what `by_fans` is told.
 
     Raises:
         ValueError: names are left.
@@ -42,5 +43,5 @@ def recipe_of(
             f"no initializer does what the code does for {shown}{more}. Give `rules` for these, "
             f"glorot.Rule({next(iter(left))!r}, ...), or leave them out: `leave_out` (--leave-out)."
         )
-    choices = by_fans(found, specs, said_by_shapes=said_by_shapes)
+    choices = by_fans(found, specs, **by)
     return Recipe([*rules, *rules_of(choices, optional)], source=source)

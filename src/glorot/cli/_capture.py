@@ -34,7 +34,7 @@ def capture(
     force: Annotated[bool, typer.Option("--force", help="Replace the file.")] = False,
     debug: Debug = False,
 ) -> None:
-    """Watch a torch model's own code initialise it, and write down what it does as a recipe.
+    """Watch a model's own code initialise it, and write down what it does as a recipe.
 
     \b
     Example:

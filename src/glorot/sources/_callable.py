@@ -36,7 +36,7 @@ def read(text: str) -> Source:
                     f"{text} must be a callable that returns a model, got {_check.show(found)} of "
                     f"{type(found).__name__}."
                 )
-            found = _call(text, found)
+            found = call(text, found)
         try:
             return of_model(found)
         except TypeError as error:
@@ -99,8 +99,12 @@ def _look_up(text: str) -> Any:
     return found
 
 
-def _call(text: str, build: Any) -> Any:
-    """What the callable returns: built without memory if that is possible."""
+def call(text: str, build: Any) -> Any:
+    """Return what the callable returns, built without memory if that is possible.
+
+    Raises:
+        ValueError: it raised something.
+    """
     try:
         with meta(), _keras.valueless():
             abstract = _flax.abstract(build)

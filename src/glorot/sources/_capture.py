@@ -2,12 +2,15 @@
 """The recipe of what a model's own code does, for the sources that run code."""
 
 import contextlib
+import importlib
 import os
+import sys
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
 from glorot import _check
+from glorot._loaded import is_a
 from glorot.recipe import Recipe, Rule
 from glorot.sources import _callable, _timm, _transformers
 from glorot.sources._apart import runs_code
@@ -21,11 +24,13 @@ def capture(source: Any, *, rules: Iterable[Rule] = (), leave_out: bool = False)
 
     Args:
         source: a Hugging Face `config.json` or a folder that has one; "timm:NAME";
-            "package.module:callable", a callable that returns a torch module.
+            "package.module:callable", a callable that returns a torch module, a Keras model, or
+            what `glorot.jax.capture` takes.
         rules, leave_out: as `glorot.torch.capture` takes them.
 
     Raises:
-        ValueError: another source; a model that is not torch's; as `glorot.torch.capture`.
+        ValueError: another source; as `capture` of `glorot.torch`, `glorot.keras` or `glorot.jax`.
+        TypeError: a callable that returns something else.
         ImportError: a framework that this source needs is not installed.
         OSError: a file that is not there, or cannot be read.
     """
@@ -37,27 +42,42 @@ def capture(source: Any, *, rules: Iterable[Rule] = (), leave_out: bool = False)
             f"{path} has no code to watch: give a Hugging Face config.json, timm:NAME, or "
             "package.module:callable. A checkpoint's own values are what `glorot inspect` shows."
         )
-    require("torch", "captured model")
-    from glorot.torch import capture as watch
-
-    with _builder(os.fspath(source), path) as build:
+    with _builder(os.fspath(source), path) as (framework, build):
+        require(framework, "captured model")
+        watch = importlib.import_module(f"glorot.{framework}").capture
         try:
-            return watch(build, rules=rules, leave_out=leave_out)
+            recipe: Recipe = watch(build, rules=rules, leave_out=leave_out)
         except (ValueError, TypeError) as error:
             kind = ValueError if isinstance(error, ValueError) else TypeError
             raise kind(f"{source}: {error}") from None
         except Exception as error:
             raise ValueError(f"{source} cannot be built ({said(error)}).") from None
+    return recipe
+
+
+def _framework(source: str, build: Callable[[], Any]) -> str:
+    """As what is loaded says, or what `build` returns."""
+    loaded = [name for name in ("torch", "jax", "keras") if name in sys.modules]
+    if len(loaded) == 1:
+        return loaded[0]
+    value = _callable.call(source, build)
+    if is_a(value, "keras", "Layer"):
+        return "keras"
+    if is_a(value, "torch", "nn.Module") or "jax" not in loaded:
+        return "torch"
+    return "jax"
 
 
 @contextlib.contextmanager
-def _builder(source: str, path: Path) -> Iterator[Callable[[], Any]]:
+def _builder(source: str, path: Path) -> Iterator[tuple[str, Callable[[], Any]]]:
+    """(the framework, what builds the model)."""
     if source.startswith(_timm.PREFIX):
         with building():
-            yield _timm.builder(source.removeprefix(_timm.PREFIX))
+            yield "torch", _timm.builder(source.removeprefix(_timm.PREFIX))
     elif path.exists():
         with building():
-            yield _transformers.builder(path / _transformers.NAME if path.is_dir() else path)
+            config = path / _transformers.NAME if path.is_dir() else path
+            yield "torch", _transformers.builder(config)
     else:
         with _callable.builder(source) as build:
-            yield build
+            yield _framework(source, build), build

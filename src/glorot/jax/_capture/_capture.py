@@ -93,6 +93,7 @@ def capture(
         rules=rules,
         optional=model.state,  # which is often given apart
         leave_out=leave_out,
+        own=(1.0, "fan_in"),  # LeCun's
         said_by_shapes=True,
     )
 
