@@ -30,12 +30,22 @@ def law_of(make, shape=SHAPE, key=KEY):
     return found.initializer
 
 
-def softplus_steps(key, shape):
-    """Mamba's time steps: what softplus makes log-uniform numbers of."""
+def steps(key, shape):
+    """Log-uniform numbers."""
     low, high = math.log(0.001), math.log(0.1)
-    dt = jnp.exp(jax.random.uniform(key, shape) * (high - low) + low)
-    dt = jnp.maximum(dt, 1e-4)
-    return dt + jnp.log(-jnp.expm1(-dt))
+    return jnp.maximum(jnp.exp(jax.random.uniform(key, shape) * (high - low) + low), 1e-4)
+
+
+def softplus_steps(key, shape, other=None):
+    """Mamba's time steps: what softplus makes log-uniform numbers of; or two such put together."""
+    dt = steps(key, shape)
+    return (dt if other is None else steps(other, shape)) + jnp.log(-jnp.expm1(-dt))
+
+
+def halves(key, shape):
+    """Draws beside ones, along the second axis."""
+    half = (shape[0], shape[1] // 2)
+    return jnp.concatenate([jax.random.normal(key, half) / 2, jnp.ones(half)], axis=1)
 
 
 NORMAL = glorot.RandomNormal(stddev=0.5)
@@ -48,7 +58,9 @@ NORMAL = glorot.RandomNormal(stddev=0.5)
         (INITS.ones, glorot.Ones()),
         (INITS.constant(0.3), glorot.Constant(0.3)),
         (lambda key, shape: jnp.eye(*shape), glorot.Identity()),
+        (lambda key, shape: jnp.asarray(np.eye(*shape, dtype=np.float32)), glorot.Identity()),
         (INITS.uniform(0.3), glorot.RandomUniform(0.0, 0.3)),
+        (lambda k, s: 3 - jax.random.uniform(k, s), glorot.RandomUniform(2.0, 3.0)),
         (lambda k, s: jax.random.uniform(k, s, minval=-2, maxval=3),
          glorot.RandomUniform(-2.0, 3.0)),
         (lambda k, s: 1 - 2 * jax.random.uniform(k, s), glorot.RandomUniform(-1.0, 1.0)),
@@ -78,6 +90,8 @@ NORMAL = glorot.RandomNormal(stddev=0.5)
         (lambda k, s: jnp.zeros(s).at[:].set(2.0), glorot.Constant(2.0)),
         (lambda k, s: jnp.concatenate([jax.random.normal(k, (32, 64)) / 2, jnp.ones((64, 64))]),
          glorot.Blocks([NORMAL, glorot.Ones()], [32, 64], axis=0)),
+        (lambda k, s: halves(k, s)[:, None].reshape(1, *s)[0] * 2,
+         glorot.Blocks([glorot.RandomNormal(stddev=1.0), glorot.Constant(2.0)], [32, 32], axis=1)),
         (lambda k, s: jnp.concatenate([jnp.zeros((96, 16)), jnp.ones((96, 48))], 1),
          glorot.Blocks([glorot.Zeros(), glorot.Ones()], [16, 48], axis=1)),
         (lambda k, s: jnp.stack([jax.random.normal(i, (64,)) for i in jax.random.split(k, 96)]) / 2,
@@ -110,6 +124,10 @@ def test_laws(make, wanted):
         (lambda k, s: jax.random.uniform(k, s, maxval=jnp.arange(64.0)), "numbers that differ"),
         (lambda k, s: jnp.concatenate([jax.random.normal(k, (48, 64))] * 2), "repeated"),
         (lambda k, s: jnp.stack([jax.random.normal(k, s[1:])] * 96), "repeated"),
+        (lambda k, s: jnp.concatenate([jax.random.normal(k, (48, 64)) / 2] * 2), "repeated"),
+        (lambda k, s: softplus_steps(k, s, jax.random.key(1)), "the sum of|add of"),
+        (lambda k, s: halves(k, (s[1], s[0])).T, "another shape of values of several parts"),
+        (lambda k, s: halves(k, (48, 128)).reshape(s), "another shape of values of several parts"),
         (lambda k, s: jnp.clip(jax.random.normal(k, s), -1, 1), "a clamp of Normal"),
         (lambda k, s: jax.random.normal(k, s) + jax.random.normal(k, s), "the sum of|add of"),
         (lambda k, s: jnp.linspace(0, 1, 6144).reshape(s), "numbers that are computed"),
@@ -273,6 +291,12 @@ def test_rules_are_few():
         ("*.bias", glorot.Zeros()),
         ("*.kernel", glorot.VarianceScaling(1.0, "fan_in", "truncated_normal")),
     ]
+
+
+def test_the_rule_of_layers_that_are_square():
+    """Several rules give its number; flax's own is the one."""
+    (rule,) = capture(lambda: {"kernel": INITS.lecun_normal()(KEY, (96, 96))}).rules
+    assert rule.initializer == glorot.VarianceScaling(1.0, "fan_in", "truncated_normal")
 
 
 def test_nothing_is_drawn_and_there_is_no_memory():
