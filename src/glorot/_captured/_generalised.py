@@ -16,11 +16,12 @@ _NUMBER = re.compile(r"_\d+$")
 
 
 class Choice(NamedTuple):
-    """What a parameter gets: an initializer, and by whose fans where not its own; None of an
-    initializer leaves it out."""
+    """What a parameter gets: an initializer, by whose fans where not its own, and whether as a
+    whole what its layer says is fused; None of an initializer leaves it out."""
 
     initializer: Initializer | None
     fans_of: str = ""
+    whole: bool = False
 
 
 def rules_of(names: Mapping[str, Choice], optional: Collection[str] = ()) -> list[Rule]:
@@ -51,6 +52,7 @@ def rules_of(names: Mapping[str, Choice], optional: Collection[str] = ()) -> lis
             pattern,
             patterns[pattern].initializer,
             fans_of=patterns[pattern].fans_of or None,
+            blocks=1 if patterns[pattern].whole else None,
             optional=all(name in optional for name in matched),
         )
         for pattern, matched in used.items()

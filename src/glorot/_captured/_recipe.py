@@ -6,7 +6,7 @@ from typing import Any
 
 from glorot._base import Initializer
 from glorot._captured._by_fans import by_fans
-from glorot._captured._generalised import rules_of
+from glorot._captured._generalised import Choice, rules_of
 from glorot.recipe import Recipe, Rule, TensorSpec
 
 
@@ -44,4 +44,13 @@ def recipe_of(
             f"glorot.Rule({next(iter(left))!r}, ...), or leave them out: `leave_out` (--leave-out)."
         )
     choices = by_fans(found, specs, **by)
+    choices = {name: _as_seen(choice, specs[name]) for name, choice in choices.items()}
     return Recipe([*rules, *rules_of(choices, optional)], source=source)
+
+
+def _as_seen(choice: Choice, spec: TensorSpec) -> Choice:
+    """One draw for all gates that a layer has fused, which a rule would else draw apart."""
+    init = choice.initializer
+    if spec.blocks is None or init is None or choice.fans_of or not init.random:
+        return choice
+    return choice._replace(whole="layout" in init.axes_options)

@@ -18,6 +18,7 @@ if not hasattr(_keras, "version") or int(_keras.version().partition(".")[0]) < 3
 
 from glorot._report import InitReport, ParameterReport
 from glorot.keras._base import Initializer
+from glorot.keras._capture import capture
 from glorot.keras._classes import (
     Blocks,
     Constant,
@@ -76,6 +77,7 @@ __all__ = [
     "TruncatedNormal",
     "VarianceScaling",
     "Zeros",
+    "capture",
     "explain",
     "fingerprint",
     "init",

@@ -3,19 +3,26 @@
 
 import contextlib
 import functools
+import random
 from collections.abc import Iterator
 from typing import Any
 
-from keras.src.backend.common import global_state
+import keras
+from keras.src.backend.common import global_state, variables
 from keras.src.backend.common.stateless_scope import in_stateless_scope
 from keras.src.backend.common.symbolic_scope import in_symbolic_scope
-from keras.src.random.seed_generator import global_seed_generator
+from keras.src.initializers.random_initializers import compute_fans
+from keras.src.random.seed_generator import GLOBAL_SEED_GENERATOR, global_seed_generator
 from keras.src.utils import naming
 
 __all__ = [
+    "arrays_as_initializers",
+    "compute_fans",
     "global_seed_generator",
     "in_stateless_scope",
     "in_symbolic_scope",
+    "initializer_of",
+    "kept_seeds",
     "own_parameters",
     "own_seeds",
     "own_state",
@@ -79,6 +86,38 @@ def value_of(variable: Any) -> Any:
     return variable._value
 
 
+def initializer_of(variable: Any) -> Any:
+    """What a variable that was made without a value would get it from; None of others."""
+    return variable._initializer if variable._value is None else None
+
+
+@contextlib.contextmanager
+def arrays_as_initializers() -> Iterator[None]:
+    """Let variables be made of arrays where Keras takes initializers alone, as in a StatelessScope:
+    of what gives the array."""
+    base = variables.Variable
+    made = base.__init__
+
+    @functools.wraps(made)
+    def init(
+        self: Any, initializer: Any, shape: Any = None, dtype: Any = None, *args: Any, **named: Any
+    ) -> None:
+        if not callable(initializer) and not isinstance(initializer, str):
+            value = self._convert_to_tensor(initializer, dtype=dtype)
+            shape, dtype = tuple(value.shape), dtype or value.dtype
+
+            def initializer(shape: Any, dtype: Any = None) -> Any:
+                return value
+
+        made(self, initializer, shape, dtype, *args, **named)
+
+    base.__init__ = init
+    try:
+        yield
+    finally:
+        base.__init__ = made
+
+
 @contextlib.contextmanager
 def valueless_variables() -> Iterator[None]:
     """Let Keras forget, afterwards, which variables made meanwhile still wait for their values."""
@@ -88,6 +127,20 @@ def valueless_variables() -> Iterator[None]:
         yield
     finally:
         global_state.set_global_attribute(waiting, before)
+
+
+@contextlib.contextmanager
+def kept_seeds() -> Iterator[None]:
+    """Give Keras' global generator, and Python's that it takes seeds of, their states back."""
+    python, generator = random.getstate(), global_state.get_global_attribute(GLOBAL_SEED_GENERATOR)
+    state = None if generator is None else keras.ops.convert_to_numpy(generator.state).copy()
+    try:
+        yield
+    finally:
+        if generator is not None:
+            generator.state.assign(state)
+        global_state.set_global_attribute(GLOBAL_SEED_GENERATOR, generator)
+        random.setstate(python)
 
 
 def torch_device() -> Any:
