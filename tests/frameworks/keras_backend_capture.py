@@ -189,6 +189,7 @@ def test_laws_of_chosen_initializers(case):
 def test_laws_of_default_initializers():
     """What layers draw when nobody says anything."""
     recipe = capture(Zoo)
+    assert glorot.Recipe.from_toml(recipe.to_toml()) == recipe
     found = filled(Zoo, recipe)
     for a in (*found.values(), *recipe.resolve({n: a.shape for n, a in found.items()})):
         last = a.name.rpartition(".")[2]
@@ -223,6 +224,18 @@ def test_the_audit_tells_other_laws(case):
     pattern, init, options = WRONG[case]
     recipe = capture(Zoo, rules=[glorot.Rule(pattern, init, **options)])
     assert problems(drawn(Zoo), recipe)
+
+
+def test_a_number_for_fused_gates():
+    """A number that follows from the fans of all gates is no number of one gate's."""
+    bound = math.sqrt(6 / (40 + 4 * 30))
+
+    def build():
+        by = given.RandomUniform(-bound, bound)
+        return built(layers.LSTM(30, kernel_initializer=by), 5, 40)
+
+    (kernel, *_) = glorot.keras.explain(build(), capture(build))
+    assert law_of(kernel) == ("uniform", 0.0, bound)
 
 
 def test_what_is_assigned_counts():
@@ -371,6 +384,8 @@ def test_what_build_must_be():
     with pytest.raises(ValueError, match=r"'fc.kernel': it had its value before `build` ran"):
         capture(lambda: model)
     assert bits(model) == before
+    with pytest.raises(ValueError, match="has no parameters: there is nothing to capture"):
+        capture(lambda: built(layers.ReLU(), 3))
 
 
 def test_shared_layers():

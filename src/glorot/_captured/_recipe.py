@@ -34,8 +34,9 @@ def recipe_of(
         by: what `by_fans` is told.
 
     Raises:
-        ValueError: names are left.
+        ValueError: names are left; there are none, and no rules.
     """
+    rules = [*rules]
     if left and not leave_out:
         shown = "; ".join(f"{name!r}: {why}" for name, why in list(left.items())[:3])
         more = f"; and {len(left) - 3} more" if len(left) > 3 else ""
@@ -43,6 +44,8 @@ def recipe_of(
             f"no initializer does what the code does for {shown}{more}. Give `rules` for these, "
             f"glorot.Rule({next(iter(left))!r}, ...), or leave them out: `leave_out` (--leave-out)."
         )
+    if not rules and not found:
+        raise ValueError("`build` returns what has no parameters: there is nothing to capture.")
     choices = by_fans(found, specs, **by)
     choices = {name: _as_seen(choice, specs[name]) for name, choice in choices.items()}
     return Recipe([*rules, *rules_of(choices, optional)], source=source)
