@@ -74,6 +74,15 @@ def test_numbered_layers_are_one():
     assert patterns(numbers) == ["h.*.2.w", "h.*.*.w"]
 
 
+def test_many_layers_with_names_of_their_own():
+    """What most of many have is one rule, and the others come first."""
+    blocks = {f"block{letter}.kernel": NORMAL for letter in string.ascii_lowercase[:9]}
+    others = {"top.kernel": ONES, "h.0.up.kernel": ONES, "h.1.up.kernel": ONES}
+    assert patterns(blocks | others) == ["*.up.kernel", "top.kernel", "*.kernel"]
+    del blocks["blocka.kernel"]
+    assert len(patterns(blocks | others)) == 10
+
+
 def test_rules_for_names_that_may_be_missing():
     """They are optional where they are for nothing else."""
     names = {"head.weight": NORMAL, "wte.weight": NORMAL, "ln.bias": ZEROS}

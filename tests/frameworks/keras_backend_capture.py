@@ -402,9 +402,10 @@ def test_shared_layers():
     assert report.parameters[0].names == ("fc.kernel", "inner.fc.kernel")
 
 
-@pytest.mark.parametrize("name", ["MobileNetV2", "ResNet50"])
+@pytest.mark.parametrize("name", ["MobileNetV2", "ResNet50", "EfficientNetB0"])
 def test_applications(name):
-    """A model of fifty layers or more has a recipe of four rules."""
+    """A model of fifty layers or more has a recipe of four rules, or of five where its head has an
+    initializer of its own."""
 
     def build():
         small = {"alpha": 0.35} if name == "MobileNetV2" else {}
@@ -412,7 +413,7 @@ def test_applications(name):
         return make(input_shape=(32, 32, 3), weights=None, classes=10, **small)
 
     recipe = capture(build)
-    assert len(recipe.rules) == 4
+    assert len(recipe.rules) == (5 if name == "EfficientNetB0" else 4)
     if (
         name == "MobileNetV2" and BACKEND != "jax"
     ):  # which compiles a function for each of the shapes

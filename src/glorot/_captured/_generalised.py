@@ -11,6 +11,7 @@ from glorot._base import Initializer
 from glorot.recipe._pattern import REGEX, matcher
 from glorot.recipe._rule import Rule
 
+_MANY = 8  # rules for parts with names of their own
 _BRACKETS = re.compile(r"([\[*?])")
 _NUMBER = re.compile(r"_\d+$")
 
@@ -83,8 +84,13 @@ def _patterns(names: Mapping[str, Choice]) -> dict[str, Choice]:
             most, _ = collections.Counter(names[name] for name in whole).most_common(1)[0]
             found.update((_literal(name), names[name]) for name in whole if names[name] != most)
             found[".".join(end)] = most
-        for last, below in _branches(names, [item for item in those if item[0]]):
-            visit((last, *end), below)
+        branches = list(_branches(names, [item for item in those if item[0]]))
+        common = None if numbered else _common(names, branches)
+        if common is not None:
+            found["*." + ".".join(end) if end else "*"] = common
+        for last, below in branches:
+            if common is None or {names[name] for _, name in below} != {common}:
+                visit((last, *end), below)
 
     visit((), [(tuple(name.split(".")), name) for name in names])
     return dict(sorted(found.items(), key=lambda item: _stars(item[0])))
@@ -116,10 +122,20 @@ def _branches(names: Mapping[str, Choice], those: _Rest) -> Iterator[tuple[str, 
             yield group, [item for last in together for item in numbers[last]]
 
 
-def _stars(pattern: str) -> tuple[int, int]:
+def _stars(pattern: str) -> tuple[int, int, int]:
     """A long end comes before a short one, then one name before many."""
     parts = pattern.split(".")
-    return -len(parts), sum(part == "*" or part.endswith("_*") for part in parts)
+    every, numbered = parts.count("*"), sum(part.endswith("_*") for part in parts)
+    return -len(parts), every + numbered, every
+
+
+def _common(names: Mapping[str, Choice], branches: list[tuple[str, _Rest]]) -> Choice | None:
+    """What so many parts have that one rule is for all but the others, as for the kernels of a
+    model whose layers all have names of their own."""
+    kinds = [{names[name] for _, name in below} for _, below in branches]
+    counts = collections.Counter(next(iter(kind)) for kind in kinds if len(kind) == 1)
+    most, count = max(counts.items(), key=lambda item: item[1], default=(None, 0))
+    return most if count > _MANY else None
 
 
 def _literal(text: str) -> str:
