@@ -12,7 +12,7 @@ from keras.src.backend.common import global_state, variables
 from keras.src.backend.common.stateless_scope import in_stateless_scope
 from keras.src.backend.common.symbolic_scope import in_symbolic_scope
 from keras.src.initializers.random_initializers import compute_fans
-from keras.src.random.seed_generator import GLOBAL_SEED_GENERATOR, global_seed_generator
+from keras.src.random.seed_generator import global_seed_generator
 from keras.src.utils import naming
 
 __all__ = [
@@ -95,7 +95,7 @@ def initializer_of(variable: Any) -> Any:
 def arrays_as_initializers() -> Iterator[None]:
     """Let variables be made of arrays where Keras takes initializers alone, as in a StatelessScope:
     of what gives the array."""
-    base = variables.Variable
+    base: Any = getattr(variables, "Variable", None) or variables.KerasVariable  # before Keras 3.7
     made = base.__init__
 
     @functools.wraps(made)
@@ -132,14 +132,15 @@ def valueless_variables() -> Iterator[None]:
 @contextlib.contextmanager
 def kept_seeds() -> Iterator[None]:
     """Give Keras' global generator, and Python's that it takes seeds of, their states back."""
-    python, generator = random.getstate(), global_state.get_global_attribute(GLOBAL_SEED_GENERATOR)
+    name, python = "global_seed_generator", random.getstate()
+    generator = global_state.get_global_attribute(name)
     state = None if generator is None else keras.ops.convert_to_numpy(generator.state).copy()
     try:
         yield
     finally:
         if generator is not None:
             generator.state.assign(state)
-        global_state.set_global_attribute(GLOBAL_SEED_GENERATOR, generator)
+        global_state.set_global_attribute(name, generator)
         random.setstate(python)
 
 
