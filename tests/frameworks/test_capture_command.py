@@ -1,6 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
 """What is captured of sources, in Python and by the command."""
 
+import os
+import subprocess
+import sys
+
 import pytest
 from cli_cases import invoke
 
@@ -68,8 +72,40 @@ def test_other_frameworks(tmp_path, monkeypatch, loads):
     assert found["linen"] == [glorot.Zeros(), lecun]
     assert found["tree"] == [glorot.RandomNormal(stddev=1.0)]
     assert [init.distribution for init in found["torchs"]] == ["uniform", "uniform"]
-    with pytest.raises(TypeError, match=rf"{name}:number: `build` must return"):
+    with pytest.raises(TypeError, match=rf"{name}:number must return a torch module, .* got 3 of"):
         glorot.sources.capture(f"{name}:number")
+
+
+KERAS = """
+import keras
+
+def build():
+    layer = keras.layers.Dense(32, kernel_initializer="he_normal")
+    layer.build((None, 64))
+    return layer
+
+def number():
+    return 3
+"""
+
+
+def test_keras(tmp_path):
+    """Whatever its backend has loaded."""
+    (tmp_path / "of_keras.py").write_text(KERAS)
+    environ = os.environ | {"KERAS_BACKEND": "jax"}
+    found, refused = (
+        subprocess.run(
+            [sys.executable, "-m", "glorot", "capture", f"of_keras:{name}"],
+            cwd=tmp_path, env=environ, capture_output=True, text=True, check=False,
+        )
+        for name in ("build", "number")
+    )  # fmt: skip
+    assert found.returncode == 0, found.stderr
+    assert [str(r.initializer) for r in glorot.Recipe.from_toml(found.stdout).rules] == [
+        "HeNormal()", "Zeros()"
+    ]  # fmt: skip
+    assert refused.returncode == 1
+    assert "of_keras:number must return a torch module, a Keras model" in refused.stderr
 
 
 CODE = """

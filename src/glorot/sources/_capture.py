@@ -12,7 +12,7 @@ from typing import Any
 from glorot import _check
 from glorot._loaded import is_a
 from glorot.recipe import Recipe, Rule
-from glorot.sources import _callable, _timm, _transformers
+from glorot.sources import _callable, _flax, _timm, _transformers
 from glorot.sources._apart import runs_code
 from glorot.sources._frameworks import building, require, said
 
@@ -63,9 +63,20 @@ def _framework(source: str, build: Callable[[], Any]) -> str:
     value = _callable.call(source, build)
     if is_a(value, "keras", "Layer"):
         return "keras"
-    if is_a(value, "torch", "nn.Module") or "jax" not in loaded:
+    if is_a(value, "torch", "nn.Module"):
         return "torch"
-    return "jax"
+    if "jax" in sys.modules and (_flax.is_module(value) or _holds_arrays(value)):
+        return "jax"
+    raise TypeError(
+        f"{source} must return a torch module, a Keras model, a flax or Equinox module, or a tree "
+        f"of JAX's arrays; got {_check.show(value)} of {type(value).__name__}."
+    )
+
+
+def _holds_arrays(value: Any) -> bool:
+    """Whether a tree, as an Equinox module is, has arrays."""
+    leaves = sys.modules["jax"].tree.leaves(value)
+    return any(hasattr(leaf, "dtype") for leaf in leaves)
 
 
 @contextlib.contextmanager
