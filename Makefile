@@ -135,6 +135,7 @@ audit: $(VENV)/frameworks
 kills: $(VENV)/core
 	$(BIN)/python tests/oracle/kill_and_resume.py --kills 20 --gigabytes 2.1
 	$(BIN)/python tests/oracle/kill_and_resume.py --kills 20 --gigabytes 2.1 --ranks 3
+	$(BIN)/python tests/oracle/kill_and_resume.py --kills 20 --gigabytes 2.1 --ranks 3 --hosts
 
 bench: $(VENV)/frameworks
 	$(BIN)/python -m benchmarks

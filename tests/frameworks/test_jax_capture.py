@@ -20,6 +20,7 @@ from glorot.jax import capture
 pytestmark = pytest.mark.frameworks
 INITS = jax.nn.initializers
 KEY = jax.random.key(0)
+RNGS = nnx.Rngs(0)  # of no trace
 SHAPE = (96, 64)
 
 
@@ -341,9 +342,13 @@ def test_loops():
         (3, TypeError, "`build` must be a function that returns the model.*Got 3"),
         (lambda: 3, TypeError, "`build` must return a flax.nnx or Equinox module"),
         (lambda: jnp.ones(3), TypeError, "or a tree of named arrays"),
+        (nn.Dense(3), TypeError, "must be a function that returns the model"),
+        (eqx.nn.PReLU(), TypeError, "must be a function that returns the model"),
         (lambda: nn.Dense(3), ValueError, "has no parameters before it is called"),
         (lambda: (nn.Dense(3), "x"), ValueError, "Dense cannot be evaluated with these inputs"),
         (lambda: 1 / 0, ZeroDivisionError, "division"),
+        (lambda: nnx.Linear(3, 4, rngs=RNGS), ValueError, "TraceContextError.*its own keys and nn"),
+        (lambda: {"w": jnp.ones(int(jax.random.normal(KEY)) + 9)}, ValueError, "not look at what"),
         (functools.partial(nnx.Linear, 3, 4, rngs=nnx.Rngs(0))(), TypeError, "a function that ret"),
     ],
 )

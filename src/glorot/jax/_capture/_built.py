@@ -66,7 +66,8 @@ def built(build: Callable[[], Any]) -> Built:
             f"glorot.{other}.capture."
         )
     found = jax.tree.leaves(value)
-    if found == [value] or not any(hasattr(leaf, "dtype") for leaf in found):
+    alone = len(found) == 1 and found[0] is value
+    if alone or not any(hasattr(leaf, "dtype") for leaf in found):
         raise TypeError(
             "`build` must return a flax.nnx or Equinox module, (a flax.linen module, its example "
             f"inputs), or a tree of named arrays; got {_check.show(value)}."

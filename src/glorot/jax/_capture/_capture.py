@@ -20,6 +20,8 @@ from glorot.jax._capture._program import outputs
 from glorot.jax._capture._seen import Key, Parts, Value
 from glorot.recipe import Recipe, Rule
 from glorot.recipe._coverage import match
+from glorot.sources._frameworks import said
+from glorot.sources._models import is_model
 
 
 def capture(
@@ -43,7 +45,8 @@ def capture(
         follow from a layer's fans are said by the fans; others are those of this model.
 
     Raises:
-        ValueError: an array whose values no initializer has; the error says which, and why.
+        ValueError: an array whose values no initializer has; the error says which, and why. Code
+            that cannot be traced.
         TypeError: `build` is no function, or returns something else.
 
     Examples:
@@ -58,7 +61,7 @@ def capture(
         [('down', 'N(0, 0.02)'), ('scale', 'Ones'), ('up', 'TN(0, 0.201, ±2)')]
     """
     rules = list(rules)
-    if not callable(build) or jax.tree.leaves(build) not in ([], [build]):
+    if not callable(build) or is_model(build):
         raise TypeError(
             "`build` must be a function that returns the model: its code is traced. "
             f"Got {_check.show(build)}."
@@ -71,7 +74,15 @@ def capture(
         names[:] = list(found)
         return list(found.values())
 
-    closed = jax.make_jaxpr(arrays)(*model.inputs)
+    try:
+        closed = jax.make_jaxpr(arrays)(*model.inputs)
+    except Exception as error:
+        if not _is_of_tracing(error):
+            raise
+        raise ValueError(
+            f"`build` cannot be traced ({said(error)}). It must make its own keys and nnx.Rngs, "
+            "and not look at what it draws."
+        ) from None
     values = dict(zip(names, outputs(closed), strict=True))
     given = match(rules, model.specs).rules if rules else {}
     found: dict[str, Initializer | None] = {}
@@ -96,6 +107,12 @@ def capture(
         own=(1.0, "fan_in"),  # LeCun's
         said_by_shapes=True,
     )
+
+
+def _is_of_tracing(error: Exception) -> bool:
+    """Whether JAX or flax refuse to trace the code."""
+    flax = type(error).__name__ == "TraceContextError"
+    return flax or isinstance(error, jax.errors.JAXTypeError | jax.errors.UnexpectedTracerError)
 
 
 def _numbers(closed: Any, index: int) -> Callable[[], Any]:
