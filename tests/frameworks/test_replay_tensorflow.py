@@ -138,6 +138,15 @@ def test_odd_seeds_and_numbers_agree(tf):
         for pair in ((seed, 0), (1, seed), (seed, seed)):
             found, wanted = (_bytes_or_refused(uniform, (3,), seed=pair) for _, uniform in sides)
             assert found == wanted, pair
+    for dtype, number in itertools.product(("int8", "uint32", "int64", "uint64"), range(20)):
+        bits = np.random.default_rng(number).integers(0, 256, 2 * np.dtype(dtype).itemsize)
+        pair = bits.astype(np.uint8).view(dtype)
+        for name, arguments in (("stateless_uniform", ((3,), pair)), ("fold_in", (pair, 7))):
+            found, wanted = (
+                _bytes_or_refused(getattr(side, name), *arguments)
+                for side in (replay.random, tf.random)
+            )
+            assert found == wanted, (name, pair)
     numbers = (True, [True, False], np.True_, 2**70, [2**70, 1], -(2**63) - 1, 2**64 - 2**11)
     dtypes = ("float16", "bfloat16", "float32", "float64", "int32", "int64", "bool")
     for number, dtype in itertools.product(numbers, dtypes):

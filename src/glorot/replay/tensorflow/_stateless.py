@@ -42,7 +42,8 @@ def seed_pair(seed: Any, argument: str = "seed") -> tuple[tuple[int, int], str]:
     """
     if hasattr(seed, "numpy"):  # a tensor
         seed = seed.numpy()
-    if isinstance(seed, np.ndarray):
+    typed = isinstance(seed, np.ndarray)
+    if typed:
         if seed.dtype.kind not in "iu":
             raise TypeError(
                 f"`{argument}` must be of int32 or int64, got {dtype_name(seed.dtype)}."
@@ -50,7 +51,7 @@ def seed_pair(seed: Any, argument: str = "seed") -> tuple[tuple[int, int], str]:
         dtype = "int64" if seed.dtype == np.int64 else "int32"
         if seed.shape != (2,):
             raise ValueError(f"`{argument}` must have shape [2], not {list(seed.shape)}.")
-        seed = seed.tolist()
+        seed = seed.astype(np.int64).tolist()  # TensorFlow takes bits of uint64 for those of int64
     else:
         dtype = "int32"
     if not isinstance(seed, list | tuple) or len(seed) != 2:
@@ -72,7 +73,7 @@ def seed_pair(seed: Any, argument: str = "seed") -> tuple[tuple[int, int], str]:
             f"`{argument}` must be two integers of 64 bits with sign, got {show(seed)}: TensorFlow "
             "can't convert larger ones."
         )
-    if not all(-(2**31) <= part < 2**31 for part in (first, second)):
+    if not typed and not all(-(2**31) <= part < 2**31 for part in (first, second)):
         dtype = "int64"
     return (first, second), dtype
 
