@@ -1,6 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """What is captured of the layers of haiku, Equinox and flax: what each draws fits its recipe."""
 
+import sys
+import types
+
 import equinox as eqx
 import haiku as hk
 import jax
@@ -81,6 +84,13 @@ def test_layers(layer):
     report = glorot.audit(make(jax.random.key(3)), recipe)
     assert not report.problems
     assert report.parameters
+
+
+@pytest.mark.parametrize("layer", ["equinox attention", "nnx attention"])
+def test_layers_where_keras_is_loaded(monkeypatch, layer):
+    """Numbers that a module has beside its arrays stay numbers."""
+    monkeypatch.setitem(sys.modules, "keras", types.ModuleType("keras"))
+    test_layers(layer)
 
 
 def test_state_that_follows_from_the_input():

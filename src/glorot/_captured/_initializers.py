@@ -20,6 +20,7 @@ from glorot._state_space import LogArange, LogOfUniform, TimeStep
 Array = np.ndarray[Any, np.dtype[Any]]
 
 _DIGITS = 12  # of a cut that is computed back from a probability
+_ULPS = 1e-15
 _NEAR = 1e-6  # of numbers that are computed in float32
 _FAR_PLACES = 1e-2  # that angles of far places are off by in float32, at most
 
@@ -33,11 +34,13 @@ def initializer_of(value: Drawn, shape: tuple[int, ...], numbers: Array | None) 
     found: Initializer | None = None
     match value:
         case _drawn.Uniform(low, high):
-            found = RandomUniform(low, high)
+            found = RandomUniform(_plain(low), _plain(high))
         case _drawn.Normal(mean, stddev, lower, upper) if -lower > FAR and upper > FAR:
-            found = RandomNormal(mean, stddev)
+            found = RandomNormal(_plain(mean), _plain(stddev))
         case _drawn.Normal(mean, stddev, lower, upper):
-            found = TruncatedNormal(mean, stddev, lower=_round(lower), upper=_round(upper))
+            found = TruncatedNormal(
+                _plain(mean), _plain(stddev), lower=_round(lower), upper=_round(upper)
+            )
         case _drawn.Orthogonal():
             found = _orthogonal(shape, value)
         case _drawn.LogOfUniform(low, high):
@@ -110,6 +113,12 @@ def _known(shape: tuple[int, ...]) -> Iterator[Initializer]:
 def _round(number: float) -> float:
     """Without the last digits, which computing it back from a probability leaves."""
     return float(f"{number:.{_DIGITS}g}")
+
+
+def _plain(number: float) -> float:
+    """Without what arithmetic has added to a number of few digits."""
+    short = float(f"{number:.6g}")
+    return short if math.isclose(short, number, rel_tol=_ULPS) else number
 
 
 def shortest(number: float) -> float:

@@ -107,6 +107,8 @@ def call(text: str, build: Any) -> Any:
     """
     try:
         with meta(), _keras.valueless():
+            if "keras" in sys.modules:  # which counts its layers: it is called once
+                return build()
             abstract = _flax.abstract(build)
             if abstract is None:
                 abstract = _equinox.abstract(build)

@@ -22,7 +22,7 @@ def abstract(build: Any) -> Any:
     """Return the Equinox module that `build` makes, without memory; None where it makes none, or
     cannot be evaluated abstractly: it is to be called as it is then."""
     equinox = sys.modules.get("equinox")
-    if equinox is None or "keras" in sys.modules:  # Keras counts its layers: it is called once
+    if equinox is None:
         return None
     try:
         found = equinox.filter_eval_shape(build)

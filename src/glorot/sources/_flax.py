@@ -38,7 +38,7 @@ def abstract(build: Any) -> Any:
     """Return the nnx module that `build` makes, without memory; None where it makes none, or
     cannot be evaluated abstractly: it is to be called as it is then."""
     nnx = sys.modules.get("flax.nnx")
-    if nnx is None or "keras" in sys.modules:  # Keras counts its layers: it is called once
+    if nnx is None:
         return None
 
     def checked() -> Any:

@@ -35,13 +35,12 @@ def built(build: Callable[[], Any]) -> Built:
         TypeError: no model and no tree of arrays.
         ValueError: as the sources of flax and Equinox modules.
     """
+    tree = _tree(build)  # which loads what the code imports when it runs
     value = _flax.abstract(build)
     if value is None:
         value = _equinox.abstract(build)
     if value is None:
-        value = _tree(build)
-    if value is None:
-        value = build()
+        value = build() if tree is None else tree
     if _flax.is_nnx(value):
         specs = _flax.of_module(value).shapes
         parameters = {name for name, _, _ in _flax.variables(value, "Param")[0]}
