@@ -277,6 +277,12 @@ def test_models(kind):
         assert glorot.audit(drawn, glorot.Recipe(rules)).problems
 
 
+def test_numbers_beside_arrays():
+    """Stay as they are, as `init` leaves them."""
+    recipe = capture(lambda: {"w": INITS.ones(KEY, SHAPE), "rate": 0.5, "name": None})
+    assert [(rule.pattern, rule.initializer) for rule in recipe.rules] == [("*", glorot.Ones())]
+
+
 def test_rules_are_few():
     """A hundred layers of one kind are one rule."""
 

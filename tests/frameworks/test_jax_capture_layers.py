@@ -46,8 +46,6 @@ def of_nnx(make):
 
 
 LAYERS = {
-    "haiku resnet": of_haiku(lambda x: hk.nets.ResNet18(100, resnet_v2=True)(x, True), IMAGES),
-    "haiku mobilenet": of_haiku(lambda x: hk.nets.MobileNetV1(num_classes=100)(x, True), IMAGES),
     "haiku mlp": of_haiku(lambda x: hk.Linear(9)(hk.nets.MLP([128, 64])(x)), ROWS),
     "haiku attention": of_haiku(
         lambda x: hk.MultiHeadAttention(4, 16, w_init=VARIANCE)(x, x, x), jnp.ones((1, 5, 64))

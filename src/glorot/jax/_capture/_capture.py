@@ -88,7 +88,7 @@ def capture(
     found: dict[str, Initializer | None] = {}
     left: dict[str, str] = {}
     for name, spec in model.specs.items():
-        if name in given:
+        if name in given or name not in values:  # a number of Python's is none of its arrays
             continue
         try:
             init = _initializer(values[name], spec.shape, _numbers(closed, names.index(name)))
