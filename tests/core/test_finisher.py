@@ -5,6 +5,7 @@ import errno
 import os
 import sys
 import threading
+from concurrent import futures
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
@@ -87,7 +88,7 @@ def test_a_rank_at_work_is_waited_for(tmp_path, locks):
         working = pool.submit(work)
         entered.wait(60)
         waiting = pool.submit(_finisher.await_end, tmp_path)
-        with pytest.raises(TimeoutError):
+        with pytest.raises(futures.TimeoutError):
             waiting.result(timeout=4 * _finisher._SILENT)
         leave.set()
         working.result()
@@ -188,7 +189,7 @@ def test_a_rank_begins_again_while_another_gives_names(tmp_path, monkeypatch, al
         last = pool.submit(one, tmp_path, 1, 2)
         entered.wait(60)
         again = pool.submit(one, tmp_path, 0, 2, resume=True)
-        with pytest.raises(TimeoutError):
+        with pytest.raises(futures.TimeoutError):
             again.result(timeout=4 * _finisher._SILENT)
         leave.set()
         assert last.result().complete
