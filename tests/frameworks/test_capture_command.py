@@ -108,6 +108,17 @@ def test_keras(tmp_path):
     assert "of_keras:number must return a torch module, a Keras model" in refused.stderr
 
 
+def test_a_framework_that_the_callable_imports(tmp_path):
+    """Another one is loaded before, and it alone."""
+    (tmp_path / "lazily.py").write_text(MODELS.format(loads="jax"))
+    done = subprocess.run(
+        [sys.executable, "-m", "glorot", "capture", "lazily:torchs"],
+        cwd=tmp_path, capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    assert len(glorot.Recipe.from_toml(done.stdout).rules) == 2
+
+
 CODE = """
 import torch
 

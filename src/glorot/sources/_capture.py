@@ -14,7 +14,7 @@ from glorot._loaded import is_a
 from glorot.recipe import Recipe, Rule
 from glorot.sources import _callable, _flax, _timm, _transformers
 from glorot.sources._apart import runs_code
-from glorot.sources._frameworks import building, require, said
+from glorot.sources._frameworks import building, meta, require, said
 
 
 def capture(source: Any, *, rules: Iterable[Rule] = (), leave_out: bool = False) -> Recipe:
@@ -56,10 +56,9 @@ def capture(source: Any, *, rules: Iterable[Rule] = (), leave_out: bool = False)
 
 
 def _framework(source: str, build: Callable[[], Any]) -> str:
-    """As what is loaded says, or what `build` returns."""
-    loaded = [name for name in ("torch", "jax", "keras") if name in sys.modules]
-    if len(loaded) == 1:
-        return loaded[0]
+    """The framework of what `build` returns, which may import it when it is called."""
+    if "jax" in sys.modules and "keras" not in sys.modules and _is_tree(build):
+        return "jax"
     value = _callable.call(source, build)
     if is_a(value, "keras", "Layer"):
         return "keras"
@@ -71,6 +70,17 @@ def _framework(source: str, build: Callable[[], Any]) -> str:
         f"{source} must return a torch module, a Keras model, a flax or Equinox module, or a tree "
         f"of JAX's arrays; got {_check.show(value)} of {type(value).__name__}."
     )
+
+
+def _is_tree(build: Callable[[], Any]) -> bool:
+    """Whether it returns a tree of JAX's arrays, which then need no memory."""
+    jax = sys.modules["jax"]
+    try:
+        with meta():
+            found = jax.eval_shape(build)
+    except Exception:  # the callable's own errors come again when it is called
+        return False
+    return not any(leaf is found for leaf in jax.tree.leaves(found))
 
 
 def _holds_arrays(value: Any) -> bool:
