@@ -106,6 +106,8 @@ def result_of(equation: Any, inputs: Sequence[Seen]) -> Value:
     values = [seen.value for seen in inputs]
     if all(isinstance(value, Fixed) for value in values):
         found: Value = _of_numbers(equation, values)
+    elif name not in (*_SHAPES, *_JOINS) and _spreads(equation, values):
+        found = REPEATED
     elif name in _SAME or (name == "convert_element_type" and is_real(aval)):
         found = values[0]
     elif name in _SHAPES:
@@ -124,6 +126,15 @@ def result_of(equation: Any, inputs: Sequence[Seen]) -> Value:
     else:
         found = unknown(name, *values)
     return found
+
+
+def _spreads(equation: Any, values: list[Value]) -> bool:
+    """Whether a draw that is one number, or few, becomes many: a scalar beside an array."""
+    size = math.prod(equation.outvars[0].aval.shape)
+    return any(
+        not isinstance(value, Fixed | Key | Unknown) and math.prod(atom.aval.shape) < size
+        for value, atom in zip(values, equation.invars, strict=True)
+    )
 
 
 def _are_words(values: list[Value]) -> bool:
