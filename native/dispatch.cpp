@@ -97,7 +97,7 @@ void fill_straight(const Kernel& kernel, const Stream& stream, const Law& law, D
   constexpr uint64_t kPiece = 1024;  // keeps every share's alignment like the whole's
   const uint64_t size = uint64_t(item_size(dtype)), bytes = count * size;
   const uint64_t pieces = (count + kPiece - 1) / kPiece;
-  const bool bypass = past_cache(law, bytes, threads);
+  const bool bypass = past_cache(bytes);
   in_parallel(pieces, bytes, threads, [&](uint64_t begin, uint64_t end) {
     const uint64_t first = begin * kPiece, last = end == pieces ? count : end * kPiece;
     kernel.fill_runs(stream, law, dtype, {start + first, last - first},

@@ -91,21 +91,24 @@ struct NearNormal {
     return Target::from_bits(Target::bit_xor(Target::bits(x), sign));
   }
 
-  // The values of those lanes of two vectors, by the law itself.
-  static GLOROT_COLD void put_lanes(const Law& law, uint32_t lanes, Word q0, Word q1, uint16_t* to) {
+  // A line of the values of two vectors, with those of the lanes by the law itself.
+  static GLOROT_COLD Word exact_lanes(const Law& law, uint32_t lanes, Word q0, Word q1, Word line) {
     uint32_t quantiles[2 * Target::kLanes];
+    uint16_t values[2 * Target::kLanes];
+    std::memcpy(values, &line, sizeof values);
     Target::store(quantiles, q0);
     Target::store(quantiles + Target::kLanes, q1);
     for (int lane = 0; lane < 2 * Target::kLanes; ++lane) {
       if (!(lanes >> lane & 1)) continue;
       const float value = normal_integer<uint32_t, float>(quantiles[lane], law, kTruncated);
-      const uint16_t rounded = uint16_t(round_bfloat16(value * float(law.scale)));
-      std::memcpy(to + lane, &rounded, sizeof rounded);  // at any alignment
+      values[lane] = uint16_t(round_bfloat16(value * float(law.scale)));
     }
+    std::memcpy(&line, values, sizeof line);
+    return line;
   }
 };
 
-template <Dtype kDtype, int n, bool kTruncated, class T = Target>
+template <Dtype kDtype, int n, bool kPast = false, bool kTruncated, class T = Target>
 static GLOROT_INLINE void put(const NearNormal<kTruncated>& law, const Word* words, uint16_t* to) {
   static_assert(kDtype == Dtype::kBfloat16 && n % 2 == 0);
   GLOROT_UNROLL
@@ -120,9 +123,10 @@ static GLOROT_INLINE void put(const NearNormal<kTruncated>& law, const Word* wor
       up[v] = Target::add(Target::bits(found.outer[v]), Target::word(0x8000));
     }
     const uint32_t differing = T::differing_high_halves(down, up);
-    T::store_high_halves(to, up, found.q);
+    Word line = T::signed_high_halves(up, found.q);
     if (differing) [[unlikely]]
-      law.put_lanes(*law.law, differing, found.q[0], found.q[1], to);
+      line = law.exact_lanes(*law.law, differing, found.q[0], found.q[1], line);
+    put_line<kPast>(to, line);
   }
 }
 

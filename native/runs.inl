@@ -25,9 +25,10 @@ static void run_groups(const Stream& stream, const RoundKeys& keys, uint64_t sta
   }
 }
 
-// Calls chunk(vectors, out) for whole chunks, and groups(start, count, out) for what is not one.  A
-// law's code is large: both are called in as few places as can be.
-template <class Type, class Chunk, class Groups>
+// Calls chunk<n>(vectors, out) for the whole chunks of a run that starts and ends anywhere, and
+// groups(start, count, out) for what is not one.  A law's code is
+// large: both are called in as few places as can be.
+template <bool kWide, class Type, class Chunk, class Groups>
 static GLOROT_INLINE void run_chunks(const Stream& stream, const RoundKeys& keys, uint64_t start,
                                      uint64_t count, Type* out, const Chunk& chunk,
                                      const Groups& groups) {
@@ -37,17 +38,8 @@ static GLOROT_INLINE void run_chunks(const Stream& stream, const RoundKeys& keys
   start += first;
   count -= first;
   out += first;
-  const uint64_t chunks = count / kChunk, last = count % kChunk;
-  each_chunk(stream, keys, start / 4, chunks,
-             [&](const Word* vectors) {
-               chunk(vectors, out);
-               out += kChunk;
-             },
-             [&](uint64_t block) {
-               groups(4 * block, kChunk, out);
-               out += kChunk;
-             });
-  if (last) groups(start + chunks * kChunk, last, out);
+  whole_chunks<kWide>(stream, keys, start, count, out, chunk, groups);
+  if (count) groups(start, count, out);
 }
 
 static GLOROT_INLINE void store_words(const Word* vectors, int groups, uint32_t* to) {
@@ -57,9 +49,9 @@ static GLOROT_INLINE void store_words(const Word* vectors, int groups, uint32_t*
 
 static void run_words(const Stream& stream, uint64_t start, uint64_t count, uint32_t* out) {
   const RoundKeys keys(stream.key);
-  run_chunks(
+  run_chunks<false>(
       stream, keys, start, count, out,
-      [](const Word* vectors, uint32_t* to) { store_words(vectors, kGroups, to); },
+      []<int n>(const Word* vectors, uint32_t* to) { store_words(vectors, n / kGroupVectors, to); },
       [&](uint64_t first, uint64_t n, uint32_t* to) {
         run_groups(stream, keys, first, n, to, store_words);
       });
@@ -125,14 +117,15 @@ static void run_values(const Stream& stream, const Law& law, const Runs& runs, v
       put_groups<kDtype>(value, vectors, n, group);
     });
   };
-  if constexpr (kGoesPastCache<Value> && kDtype == Dtype::kFloat32)
-    if (bypass && run_past_cache(stream, keys, value, runs, to, groups)) return;
+  if constexpr (kLineWide && kCommon<kDtype, Value>)
+    if (bypass && run_past_cache<kDtype>(stream, keys, value, runs, to, groups)) return;
   for (uint64_t row = 0; row < runs.rows; ++row) {
     const uint64_t start = runs.start + row * uint64_t(runs.step);
     to = reinterpret_cast<Type*>(static_cast<char*>(out) + int64_t(row) * runs.stride);
     if constexpr (Target::kInlined)
-      run_chunks(stream, keys, start, runs.count, to,
-                 [&](const Word* vectors, Type* p) { put<kDtype, kVectors>(value, vectors, p); }, groups);
+      run_chunks<kCommon<kDtype, Value>>(
+          stream, keys, start, runs.count, to,
+          [&]<int n>(const Word* vectors, Type* p) { put<kDtype, n>(value, vectors, p); }, groups);
     else
       run_values_apart<kDtype>(stream, value, start, runs.count, to);
   }

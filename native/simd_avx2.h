@@ -33,7 +33,7 @@ static constexpr PackedRows kPackedRows;
 struct Target {
   static constexpr const char* kName = "avx2";
   static constexpr bool kNear = false, kInlined = true;
-  static constexpr int kLanes = 8, kBlocks = 4, kGroups = 4;
+  static constexpr int kLanes = 8, kBlocks = 4, kGroups = 4, kWideGroups = 4;
   using Word = __m256i;
   using Real = __m256;
   using Digit = __m256i;  // one 32-bit digit a block, in the low half of a 64-bit lane
@@ -71,7 +71,6 @@ struct Target {
   }
   static void store(uint32_t* p, Word x) { _mm256_storeu_si256(reinterpret_cast<__m256i*>(p), x); }
   static void store(float* p, Real x) { _mm256_storeu_ps(p, x); }
-  static void stream(float* p, Real x) { _mm256_stream_ps(p, x); }
   static void fence() { _mm_sfence(); }
   static Word add(Word a, Word b) { return _mm256_add_epi32(a, b); }
   static Word sub(Word a, Word b) { return _mm256_sub_epi32(a, b); }

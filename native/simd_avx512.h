@@ -4,6 +4,7 @@
 
 #include <immintrin.h>
 
+#include "compiler.h"
 #include "laws.h"
 
 namespace glorot::avx512 {
@@ -11,7 +12,7 @@ namespace glorot::avx512 {
 struct Target {
   static constexpr const char* kName = "avx512";
   static constexpr bool kNear = true, kInlined = true;  // near.inl pays: a row is read by permutations
-  static constexpr int kLanes = 16, kBlocks = 8, kGroups = 4;
+  static constexpr int kLanes = 16, kBlocks = 8, kGroups = 4, kWideGroups = 6;
   using Word = __m512i;  // 16 x uint32
   using Real = __m512;   // 16 x float32
   // One 32-bit digit a block, in the low half of a 64-bit lane.  The high halves hold anything:
@@ -23,6 +24,16 @@ struct Target {
   static Digit digit(uint32_t x) { return _mm512_set1_epi64(x); }
   static Product multiply(Digit a, Digit b) { return _mm512_mul_epu32(a, b); }
   static Digit high(Product p) { return _mm512_srli_epi64(p, 32); }
+  // The same through memory: a load duplicates by itself, on no port that computes.
+  static GLOROT_INLINE Digit high_through(Product p, Digit& slot) {
+#if defined(__GNUC__)
+    Digit high;
+    asm("vmovdqa64 %2, %1\n\tvmovshdup %1, %0" : "=&v"(high), "=m"(slot) : "v"(p));
+    return high;
+#else
+    return slot = Target::high(p);
+#endif
+  }
   static Digit low(Product p) { return p; }
   static Digit xor2(Digit a, Digit b) { return _mm512_xor_si512(a, b); }
   static Digit xor3(Digit a, Digit b, Digit c) { return _mm512_ternarylogic_epi64(a, b, c, 0x96); }
@@ -49,7 +60,7 @@ struct Target {
   static Word load(const uint32_t* p) { return _mm512_loadu_si512(p); }
   static void store(uint32_t* p, Word x) { _mm512_storeu_si512(p, x); }
   static void store(float* p, Real x) { _mm512_storeu_ps(p, x); }
-  static void stream(float* p, Real x) { _mm512_stream_ps(p, x); }
+  static void stream(void* p, Word x) { _mm512_stream_si512(static_cast<__m512i*>(p), x); }
   static void fence() { _mm_sfence(); }
   static Word add(Word a, Word b) { return _mm512_add_epi32(a, b); }
   static Word sub(Word a, Word b) { return _mm512_sub_epi32(a, b); }
@@ -121,9 +132,9 @@ struct Target {
     return _mm512_cmpneq_epu16_mask(high_halves(a), high_halves(b));
   }
   // Those of a, the highest bit flipped where q's is clear.
-  static void store_high_halves(uint16_t* p, const Word (&a)[2], const Word (&q)[2]) {
-    _mm512_storeu_si512(p, _mm512_ternarylogic_epi32(high_halves(a), high_halves(q),
-                                                     _mm512_set1_epi16(short(0x8000)), 0xD2));
+  static Word signed_high_halves(const Word (&a)[2], const Word (&q)[2]) {
+    return _mm512_ternarylogic_epi32(high_halves(a), high_halves(q), _mm512_set1_epi16(short(0x8000)),
+                                     0xD2);
   }
   static Real minus_product(Real c, Real a, Real b) { return _mm512_fnmadd_ps(a, b, c); }
   static Real plus_product(Real c, Real a, Real b) { return _mm512_fmadd_ps(a, b, c); }

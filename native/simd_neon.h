@@ -11,7 +11,7 @@ namespace glorot::neon {
 struct Target {
   static constexpr const char* kName = "neon";
   static constexpr bool kNear = false, kInlined = true;
-  static constexpr int kLanes = 4, kBlocks = 4, kGroups = 4;
+  static constexpr int kLanes = 4, kBlocks = 4, kGroups = 4, kWideGroups = 4;
   using Word = uint32x4_t;
   using Real = float32x4_t;
   using Digit = uint32x4_t;
@@ -61,7 +61,6 @@ struct Target {
   static Word load(const uint32_t* p) { return vld1q_u32(p); }
   static void store(uint32_t* p, Word x) { vst1q_u32(p, x); }
   static void store(float* p, Real x) { vst1q_f32(p, x); }
-  static void stream(float* p, Real x) { vst1q_f32(p, x); }
   static void fence() {}
   static Word add(Word a, Word b) { return vaddq_u32(a, b); }
   static Word sub(Word a, Word b) { return vsubq_u32(a, b); }

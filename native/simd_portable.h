@@ -10,6 +10,7 @@ struct Target {
   static constexpr const char* kName = "portable";
   static constexpr bool kNear = false, kInlined = false;
   static constexpr int kLanes = 4, kBlocks = 4, kGroups = 1;  // compilers interleave chunks by themselves
+  static constexpr int kWideGroups = kGroups;
   struct Word { uint32_t lane[4]; };
   struct Real { float lane[4]; };
   struct Wide { double lane[8]; };
@@ -48,7 +49,6 @@ struct Target {
     for (int i = 0; i < 4; ++i) std::memcpy(p + i, &x.lane[i], sizeof *p);
   }
   static void store(float* p, Real x) { std::memcpy(p, &x, sizeof x); }
-  static void stream(float* p, Real x) { store(p, x); }
   static void fence() {}
   static Word add(Word a, Word b) { return each([&](int i) { return a.lane[i] + b.lane[i]; }); }
   static Word sub(Word a, Word b) { return each([&](int i) { return a.lane[i] - b.lane[i]; }); }

@@ -18,10 +18,11 @@ static GLOROT_INLINE Word round_small_vector(Real value) {
   return Target::bit_or(Target::select(is_subnormal, normal, subnormal), sign);
 }
 
+// In the higher half of each lane; the lower holds anything.
 static GLOROT_INLINE Word round_bfloat16_vector(Real value) {
   const Word bits = Target::bits(value);
   const Word even = Target::bit_and(Target::shr<16>(bits), Target::word(1));
-  return Target::shr<16>(Target::add(Target::add(bits, Target::word(0x7fffu)), even));
+  return Target::add(Target::add(bits, Target::word(0x7fffu)), even);
 }
 
 template <Dtype> struct Item;
@@ -35,7 +36,7 @@ template <> struct Item<Dtype::kFloat16> {
 };
 template <> struct Item<Dtype::kBfloat16> {
   using Type = uint16_t;
-  static void store(uint16_t* p, Real x) { Target::store16(p, round_bfloat16_vector(x)); }
+  static void store(uint16_t* p, Real x) { Target::store16(p, Target::shr<16>(round_bfloat16_vector(x))); }
 };
 template <int kExponent, int kMantissa> struct ItemFloat8 {
   using Type = uint8_t;
@@ -46,9 +47,28 @@ template <int kExponent, int kMantissa> struct ItemFloat8 {
 template <> struct Item<Dtype::kFloat8E4m3fn> : ItemFloat8<4, 3> {};
 template <> struct Item<Dtype::kFloat8E5m2> : ItemFloat8<5, 2> {};
 
-// The values of n vectors of words, to memory.
-template <Dtype kDtype, int n, class Integer, Finish kFinish>
+// A cache line, past the cache or not.
+template <bool kPast, class T = Target>
+static GLOROT_INLINE void put_line(void* to, Word line) {
+  if constexpr (kPast) T::stream(to, line);
+  else T::store(static_cast<uint32_t*>(to), line);
+}
+
+// The values of n vectors of words, to memory; past the cache, where they fill whole lines.
+template <Dtype kDtype, int n, bool kPast = false, class Integer, Finish kFinish, class T = Target>
 static GLOROT_INLINE void put(const Value<Integer, kFinish>& value, const Word* words,
                               typename Item<kDtype>::Type* to) {
-  value.template each<n>(words, [&](int v, Real x) { Item<kDtype>::store(to + v * Target::kLanes, x); });
+  if constexpr (kLineWide && kDtype == Dtype::kBfloat16) {
+    static_assert(n % 2 == 0);
+    Word pair[2];
+    value.template each<n>(words, [&](int v, Real x) {
+      pair[v % 2] = round_bfloat16_vector(x);
+      if (v % 2) put_line<kPast>(to + (v - 1) * Target::kLanes, T::high_halves(pair));
+    });
+  } else {
+    value.template each<n>(words, [&](int v, Real x) {
+      if constexpr (kPast) put_line<true>(to + v * Target::kLanes, Target::bits(x));
+      else Item<kDtype>::store(to + v * Target::kLanes, x);
+    });
+  }
 }

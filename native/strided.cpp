@@ -263,7 +263,7 @@ void fill_strided(const Kernel& kernel, const Stream& stream, const Law& law, Dt
     axes.pop_back();
     if (axes.empty())
       return fill_run(kernel, stream, law, dtype, uint64_t(start), row, out, threads);
-    const bool bypass = past_cache(law, bytes, threads);
+    const bool bypass = past_cache(bytes);
     const Axis inner = axes.back();  // rows whose indices and places step evenly
     return in_parallel(product(axes), bytes, threads, [&](uint64_t begin, uint64_t end) {
       while (begin < end) {

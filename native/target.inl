@@ -32,6 +32,8 @@ namespace {  // a copy for each target, none of which may stand in for another's
 
 #include "near.inl"
 
+#include "chunks.inl"
+
 #include "past_cache.inl"
 
 #include "runs.inl"

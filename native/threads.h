@@ -14,11 +14,8 @@ namespace glorot {
 void in_parallel(uint64_t pieces, uint64_t bytes, int threads,
                  const std::function<void(uint64_t, uint64_t)>& work);
 
-// Whether `bytes` are so many that they leave the cache before anyone reads them.  Only the uniform
-// law, on more than one thread, is fast enough to be held up by the memory.
-inline bool past_cache(const Law& law, uint64_t bytes, int threads) {
-  return law.kind == Kind::kUniform && threads > 1 && bytes >= 8 << 20;
-}
+// So many bytes leave the cache before anyone reads them.
+inline bool past_cache(uint64_t bytes) { return bytes >= 8 << 20; }
 
 // A run whose elements are all computed alone, and one of a draw in JAX's legacy layout.
 void fill_straight(const Kernel&, const Stream&, const Law&, Dtype, uint64_t start, uint64_t count,

@@ -11,13 +11,12 @@ constexpr uint64_t kPieceElements = 1 << 18;  // a multiple of what vectors fill
 
 uint64_t pieces_of(const Task& task) { return (task.count + kPieceElements - 1) / kPieceElements; }
 
-void fill_piece(const Kernel& kernel, const Task& task, uint64_t piece, uint64_t bytes,
-                int threads) {
+void fill_piece(const Kernel& kernel, const Task& task, uint64_t piece, uint64_t bytes) {
   const uint64_t first = piece * kPieceElements, rest = task.count - first;
   const uint64_t here = rest < kPieceElements ? rest : kPieceElements;
   kernel.fill_runs(task.stream, task.law, task.dtype, {task.start + first, here},
                    static_cast<char*>(task.out) + first * uint64_t(item_size(task.dtype)),
-                   past_cache(task.law, bytes, threads));
+                   past_cache(bytes));
 }
 
 }  // namespace
@@ -33,8 +32,7 @@ void fill_together(const Kernel& kernel, const std::vector<Task>& tasks, int thr
     auto number = size_t(std::upper_bound(ends.begin(), ends.end(), piece) - ends.begin());
     for (; piece < end; ++piece) {
       while (ends[number] <= piece) ++number;
-      fill_piece(kernel, tasks[number], piece - (ends[number] - pieces_of(tasks[number])), bytes,
-                 threads);
+      fill_piece(kernel, tasks[number], piece - (ends[number] - pieces_of(tasks[number])), bytes);
     }
   });
 }

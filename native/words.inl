@@ -17,19 +17,29 @@ struct RoundKeys {
   }
 };
 
+// The higher digit of a product.  A wide chunk takes half of them through memory: everything else
+// competes for the same two ports, and those of memory have nothing to do.  T is Target, by a name that
+// lets targets without wide chunks pass it over.
+template <int groups, class T = Target>
+static GLOROT_INLINE Digit high_through(Product p, Digit& slot) {
+  if constexpr (groups > kGroups) return T::high_through(p, slot);
+  else return Target::high(p);
+}
+
 // Rounds 3 to 10 of some groups.  The last one leaves pairs of outputs, (0, 1) and (2, 3), for
 // `interleave`.
 template <int groups>
 static GLOROT_INLINE void rounds(const RoundKeys& keys, Digit (&c0)[groups], Digit (&c1)[groups],
                                  Digit (&c2)[groups], Digit (&c3)[groups], Word* out) {
   const Digit m0 = Target::digit(kMultiplier0), m1 = Target::digit(kMultiplier1);
+  Digit slot[groups];
   GLOROT_UNROLL
   for (int round = 2; round < kRounds - 1; ++round) {
     const Digit k0 = keys.k0[round], k1 = keys.k1[round];
     GLOROT_UNROLL
     for (int g = 0; g < groups; ++g) {
       const auto p = Target::multiply(c0[g], m0), q = Target::multiply(c2[g], m1);
-      c0[g] = Target::xor3(Target::high(q), c1[g], k0);
+      c0[g] = Target::xor3(high_through<groups>(q, slot[g]), c1[g], k0);
       c1[g] = Target::low(q);
       c2[g] = Target::xor3(Target::high(p), c3[g], k1);
       c3[g] = Target::low(p);
@@ -71,12 +81,12 @@ template <int groups>
 static GLOROT_INLINE void group_words(const RoundKeys& keys, const Prefix& prefix,
                                       const Product (&first)[groups], Word* out) {
   const Digit m1 = Target::digit(kMultiplier1);
-  Digit c0[groups], c1[groups], c2[groups], c3[groups];
+  Digit c0[groups], c1[groups], c2[groups], c3[groups], slot[groups];
   GLOROT_UNROLL
   for (int g = 0; g < groups; ++g) {
     c2[g] = Target::xor2(Target::high(first[g]), Target::digit(prefix.c2_xor));
     const auto q = Target::multiply(c2[g], m1);
-    c0[g] = Target::xor2(Target::high(q), Target::digit(prefix.c0_xor));
+    c0[g] = Target::xor2(high_through<groups>(q, slot[g]), Target::digit(prefix.c0_xor));
     c1[g] = Target::low(q);
     c2[g] = Target::xor2(Target::low(first[g]), Target::digit(prefix.c2_xor_low));
     c3[g] = Target::digit(prefix.c3_next);
@@ -86,17 +96,18 @@ static GLOROT_INLINE void group_words(const RoundKeys& keys, const Prefix& prefi
 
 // The products of round 1 for consecutive blocks.  Until the lowest digit carries, those of the
 // next chunk are larger by the same amount.
+template <int groups>
 struct Consecutive {
-  Product product[kGroups];
+  Product product[groups];
   explicit Consecutive(uint32_t first) {
-    for (int g = 0; g < kGroups; ++g)
+    for (int g = 0; g < groups; ++g)
       product[g] = Target::multiply(Target::consecutive(first + uint32_t(g * Target::kBlocks)),
                                     Target::digit(kMultiplier0));
   }
   GLOROT_INLINE void advance() {
     GLOROT_UNROLL
-    for (int g = 0; g < kGroups; ++g)
-      product[g] = Target::add(product[g], uint64_t(kMultiplier0) * kChunkBlocks);
+    for (int g = 0; g < groups; ++g)
+      product[g] = Target::add(product[g], uint64_t(kMultiplier0) * uint64_t(groups * Target::kBlocks));
   }
 };
 
@@ -133,30 +144,31 @@ static GLOROT_COLD void few_groups(const Stream& stream, const RoundKeys& keys, 
   }
 }
 
-// Calls write(vectors) for `chunks` chunks of consecutive blocks; and rare(block) for one in which the
-// counter's lowest digit carries.
-template <class Write, class Rare>
+// Calls write(vectors) for `chunks` chunks of consecutive blocks, so many groups each; and rare(block)
+// for one in which the counter's lowest digit carries.
+template <int groups, class Write, class Rare>
 static GLOROT_INLINE void each_chunk(const Stream& stream, const RoundKeys& keys, uint64_t block,
                                      uint64_t chunks, const Write& write, const Rare& rare) {
-  Word vectors[kVectors];
+  constexpr uint64_t kBlocks = groups * Target::kBlocks;
+  Word vectors[groups * kGroupVectors];
   while (chunks) {
     const Counter counter = counter_at(stream, block);
-    const uint64_t until_carry = (~uint32_t(0) - counter.digit[0] + uint64_t(1)) / kChunkBlocks;
+    const uint64_t until_carry = (~uint32_t(0) - counter.digit[0] + uint64_t(1)) / kBlocks;
     if (!until_carry) {
       rare(block);
       --chunks;
-      block += kChunkBlocks;
+      block += kBlocks;
       continue;
     }
     const uint64_t here = chunks < until_carry ? chunks : until_carry;
     const Prefix prefix(keys, counter);
-    Consecutive blocks(counter.digit[0]);
+    Consecutive<groups> blocks(counter.digit[0]);
     for (uint64_t i = 0; i < here; ++i, blocks.advance()) {
       group_words(keys, prefix, blocks.product, vectors);
       write(vectors);
     }
     chunks -= here;
-    block += here * kChunkBlocks;
+    block += here * kBlocks;
   }
 }
 

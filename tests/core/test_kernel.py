@@ -205,68 +205,6 @@ def test_large_transposed_fill(target, dtype):
                 assert (memory == straight.T).all()
 
 
-@pytest.mark.slow
-@pytest.mark.parametrize("target", TARGETS)
-@pytest.mark.parametrize("dtype", ["float32", "float16", "float64"])
-def test_bytes_do_not_depend_on_threads(target, dtype):
-    """1, 2, 3 and 7 threads write the same bytes, of sizes that bypass the cache and of others."""
-    law, dtype = LAWS["uniform"], FLOATS[dtype]
-    stream = _stream.stream(11, "threads")
-    for count in (1 << 20, (9 << 20) // 4 + 5):
-        memory = np.empty(count + 3, dtype)
-        for offset in (0, 3):
-            out = memory[offset : offset + count]
-            sums = set()
-            for threads in (1, 2, 3, 7):
-                out[:] = 0
-                with _kernel.forced(target):
-                    _kernel.fill(out, law, stream, 9, None, threads)
-                sums.add(out.tobytes())
-            assert len(sums) == 1
-            assert out[-5:].tobytes() == reference(law, dtype, stream, 9 + count - 5, 5).tobytes()
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize("target", TARGETS)
-@pytest.mark.parametrize(
-    ("start", "columns", "step"),
-    [
-        (40, 1024, 8192),  # a chunk of two rows at each seam
-        (40, 1028, 8192),  # seams that move along the chunks
-        (0, 256, 260),  # rows of two chunks
-        (4, 300, 1000),
-        (2**34 - 900_000, 1024, 8192),  # the counter's lowest digit carries, between rows
-        (2**34 - 8192 * 900 - 516, 1028, 8192),  # and within one
-        (4, 300, 0),  # a row again and again
-        (2, 300, 1000),  # no block starts where a line does
-        (4, 301, 1000),
-        (4, 300, 1001),
-    ],
-)
-def test_columns_that_go_past_the_cache(target, start, columns, step):
-    """Two threads write what one does, which keeps the cache, in memory of every alignment, upwards
-    and downwards; what is before and behind stays as it was."""
-    law, rows = LAWS["uniform"], (9 << 18) // columns
-    stream = _stream.stream(2, "columns")
-    expected = np.empty((rows, columns), np.float32)
-    with _kernel.forced(target):
-        _kernel.fill(expected, law, stream, start, (step, 1), 1)
-    for row in (0, 1, rows // 2, rows - 1):
-        one = reference(law, np.float32, stream, start + row * step, (columns,))
-        assert (expected[row] == one).all()
-    memory = np.empty((rows + 2) * columns + 16, np.float32)
-    for offset in (0, 1, 4, 13):
-        memory[:] = -1
-        out = memory[columns + offset :][: rows * columns].reshape(rows, columns)
-        with _kernel.forced(target):
-            _kernel.fill(out, law, stream, start, (step, 1), 2)
-            assert (out == expected).all()
-            assert (memory[: columns + offset] == -1).all()
-            assert (memory[columns + offset + out.size :] == -1).all()
-            _kernel.fill(out[::-1], law, stream, start, (step, 1), 2)
-        assert (out[::-1] == expected).all()
-
-
 @pytest.mark.parametrize("target", EVERYWHERE)
 @pytest.mark.parametrize("dtype", [name for name in FLOATS if name != "float64"])
 def test_given_words(target, dtype):
