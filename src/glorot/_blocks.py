@@ -225,20 +225,25 @@ class Blocks(Initializer):
             at = Place(split.shape(shape, size), split_steps, offset * step, draws)
             writer = init._writer(alone, dtype, at)
             if writer.shape != at.shape:
-                writer = WholeWriter(at.shape, functools.partial(_split_whole, writer, dtype, at))
+                whole = functools.partial(_split_whole, writer, dtype, at)
+                writer = WholeWriter(at.shape, whole, init)
             writers.append(writer)
             draws += math.prod(alone)
             offset += size
-        return _BlocksWriter(shape, split, writers)
+        return _BlocksWriter(shape, split, writers, self)
 
 
 class _BlocksWriter(Writer):
-    """Writes each block by a writer of its own, over shapes whose axis is split."""
+    """Writes each block by a writer of its own, over shapes whose axis is split; `by` is the
+    initializer whose weight it is."""
 
-    def __init__(self, shape: tuple[int, ...], split: _Split, writers: list[Writer]) -> None:
+    def __init__(
+        self, shape: tuple[int, ...], split: _Split, writers: list[Writer], by: Any
+    ) -> None:
         super().__init__(shape)
         self.split = split
         self.writers = writers
+        self.by = by
         self.at_once = any(writer.at_once for writer in writers)
 
     def part(self, out: Array, start: tuple[int, ...] | None, seed: int, name: Name) -> None:

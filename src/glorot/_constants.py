@@ -183,7 +183,7 @@ class Identity(Initializer):
         def places(first: int, last: int) -> tuple[Array, ...]:
             return (np.arange(first, min(last, shape[0])),) * 2
 
-        return _PlacesWriter(shape, self.gain, places, (0, 1))
+        return _PlacesWriter(shape, self.gain, places, (0, 1), self)
 
 
 class Dirac(Initializer):
@@ -244,7 +244,7 @@ class Dirac(Initializer):
             centre = (np.full_like(channel[used], at) for at in field)
             return (*centre, channel[used], to[used])
 
-        return _PlacesWriter(shape, 1.0, places, permutation(roles))
+        return _PlacesWriter(shape, 1.0, places, permutation(roles), self)
 
 
 class _PlacesWriter(Writer):
@@ -252,6 +252,7 @@ class _PlacesWriter(Writer):
 
     `places(first, last)` index the last of the axes once permuted by `axes`, the very last one
     from `first` up to `last`, so that a part costs its own size; the first axes are batch axes.
+    `by` is the initializer whose weight it is.
     """
 
     def __init__(
@@ -260,11 +261,13 @@ class _PlacesWriter(Writer):
         value: float,
         places: Callable[[int, int], tuple[Array, ...]],
         axes: tuple[int, ...],
+        by: Initializer,
     ) -> None:
         super().__init__(shape)
         self.value = value
         self.places = places
         self.axes = axes
+        self.by = by
 
     def part(self, out: Array, start: tuple[int, ...] | None, seed: int, name: Name) -> None:
         """Write the places that are in `out`."""

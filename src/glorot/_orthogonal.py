@@ -72,7 +72,7 @@ class _Orthogonal(Initializer):
         self._check(shape)
         _Gain(self.gain).check_range(dtype)
         start = 0 if place is None else place.draws
-        return WholeWriter(shape, functools.partial(self._whole, shape, dtype, start))
+        return WholeWriter(shape, functools.partial(self._whole, shape, dtype, start), self)
 
     def _check(self, shape: tuple[int, ...]) -> None:
         raise NotImplementedError

@@ -86,7 +86,7 @@ class Sparse(Initializer):
     ) -> Writer:
         self._axes.matrices(shape)
         _laws.Normal(self.stddev).check_range(dtype)
-        return WholeWriter(shape, functools.partial(self._whole, shape, dtype, place))
+        return WholeWriter(shape, functools.partial(self._whole, shape, dtype, place), self)
 
     def _whole(
         self,

@@ -149,7 +149,7 @@ class Length(_Half):
         if dtype.kind in "iub":
             raise TypeError(f"norms are no whole numbers, got dtype {dtype}. Use a float.")
         writer = self.of._writer(self.whole, dtype)
-        return WholeWriter(shape, functools.partial(self._norms, writer, axes, shape, dtype))
+        return WholeWriter(shape, functools.partial(self._norms, writer, axes, shape, dtype), self)
 
     def _norms(
         self,

@@ -120,14 +120,18 @@ class LawWriter(Writer):
 
 
 class WholeWriter(Writer):
-    """`whole(seed, name)` must be computed for any part of it."""
+    """`whole(seed, name)` must be computed for any part of it; `by` is the initializer whose weight
+    it is."""
 
-    __slots__ = ("whole",)
+    __slots__ = ("by", "whole")
     at_once = True
 
-    def __init__(self, shape: tuple[int, ...], whole: Callable[[int, Name], Array]) -> None:
+    def __init__(
+        self, shape: tuple[int, ...], whole: Callable[[int, Name], Array], by: Any
+    ) -> None:
         super().__init__(shape)
         self.whole = whole
+        self.by = by
 
     def part(self, out: Array, start: tuple[int, ...] | None, seed: int, name: Name) -> None:
         """Compute the whole, copy the part."""

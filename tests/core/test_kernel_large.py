@@ -83,6 +83,7 @@ def test_bytes_do_not_depend_on_threads(target, law, dtype):
 
 
 def columns_agree(target, law, dtype, start, columns, step):
+    """Fill rows that begin `step` apart, past the cache, and compare them."""
     stream, rows = _stream.stream(2, "columns"), (9 << 20) // dtype.itemsize // columns
     with _kernel.forced(target):
         expected = in_pieces(law, stream, start, (rows, columns), step, dtype)

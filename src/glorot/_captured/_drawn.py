@@ -5,6 +5,7 @@ A law stays one under what initialisation does to it: a factor, a shift, a cut, 
 function by which torch and JAX make normals of uniform numbers.
 """
 
+import contextlib
 import math
 from dataclasses import dataclass, replace
 from statistics import NormalDist
@@ -82,6 +83,14 @@ class TimeStep:
 
 
 @dataclass(frozen=True)
+class Given:
+    """What an initializer of this library gives a weight of this shape, and no law says."""
+
+    initializer: Any
+    shape: tuple[int, ...]
+
+
+@dataclass(frozen=True)
 class Unknown:
     """Something else, and how it came to be."""
 
@@ -89,7 +98,16 @@ class Unknown:
 
 
 Drawn = (
-    Uniform | Normal | Orthogonal | Fixed | Applied | LogUniform | LogOfUniform | TimeStep | Unknown
+    Uniform
+    | Normal
+    | Orthogonal
+    | Fixed
+    | Applied
+    | LogUniform
+    | LogOfUniform
+    | TimeStep
+    | Given
+    | Unknown
 )
 
 
@@ -107,20 +125,23 @@ def normal(mean: float, stddev: float, lower: float = -math.inf, upper: float = 
 
 def times(value: Drawn, factor: float) -> Drawn:
     """The values times a number."""
+    if not factor and isinstance(value, Uniform | Normal | Orthogonal | Given):
+        return Fixed(0.0)
+    found: Drawn = Unknown(f"times {factor:g} of {describe(value)}")
     match value:
         case Uniform(low, high):
-            ends = sorted((low * factor, high * factor))
-            return Uniform(*ends) if factor else Fixed(0.0)
+            found = Uniform(*sorted((low * factor, high * factor)))
         case Normal(mean, stddev, lower, upper):
-            if not factor:
-                return Fixed(0.0)
             cuts = (lower, upper) if factor > 0 else (-upper, -lower)
-            return Normal(mean * factor, stddev * abs(factor), *cuts)
+            found = Normal(mean * factor, stddev * abs(factor), *cuts)
         case Orthogonal(_, gain):
-            return replace(value, gain=gain * abs(factor)) if factor else Fixed(0.0)
+            found = replace(value, gain=gain * abs(factor))
+        case Given(initializer) if factor > 0.0:
+            with contextlib.suppress(TypeError):  # one that nothing scales
+                found = replace(value, initializer=initializer.scaled(factor))
         case Fixed(number) if number is not None:
-            return Fixed(number * factor)
-    return Unknown(f"times {factor:g} of {describe(value)}")
+            found = Fixed(number * factor)
+    return found
 
 
 def plus(value: Drawn, shift: float) -> Drawn:
@@ -195,4 +216,6 @@ def describe(value: Drawn) -> str:
             return f"{function} of {describe(of)}"
         case Fixed():
             return "numbers that are computed"
+        case Given(initializer):
+            return f"what {initializer!r} gives"
     return repr(value)

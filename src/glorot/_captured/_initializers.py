@@ -43,6 +43,8 @@ def initializer_of(value: Drawn, shape: tuple[int, ...], numbers: Array | None) 
             )
         case _drawn.Orthogonal():
             found = _orthogonal(shape, value)
+        case _drawn.Given(initializer, given) if given == shape:
+            found = initializer
         case _drawn.LogOfUniform(low, high):
             found = LogOfUniform(_round(low), _round(high))
         case _drawn.TimeStep(low, high):

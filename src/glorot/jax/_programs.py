@@ -17,11 +17,13 @@ import numpy as np
 from glorot._blocks import _BlocksWriter
 from glorot._constants import _PlacesWriter, _ValueWriter, written
 from glorot._laws import lanes
+from glorot._stream import tag
 from glorot._writers import LawWriter, Writer
 from glorot.jax import _native, _paired, _traced
 from glorot.jax._traced import Array, Halves
 
 Extent = tuple[int, ...]
+WRITERS: dict[str, Writer] = {}  # what the programs that this process made write, by their names
 # Elements of a normal up to which its words get memory of their own.  Of more, the system's new
 # pages take longer than that saves.
 _APART = 1 << 22
@@ -39,6 +41,12 @@ def program(
     def initial_value(seed: Array, tag: Array, *start: Array) -> Array:
         return _block(writer, dtype, extent, (seed[0], seed[1]), (tag[0], tag[1]), start, native)
 
+    by = writer.law if isinstance(writer, LawWriter) else getattr(writer, "by", None)
+    if by is not None:
+        # Where a program is read, not run, its name says what it draws: the same in every process,
+        # so that compilations that JAX keeps on disk are found again.
+        initial_value.__name__ = f"initial_value_{tag(repr((by, writer.shape))):016x}"
+        WRITERS[initial_value.__name__] = writer
     return placed(initial_value, sharding)
 
 

@@ -2,7 +2,8 @@
 """A tensor to be filled: what is checked before any memory is changed, and then the filling."""
 
 import functools
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from contextvars import ContextVar
 from typing import Any
 
 import torch
@@ -29,6 +30,12 @@ def _shards(parts: tuple[tuple[tuple[int, ...], tuple[int, ...]], ...]) -> tuple
     return tuple(
         Shard(start, [i + n for i, n in zip(start, extent, strict=True)]) for start, extent in parts
     )
+
+
+# What makes a tensor's memory; while a capture runs code, what notes that it would be filled.
+memory_of: ContextVar[Callable[[torch.Tensor, str], Memory]] = ContextVar(
+    "memory_of", default=Memory
+)
 
 
 class Target:
@@ -67,7 +74,7 @@ class Target:
                     f"{what} must have the shape of the shard, {extent}, got {tuple(tensor.shape)}."
                 )
             self.parts = [Part(start, extent, None)]
-        self.memory = Memory(tensor, what)
+        self.memory = memory_of.get()(tensor, what)
 
     @property
     def dtype(self) -> str:

@@ -12,22 +12,29 @@ import jax.numpy as jnp
 import numpy as np
 
 from glorot._captured import _drawn
-from glorot._captured._drawn import Drawn, Fixed, Normal, Orthogonal, Unknown, describe
+from glorot._captured._drawn import Drawn, Fixed, Given, Normal, Orthogonal, Unknown, describe
+from glorot._captured._written import written
+from glorot.jax import _programs
 from glorot.jax._capture._seen import REPEATED, Key, Parts, Seen, Value, constant, each, unknown
 
-_HERE = os.path.dirname(jax.__file__)
+_JAX = os.path.dirname(jax.__file__)
 
 # --- draws ----------------------------------------------------------------------------------------
 
 
 def draw_of(equation: Any, inputs: Sequence[Seen]) -> Value | None:
-    """Return what a call of one of JAX's own functions draws; None where it is no such call."""
-    law = _LAWS.get(equation.params.get("name", ""))
-    inner = equation.params.get("jaxpr")
-    if law is None or inner is None or len(equation.outvars) != 1:
+    """Return what a call of one of JAX's own functions draws, or of one of glorot's initializers;
+    None where it is no such call."""
+    name, inner = equation.params.get("name", ""), equation.params.get("jaxpr")
+    law, writer = _LAWS.get(name), _programs.WRITERS.get(name)
+    if (law or writer) is None or inner is None or len(equation.outvars) != 1:
         return None
-    if not str(inner.jaxpr.debug_info.func_filename).startswith(_HERE):
-        return None  # a function of that name is the user's own
+    # A function of that name may be the user's own.
+    file = str(inner.jaxpr.debug_info.func_filename)
+    if writer is not None:
+        return written(writer) if file == _programs.__file__ else None
+    if law is None or not file.startswith(_JAX):
+        return None
     return law([seen.value for seen in inputs], equation.outvars[0].aval)
 
 
@@ -187,10 +194,10 @@ def _reshaped(equation: Any, value: Value) -> Value:
         return value
     if math.prod(after) > math.prod(before):
         return REPEATED
-    if isinstance(value, Orthogonal):
-        turned = name == "transpose" and len(after) == 2
-        if name == "slice" or not (turned or after[-1:] == before[-1:]):
-            return Unknown(f"a part or another order of {describe(value)}")
+    turned = name == "transpose" and len(after) == 2
+    rows = name != "slice" and (turned or after[-1:] == before[-1:])
+    if isinstance(value, Given) or (isinstance(value, Orthogonal) and not rows):
+        return Unknown(f"a part or another order of {describe(value)}")
     if isinstance(value, Parts):
         long = [[axis for axis, n in enumerate(shape) if n != 1] for shape in (before, after)]
         same = [before[axis] for axis in long[0]] == [after[axis] for axis in long[1]]

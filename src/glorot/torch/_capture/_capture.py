@@ -19,6 +19,7 @@ from glorot._weight_norm import summed_axes
 from glorot.recipe import Recipe, Rule, TensorSpec
 from glorot.recipe._coverage import match
 from glorot.torch._capture._as_if_real import AsIfReal, truncated_by
+from glorot.torch._capture._own import filled_by_glorot
 from glorot.torch._capture._recorder import Recorder
 from glorot.torch._capture._segments import segments
 from glorot.torch._collect import Group, collect
@@ -169,7 +170,12 @@ def _built(build: Callable[[], Any], again: bool = False) -> tuple[torch.nn.Modu
     for on_meta in (True, False):
         recorder = Recorder()
         try:
-            with torch.random.fork_rng(devices=[]), truncated_by(recorder), recorder:
+            with (
+                torch.random.fork_rng(devices=[]),
+                truncated_by(recorder),
+                filled_by_glorot(recorder),
+                recorder,
+            ):
                 if again:
                     torch.default_generator.manual_seed(torch.initial_seed() + 1)
                 if on_meta:

@@ -1,0 +1,121 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Recipes of torch code that calls this library's own functions."""
+
+import pytest
+import torch
+from capture_cases import captured
+from torch import nn
+
+import glorot
+import glorot.torch
+from glorot.torch import capture, init_
+
+pytestmark = pytest.mark.frameworks
+V = glorot.torch
+
+
+def looked_at(write):
+    """The same in code that looks at its numbers, and so is run with memory."""
+
+    def run(w):
+        nn.init.normal_(w)
+        assert float(w.abs().sum()) > 0
+        write(w)
+
+    return run
+
+
+def two_parts(w):
+    """Ones, and then zeros."""
+    V.ones_(V.normal_(w, seed=1, name="w")[:2])
+    V.zeros_(w[2:])
+
+
+@pytest.mark.parametrize("through", [lambda write: write, looked_at], ids=["meta", "memory"])
+@pytest.mark.parametrize(
+    ("write", "wanted"),
+    [
+        (lambda w: V.normal_(w, 1.0, 0.5, seed=1, name="w"), glorot.RandomNormal(1.0, 0.5)),
+        (lambda w: V.uniform_(w, -1.0, 3.0, seed=1, name="w"), glorot.RandomUniform(-1.0, 3.0)),
+        (lambda w: V.trunc_normal_(w, std=0.5, a=-1.0, b=0.5, seed=1, name="w"),
+         glorot.TruncatedNormal(stddev=0.5, lower=-2.0, upper=1.0)),
+        (lambda w: V.constant_(w, 0.3), glorot.Constant(0.3)),
+        (V.zeros_, glorot.Zeros()),
+        (V.eye_, glorot.Identity()),
+        (lambda w: V.sparse_(w, 0.3, seed=1, name="w"), glorot.Sparse(0.3, layout="IO")),
+        (lambda w: V.orthogonal_(w, 1.5, seed=1, name="w"),
+         glorot.Orthogonal(1.5, layout="torch.conv")),
+        (lambda w: V.normal_(w, seed=1, name="w").mul_(0.5), glorot.RandomNormal(stddev=0.5)),
+        (lambda w: V.orthogonal_(w, seed=1, name="w").mul_(0.5),
+         glorot.Orthogonal(0.5, layout="torch.conv")),
+        (lambda w: init_(w, glorot.RandomNormal(stddev=0.5), seed=1, name="w"),
+         glorot.RandomNormal(stddev=0.5)),
+        (two_parts, glorot.Blocks([glorot.Ones(), glorot.Zeros()], [2, 4], axis=0)),
+    ],
+)  # fmt: skip
+def test_functions(through, write, wanted):
+    """Each is seen as what it fills with, on the meta device and where there is memory."""
+
+    def quietly(w):
+        with torch.no_grad():
+            write(w)
+
+    assert captured(through(quietly)) == wanted
+
+
+def test_parts_of_what_is_no_law():
+    """Are an error: a part of an orthogonal matrix is none."""
+    whole = torch.empty(12, 4)
+
+    def write(w):
+        init_(w, glorot.Orthogonal(), seed=1, name="w", shape=(12, 4), shard=slice(0, 6))
+
+    with pytest.raises(ValueError, match="a part of what Orthogonal"):
+        captured(write)
+    assert (
+        captured(
+            lambda w: init_(
+                w, glorot.RandomNormal(), seed=1, name="w", shape=(12, 4), shard=slice(6)
+            )
+        )
+        == glorot.RandomNormal()
+    )
+    assert init_(whole, glorot.Orthogonal(), seed=1, name="w") is whole
+
+
+class Net(nn.Module):
+    """A module that fills a part of itself by a recipe, and the rest by functions."""
+
+    def __init__(self):
+        super().__init__()
+        self.body = nn.Sequential(nn.Linear(64, 96), nn.Linear(96, 64))
+        self.head = nn.Linear(64, 48)
+        recipe = glorot.Recipe(
+            [
+                glorot.Rule("*bias", glorot.Constant(0.5)),
+                glorot.Rule("*", glorot.TruncatedNormal(stddev=0.02)),
+            ]
+        )
+        init_(self.body, recipe, seed=3)
+        V.orthogonal_(self.head.weight, 2.0, seed=3, name="head.weight")
+
+
+def test_a_module():
+    """What is captured fits what the module is filled with."""
+    recipe, module = capture(Net), Net()
+    found = {a.name: a.law for a in recipe.resolve(V.shapes(module))}
+    assert found["body.0.weight"] == "TN(0, 0.02, ±2)"
+    assert found["body.1.bias"] == "Constant(value=0.5)"
+    assert "Orthogonal" in found["head.weight"]
+    assert not glorot.audit(module, recipe).problems
+    wrong = recipe.to_json().replace("0.02", "0.025")
+    assert glorot.audit(module, glorot.Recipe.from_json(wrong)).problems
+
+
+def test_nothing_is_noted_afterwards():
+    """Once a capture is over, also one that failed, memory is filled as always."""
+    with pytest.raises(ZeroDivisionError):
+        capture(lambda: 1 / 0)
+    capture(Net)
+    w = V.normal_(torch.zeros(6, 4), seed=1, name="w")
+    assert (w.numpy() == glorot.RandomNormal(stddev=1.0)((6, 4), seed=1, name="w")).all()
