@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """What the tests of the command line share."""
 
-from typer.testing import CliRunner
+from click.testing import CliRunner
 
 from glorot.cli._app import app
 

@@ -6,7 +6,7 @@ import json
 import runpy
 from pathlib import Path
 
-from typer.testing import CliRunner
+from click.testing import CliRunner
 
 import glorot
 from glorot.cli._app import app

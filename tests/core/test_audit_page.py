@@ -5,7 +5,7 @@ import doctest
 import re
 from pathlib import Path
 
-from typer.testing import CliRunner
+from click.testing import CliRunner
 
 from glorot._audit._report import KINDS
 from glorot.cli._app import app

@@ -53,7 +53,7 @@ def test_no_framework_and_no_rich_unasked():
     code = (
         "import sys, glorot; glorot.checkpoint, glorot.Recipe; "
         "print([m for m in sys.modules if m in "
-        "('torch', 'jax', 'tensorflow', 'keras', 'rich', 'typer', 'safetensors')])"
+        "('torch', 'jax', 'tensorflow', 'keras', 'rich', 'click', 'safetensors')])"
     )
     result = subprocess.run(
         [sys.executable, "-c", code], capture_output=True, text=True, check=True

@@ -120,7 +120,7 @@ if os.name == "posix":
         """A folder that this user may not write to: exit code 1, one line, nothing made."""
         code = (
             "import os, sys\n"
-            "from typer.testing import CliRunner\n"
+            "from click.testing import CliRunner\n"
             "from glorot.cli._app import app\n"
             "folder, *options = sys.argv[1:]\n"
             "files = [f'{folder}/shapes.json', '--recipe', f'{folder}/recipe.json']\n"

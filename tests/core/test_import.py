@@ -38,7 +38,7 @@ def test_import_and_first_array_load_nothing_heavy():
 
     frameworks = {"torch", "tensorflow", "jax", "keras", "transformers", "safetensors"}
     lazy = {f"glorot.{name}" for name in ("checkpoint", "cli", "compat", "recipe", "replay")}
-    slow = {"typer", "rich", "importlib.metadata", "typing_extensions", "difflib", "pathlib"}
+    slow = {"click", "rich", "importlib.metadata", "typing_extensions", "difflib", "pathlib"}
     slow |= {"hashlib", "_hashlib"}
     assert "glorot._kernel" in modules
     assert not modules & (frameworks | lazy | slow)

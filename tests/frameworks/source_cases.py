@@ -5,7 +5,7 @@ import json
 import runpy
 from pathlib import Path
 
-from typer.testing import CliRunner
+from click.testing import CliRunner
 
 from glorot.cli._app import app
 

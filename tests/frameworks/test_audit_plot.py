@@ -5,7 +5,7 @@ import struct
 
 import numpy as np
 import pytest
-from typer.testing import CliRunner
+from click.testing import CliRunner
 
 import glorot
 from glorot import Recipe, Rule

@@ -3,105 +3,93 @@
 
 import json
 from pathlib import Path
-from typing import Annotated
 
-import typer
+import click
 
 from glorot.cli import _capture, _options, _presets
 from glorot.cli._errors import mendable
-from glorot.cli._options import (
-    Checkpoint,
-    Debug,
-    Dtype,
-    Full,
-    Json,
-    OptionalRecipe,
-    Seed,
-    Set,
-    Shapes,
-)
-
-app = typer.Typer(
-    add_completion=False,
-    no_args_is_help=True,
-    pretty_exceptions_enable=False,
-    rich_markup_mode=None,
-    help="The first value of every weight of every model, a pure function of (seed, name, index).",
-)
 
 
-def _version(wanted: bool) -> None:
+def _version(context: click.Context, parameter: click.Parameter, wanted: bool) -> None:
     if wanted:
         with mendable(debug=False):
             import glorot
 
             found = glorot.config()
-            typer.echo(
+            click.echo(
                 f"glorot {found['version']} (stream {found['stream']}, kernel {found['target']}, "
                 f"{found['threads']} threads)"
             )
-        raise typer.Exit
+        context.exit()
 
 
-@app.callback()
-def _top(
-    version: Annotated[
-        bool,
-        typer.Option(
-            "--version",
-            callback=_version,
-            is_eager=True,
-            help="Print the version, the stream's, the kernel that runs, and its threads.",
-        ),
-    ] = False,
-) -> None:
-    """Keep the commands commands, however few there are."""
+@click.group(no_args_is_help=True)
+@click.option(
+    "--version",
+    is_flag=True,
+    callback=_version,
+    is_eager=True,
+    expose_value=False,
+    help="Print the version, the stream's, the kernel that runs, and its threads.",
+)
+def app() -> None:
+    """The first value of every weight of every model, a pure function of (seed, name, index)."""
 
 
 @app.command()
+@_options.source
+@_options.seed
+@click.option("--out", required=True, help="The folder to write.")
+@_options.recipe
+@click.option(
+    "--max-shard-size",
+    help="At most so much in a file: 500MB, 2GiB, or bytes; a larger tensor has its own.",
+)
+@click.option(
+    "--format",
+    default="safetensors",
+    show_default=True,
+    help="safetensors, or dcp: a directory of torch.distributed.checkpoint.",
+)
+@_options.dtype
+@click.option("--resume", is_flag=True, help="Go on after a write that was cut off.")
+@click.option("--force", is_flag=True, help="Replace a checkpoint that is there.")
+@click.option("--rank", type=int, help="Of several processes, which this is: 0, 1, ...")
+@click.option("--world-size", type=int, help="How many processes there are.")
+@click.option(
+    "--distributed",
+    is_flag=True,
+    help="Both from the variables of torchrun, SLURM or MPI, which are not read without.",
+)
+@click.option("--dry-run", is_flag=True, help="Say what would be written, and write nothing.")
+@_options.variables
+@_options.as_json
+@_options.full
+@_options.debug
 def init(
-    shapes: Shapes,
-    seed: Seed,
-    out: Annotated[str, typer.Option(help="The folder to write.")],
-    recipe: OptionalRecipe = None,
-    max_shard_size: Annotated[
-        str | None,
-        typer.Option(
-            help="At most so much in a file: 500MB, 2GiB, or bytes; a larger tensor has its own."
-        ),
-    ] = None,
-    format: Annotated[
-        str, typer.Option(help="safetensors, or dcp: a directory of torch.distributed.checkpoint.")
-    ] = "safetensors",
-    dtype: Dtype = None,
-    resume: Annotated[
-        bool, typer.Option("--resume", help="Go on after a write that was cut off.")
-    ] = False,
-    force: Annotated[
-        bool, typer.Option("--force", help="Replace a checkpoint that is there.")
-    ] = False,
-    rank: Annotated[
-        int | None, typer.Option(help="Of several processes, which this is: 0, 1, ...")
-    ] = None,
-    world_size: Annotated[int | None, typer.Option(help="How many processes there are.")] = None,
-    distributed: Annotated[
-        bool,
-        typer.Option(
-            "--distributed",
-            help="Both from the variables of torchrun, SLURM or MPI, which are not read without.",
-        ),
-    ] = False,
-    dry_run: Annotated[
-        bool, typer.Option("--dry-run", help="Say what would be written, and write nothing.")
-    ] = False,
-    variables: Set = None,
-    as_json: Json = False,
-    full: Full = False,
-    debug: Debug = False,
+    shapes: str,
+    seed: int,
+    out: str,
+    recipe: str | None,
+    max_shard_size: str | None,
+    format: str,
+    dtype: str | None,
+    resume: bool,
+    force: bool,
+    rank: int | None,
+    world_size: int | None,
+    distributed: bool,
+    dry_run: bool,
+    variables: tuple[str, ...],
+    as_json: bool,
+    full: bool,
+    debug: bool,
 ) -> None:
     """Write the initial checkpoint of a model.
 
-    Of an existing checkpoint only the headers are read: names, shapes and dtypes.
+    SOURCE is a shapes file, a checkpoint, a Hugging Face config.json, timm:NAME, or
+    package.module:callable. Of an existing checkpoint only the headers are read: names, shapes and
+    dtypes.
 
     \b
     Example:
@@ -132,10 +120,10 @@ def init(
                 max_shard_size=max_shard_size, format=format, force=force, resume=resume,
             )  # fmt: skip
             if as_json:
-                typer.echo(json.dumps({**planned.as_dict(), **about}))
+                click.echo(json.dumps({**planned.as_dict(), **about}))
             else:
                 _show.planned(planned, full=full)
-            raise typer.Exit(0 if planned.fits else 1)
+            raise click.exceptions.Exit(0 if planned.fits else 1)
         with _show.progress("writing") as progress:
             report = checkpoint.write(
                 found.source.shapes, loaded, out, seed=seed, dtype=dtype,
@@ -143,38 +131,40 @@ def init(
                 rank=rank, world_size=world_size, progress=progress,
             )  # fmt: skip
         if as_json:
-            typer.echo(json.dumps({**report.as_dict(), **about}))
+            click.echo(json.dumps({**report.as_dict(), **about}))
         else:
             _show.written(report, full=full)
         if report.complete and format == "safetensors":
             beside = found.source.write_config(out, dtype, force=force)
             beside = beside or (found.config_that_stays(out) if force else "")
             if beside and not as_json:
-                typer.echo(f"glorot: {_show.plain(beside)}", err=True)
+                click.echo(f"glorot: {_show.plain(beside)}", err=True)
 
 
 @app.command()
+@_options.checkpoint
+@click.option("--recipe", help="As for `init`; else what glorot.json there says.")
+@click.option("--seed", type=int, help="As for `init`; else what glorot.json there says.")
+@click.option("--shapes", help="What it should hold, any SOURCE; else what it does hold is taken.")
+@click.option("--dtype", help="Of all floating tensors, as it was given to `init`.")
+@_options.variables
+@_options.as_json
+@_options.full
+@_options.debug
 def verify(
-    path: Checkpoint,
-    recipe: Annotated[
-        str | None, typer.Option(help="As for `init`; else what glorot.json there says.")
-    ] = None,
-    seed: Annotated[
-        int | None, typer.Option(help="As for `init`; else what glorot.json there says.")
-    ] = None,
-    shapes: Annotated[
-        str | None,
-        typer.Option(help="What it should hold, any SOURCE; else what it does hold is taken."),
-    ] = None,
-    dtype: Annotated[
-        str | None, typer.Option(help="Of all floating tensors, as it was given to `init`.")
-    ] = None,
-    variables: Set = None,
-    as_json: Json = False,
-    full: Full = False,
-    debug: Debug = False,
+    path: str,
+    recipe: str | None,
+    seed: int | None,
+    shapes: str | None,
+    dtype: str | None,
+    variables: tuple[str, ...],
+    as_json: bool,
+    full: bool,
+    debug: bool,
 ) -> None:
     """Prove that a checkpoint is, or is not, what a recipe and a seed give.
+
+    PATH is a checkpoint's folder, of safetensors or torch's DCP, or a .safetensors file.
 
     Every byte is computed again and compared; exit code 1 when any differs. Without --recipe and
     --seed those of its manifest, glorot.json, are taken, and the files' checksums compared too.
@@ -205,27 +195,36 @@ def verify(
                 dtype=dtype, progress=progress,
             )  # fmt: skip
         if as_json:
-            typer.echo(json.dumps(report.as_dict()))
+            click.echo(json.dumps(report.as_dict()))
         else:
             _show.verified(report, full=full)
     if not report.equal:
-        raise typer.Exit(1)
+        raise click.exceptions.Exit(1)
 
 
 @app.command()
+@_options.source
+@click.argument("pattern", required=False, default="")
+@_options.recipe
+@_options.dtype
+@_options.variables
+@_options.as_json
+@_options.full
+@_options.debug
 def explain(
-    shapes: Shapes,
-    pattern: Annotated[
-        str, typer.Argument(metavar="[PATTERN]", help="Over the names to explain, each by itself.")
-    ] = "",
-    recipe: OptionalRecipe = None,
-    dtype: Dtype = None,
-    variables: Set = None,
-    as_json: Json = False,
-    full: Full = False,
-    debug: Debug = False,
+    shapes: str,
+    pattern: str,
+    recipe: str | None,
+    dtype: str | None,
+    variables: tuple[str, ...],
+    as_json: bool,
+    full: bool,
+    debug: bool,
 ) -> None:
     """Show what a recipe gives each parameter, and why; nothing is written.
+
+    SOURCE is a shapes file, a checkpoint, a Hugging Face config.json, timm:NAME, or
+    package.module:callable. PATTERN is over the names to explain, each by itself.
 
     Without --recipe that of the manifest, glorot.json, is taken, else the preset for the model.
 
@@ -243,41 +242,45 @@ def explain(
         source.say()
         found = loaded.explain(source.source.shapes, pattern or "*", dtype=dtype)
         if as_json:
-            typer.echo(json.dumps([explanation.as_dict() for explanation in found]))
+            click.echo(json.dumps([explanation.as_dict() for explanation in found]))
         else:
             _explain.show(loaded, found, full=full or bool(pattern))
 
 
-app.add_typer(_presets.app, name="presets", invoke_without_command=True)
-app.command()(_capture.capture)
+app.add_command(_presets.presets)
+app.add_command(_capture.capture)
 
 
 @app.command()
+@_options.checkpoint
+@click.option("--recipe", help="What promises the values: a built-in recipe or a file.")
+@click.option("--seed", type=int, help="That it was written with: every byte is compared too.")
+@_options.variables
+@click.option(
+    "--singular-values/--no-singular-values",
+    default=None,
+    help="Of all matrices, or of none; else of those up to 4 million elements.",
+)
+@click.option("--plot", help="Draw the standard deviations and the worst histograms.")
+@click.option("--force", is_flag=True, help="Replace the picture.")
+@_options.as_json
+@_options.full
+@_options.debug
 def inspect(
-    path: Checkpoint,
-    recipe: Annotated[
-        str | None, typer.Option(help="What promises the values: a built-in recipe or a file.")
-    ] = None,
-    seed: Annotated[
-        int | None, typer.Option(help="That it was written with: every byte is compared too.")
-    ] = None,
-    variables: Set = None,
-    singular_values: Annotated[
-        bool | None,
-        typer.Option(
-            "--singular-values/--no-singular-values",
-            help="Of all matrices, or of none; else of those up to 4 million elements.",
-        ),
-    ] = None,
-    plot: Annotated[
-        str | None, typer.Option(help="Draw the standard deviations and the worst histograms.")
-    ] = None,
-    force: Annotated[bool, typer.Option("--force", help="Replace the picture.")] = False,
-    as_json: Json = False,
-    full: Full = False,
-    debug: Debug = False,
+    path: str,
+    recipe: str | None,
+    seed: int | None,
+    variables: tuple[str, ...],
+    singular_values: bool | None,
+    plot: str | None,
+    force: bool,
+    as_json: bool,
+    full: bool,
+    debug: bool,
 ) -> None:
     """Audit a checkpoint: its values beside what a recipe promises, and what is wrong with them.
+
+    PATH is a checkpoint's folder, of safetensors or torch's DCP, or a .safetensors file.
 
     Exit code 1 when something is wrong. Without --recipe that of its manifest, glorot.json, is
     taken; where there is none, nothing is promised.
@@ -302,37 +305,48 @@ def inspect(
         if plot is not None:
             _inspect.draw(report, Path(plot))
         if as_json:
-            typer.echo(json.dumps(report.as_dict()))
+            click.echo(json.dumps(report.as_dict()))
         else:
             _inspect.show(report, full=full)
     if not report.ok:
-        raise typer.Exit(1)
+        raise click.exceptions.Exit(1)
 
 
 @app.command()
+@click.argument("initializer", metavar="INITIALIZER")
+@click.argument("shape", metavar="SIZE...", nargs=-1, required=True, type=int)
+@_options.seed
+@click.option("--name", default="", help="Of the weight.")
+@click.option("--dtype", default="float32", show_default=True, help="Of the values.")
+@click.option("--layout", help="What the axes are, such as torch.linear or OIHW.")
+@click.option(
+    "--set",
+    "option",
+    multiple=True,
+    metavar="NAME=VALUE",
+    help="An option of the initializer: stddev=0.02, mode=fan_out. Can be given several times.",
+)
+@click.option("--out", help="Write the array to this .npy file.")
+@click.option("--force", is_flag=True, help="Replace the file.")
+@_options.as_json
+@_options.debug
 def sample(
-    initializer: Annotated[
-        str, typer.Argument(metavar="INITIALIZER", help="Such as glorot_uniform or he_normal.")
-    ],
-    shape: Annotated[
-        list[int], typer.Argument(metavar="SIZE", help="The sizes of the whole array.")
-    ],
-    seed: Seed,
-    name: Annotated[str, typer.Option(help="Of the weight.")] = "",
-    dtype: Annotated[str, typer.Option(help="Of the values.")] = "float32",
-    layout: Annotated[
-        str | None, typer.Option(help="What the axes are, such as torch.linear or OIHW.")
-    ] = None,
-    option: Annotated[
-        list[str] | None,
-        typer.Option("--set", help="An option of the initializer: stddev=0.02, mode=fan_out."),
-    ] = None,
-    out: Annotated[str | None, typer.Option(help="Write the array to this .npy file.")] = None,
-    force: Annotated[bool, typer.Option("--force", help="Replace the file.")] = False,
-    as_json: Json = False,
-    debug: Debug = False,
+    initializer: str,
+    shape: tuple[int, ...],
+    seed: int,
+    name: str,
+    dtype: str,
+    layout: str | None,
+    option: tuple[str, ...],
+    out: str | None,
+    force: bool,
+    as_json: bool,
+    debug: bool,
 ) -> None:
     """Show the numbers of one array and their histogram, or write them to a .npy file.
+
+    INITIALIZER is a name such as glorot_uniform or he_normal; the SIZEs are those of the whole
+    array.
 
     \b
     Example:
@@ -343,7 +357,7 @@ def sample(
         from glorot import _registry
         from glorot.cli import _sample
 
-        options = dict(_options.parse(text) for text in option or [])
+        options = dict(_options.parse(text) for text in option)
         own = {"seed", "dtype"} | ({"layout"} if layout is not None else set())
         twice = sorted(own & set(options))
         if twice:
@@ -358,11 +372,11 @@ def sample(
                 f"{initializer} has no option {wrong[0]!r}. It has {', '.join(known)}."
             )
         init = _registry.construct(class_name, {**given, "dtype": dtype, **options})
-        values = init(tuple(shape), seed=seed, name=name)
+        values = init(shape, seed=seed, name=name)
         if out is not None:
             _sample.save(Path(out), values, force=force)
         facts = _sample.facts(init, values)
         if as_json:
-            typer.echo(json.dumps(facts))
+            click.echo(json.dumps(facts))
         else:
             _sample.show(init, values, facts, out)

@@ -2,39 +2,28 @@
 """The command `capture`: a recipe of what a model's own code does."""
 
 from pathlib import Path
-from typing import Annotated
 
-import typer
+import click
 
+from glorot.cli import _options
 from glorot.cli._errors import mendable
-from glorot.cli._options import Debug
 
 
+@click.command()
+@click.argument("source", metavar="SOURCE")
+@click.option("--out", help="Write the recipe to this .toml file; else it is printed.")
+@click.option("--rules", help="A recipe whose rules come first: what they match is not captured.")
+@click.option(
+    "--leave-out", is_flag=True, help="Leave out a parameter whose values no initializer gives."
+)
+@click.option("--force", is_flag=True, help="Replace the file.")
+@_options.debug
 def capture(
-    source: Annotated[
-        str,
-        typer.Argument(
-            metavar="SOURCE",
-            help="A Hugging Face config.json, timm:NAME, or package.module:callable.",
-        ),
-    ],
-    out: Annotated[
-        str | None, typer.Option(help="Write the recipe to this .toml file; else it is printed.")
-    ] = None,
-    rules: Annotated[
-        str | None,
-        typer.Option(help="A recipe whose rules come first: what they match is not captured."),
-    ] = None,
-    leave_out: Annotated[
-        bool,
-        typer.Option(
-            "--leave-out", help="Leave out a parameter whose values no initializer gives."
-        ),
-    ] = False,
-    force: Annotated[bool, typer.Option("--force", help="Replace the file.")] = False,
-    debug: Debug = False,
+    source: str, out: str | None, rules: str | None, leave_out: bool, force: bool, debug: bool
 ) -> None:
     """Watch a model's own code initialise it, and write down what it does as a recipe.
+
+    SOURCE is a Hugging Face config.json, timm:NAME, or package.module:callable.
 
     \b
     Example:
@@ -54,7 +43,7 @@ def capture(
         first = () if rules is None else recipes.load(rules).rules
         text = sources.capture(source, rules=first, leave_out=leave_out).to_toml()
         if path is None:
-            typer.echo(text.rstrip())
+            click.echo(text.rstrip())
         else:
             with written_beside(path) as file:
                 file.write(text.encode())

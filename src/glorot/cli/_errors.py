@@ -4,7 +4,7 @@
 import contextlib
 from collections.abc import Iterator
 
-import typer
+import click
 
 
 @contextlib.contextmanager
@@ -21,8 +21,8 @@ def mendable(debug: bool, interrupted: str = "") -> Iterator[None]:
             text = f"{error.strerror}: {error.filename}" if error.filename else error.strerror
         from glorot.cli._show import plain
 
-        typer.echo(f"glorot: {plain(' '.join(text.split()))}", err=True)
-        raise typer.Exit(1) from None
+        click.echo(f"glorot: {plain(' '.join(text.split()))}", err=True)
+        raise click.exceptions.Exit(1) from None
     except KeyboardInterrupt:
-        typer.echo(f"glorot: interrupted.{interrupted}", err=True)
-        raise typer.Exit(130) from None
+        click.echo(f"glorot: interrupted.{interrupted}", err=True)
+        raise click.exceptions.Exit(130) from None

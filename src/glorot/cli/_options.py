@@ -2,53 +2,41 @@
 """The options that several commands have, and what `--set` says."""
 
 import json
-from typing import Annotated, Any
+from collections.abc import Iterable
+from typing import Any
 
-import typer
+import click
 
-Seed = Annotated[int, typer.Option(help="A whole number, 0 <= seed < 2**64.")]
-OptionalRecipe = Annotated[
-    str | None,
-    typer.Option(
-        "--recipe",
-        help="A built-in recipe or a file's path; else the one for what SOURCE says the model is.",
-    ),
-]
-Shapes = Annotated[
-    str,
-    typer.Argument(
-        metavar="SOURCE",
-        help="A shapes file, a checkpoint, a Hugging Face config.json, timm:NAME, or "
-        "package.module:callable.",
-    ),
-]
-Checkpoint = Annotated[
-    str,
-    typer.Argument(
-        metavar="PATH",
-        help="A checkpoint's folder, of safetensors or torch's DCP, or a .safetensors file.",
-    ),
-]
-Dtype = Annotated[str | None, typer.Option(help="Of all floating tensors, in place of their own.")]
-Set = Annotated[
-    list[str] | None,
-    typer.Option("--set", help="A variable of the recipe: n_layer=12, or a formula."),
-]
-Json = Annotated[bool, typer.Option("--json", help="Print the report as JSON.")]
-Full = Annotated[bool, typer.Option("--full", help="One line a tensor, not one a group.")]
-Debug = Annotated[bool, typer.Option("--debug", help="Show the traceback of an error.")]
+seed = click.option("--seed", type=int, required=True, help="A whole number, 0 <= seed < 2**64.")
+recipe = click.option(
+    "--recipe",
+    help="A built-in recipe or a file's path; else the one for what SOURCE says the model is.",
+)
+source = click.argument("shapes", metavar="SOURCE")
+checkpoint = click.argument("path", metavar="PATH")
+dtype = click.option("--dtype", help="Of all floating tensors, in place of their own.")
+variables = click.option(
+    "--set",
+    "variables",
+    multiple=True,
+    metavar="NAME=VALUE",
+    help="A variable of the recipe: n_layer=12, or a formula. Can be given several times.",
+)
+as_json = click.option("--json", "as_json", is_flag=True, help="Print the report as JSON.")
+full = click.option("--full", is_flag=True, help="One line a tensor, not one a group.")
+debug = click.option("--debug", is_flag=True, help="Show the traceback of an error.")
 
 
-def load(recipe: str, variables: list[str] | None) -> Any:
+def load(name: str, given: Iterable[str]) -> Any:
     """The recipe of a name or path, with its variables set."""
     from glorot import recipe as recipes
 
-    return set_variables(recipes.load(recipe), variables)
+    return set_variables(recipes.load(name), given)
 
 
-def set_variables(recipe: Any, variables: list[str] | None) -> Any:
+def set_variables(found: Any, given: Iterable[str]) -> Any:
     """The recipe with its variables set."""
-    return recipe.set(**dict(parse(text) for text in variables or []))
+    return found.set(**dict(map(parse, given)))
 
 
 def parse(text: str) -> tuple[str, Any]:

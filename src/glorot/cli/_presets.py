@@ -3,21 +3,22 @@
 
 import json
 from collections.abc import Iterable
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING
 
-import typer
+import click
 
+from glorot.cli import _options
 from glorot.cli._errors import mendable
-from glorot.cli._options import Debug, Json
 
 if TYPE_CHECKING:
     from glorot.recipe import Preset
 
-app = typer.Typer(rich_markup_mode=None)
 
-
-@app.callback()
-def _list_presets(context: typer.Context, as_json: Json = False, debug: Debug = False) -> None:
+@click.group(invoke_without_command=True)
+@_options.as_json
+@_options.debug
+@click.pass_context
+def presets(context: click.Context, as_json: bool, debug: bool) -> None:
     """List the built-in recipes: for which models, from which source, with which variables.
 
     \b
@@ -35,19 +36,19 @@ def _list_presets(context: typer.Context, as_json: Json = False, debug: Debug = 
             fields = [
                 {"name": p.name, "models": p.models, "source": p.recipe.source} for p in found
             ]
-            typer.echo(json.dumps(fields))
+            click.echo(json.dumps(fields))
         else:
             _show(found)
 
 
-@app.command("show")
-def _show_preset(
-    context: typer.Context,
-    name: Annotated[str, typer.Argument(metavar="NAME", help="Such as gpt2.")],
-    as_json: Json = False,
-    debug: Debug = False,
-) -> None:
-    """Print a built-in recipe as TOML; saved in a file, it can be changed and used by its path.
+@presets.command("show")
+@click.argument("name", metavar="NAME")
+@_options.as_json
+@_options.debug
+@click.pass_context
+def _show_preset(context: click.Context, name: str, as_json: bool, debug: bool) -> None:
+    """Print the built-in recipe NAME as TOML; saved in a file, it can be changed and used by its
+    path.
 
     \b
     Example:
@@ -64,15 +65,15 @@ def _show_preset(
             text = found.recipe.to_toml()
         else:
             text = found.text
-        typer.echo(text.rstrip())
+        click.echo(text.rstrip())
 
 
-def _show(presets: Iterable["Preset"]) -> None:
+def _show(found: Iterable["Preset"]) -> None:
     """Print what each is for, where it was published, and its variables."""
     from glorot.cli._show import console
 
     out = console()
-    for preset in presets:
+    for preset in found:
         out.print(f"{preset.name}: {preset.models}", soft_wrap=True)
         out.print(f"  {preset.recipe.source}", soft_wrap=True)
         if preset.recipe.variables:

@@ -4,7 +4,7 @@
 from pathlib import Path
 from typing import Any
 
-import typer
+import click
 
 from glorot import recipe as recipes
 from glorot.cli._show import plain
@@ -25,12 +25,12 @@ class Reading:
     def say(self) -> None:
         """Say on stderr which recipe was chosen, and what else a user should hear."""
         if self._chosen:
-            typer.echo(f"glorot: {plain(self.source.choice())}; --recipe overrides it", err=True)
+            click.echo(f"glorot: {plain(self.source.choice())}; --recipe overrides it", err=True)
         own = f"the recipe {self.source.preset} "  # what it does not follow is no matter to another
         for note in self.source.notes:
             if not self._chosen and note.startswith(own):
                 continue
-            typer.echo(f"glorot: {plain(note)}", err=True)
+            click.echo(f"glorot: {plain(note)}", err=True)
 
     def left_out(self, dtype: str | None) -> list[str]:
         """Return the parameters that the recipe leaves out; buffers, which are none, excepted."""
@@ -44,7 +44,7 @@ class Reading:
         names = self.left_out(dtype)
         if names:
             more = f" and {len(names) - _FEW} more" if len(names) > _FEW else ""
-            typer.echo(
+            click.echo(
                 f"glorot: not written, as the recipe leaves it out: "
                 f"{plain(', '.join(names[:_FEW]))}{more}. The model must tie or compute it; else "
                 "give it a rule",

@@ -3,7 +3,7 @@
 
 from pathlib import Path
 
-import typer
+import click
 
 from glorot.checkpoint import _manifest
 from glorot.checkpoint._dcp import METADATA
@@ -25,7 +25,7 @@ def recipe_of(path: str) -> Recipe | None:
     found = _manifest.read(manifest)
     if not place.is_dir() and place.name not in found.files:
         return None
-    typer.echo(
+    click.echo(
         f"glorot: the recipe is that of {plain(str(manifest))}; --recipe overrides it", err=True
     )
     return found.recipe
