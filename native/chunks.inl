@@ -25,25 +25,24 @@ static uint64_t wide_chunks(uint64_t count) {
 
 // Calls chunk<n>(vectors, out) for whole chunks of n vectors from `start`, a block's first index, and
 // groups(start, words, out) for one in which the counter's lowest digit carries; leaves the rest.
-template <bool kWide, class Type, class Chunk, class Groups>
+template <bool kCommonLaw, class Type, class Chunk, class Groups>
 static GLOROT_INLINE void whole_chunks(const Stream& stream, const RoundKeys& keys, uint64_t& start,
                                        uint64_t& count, Type*& out, const Chunk& chunk,
                                        const Groups& groups) {
-  auto each = [&]<int n>(uint64_t chunks) {
-    constexpr uint64_t kWords = n * kGroupWords;
-    each_chunk<n>(stream, keys, start / 4, chunks,
-                  [&](const Word* vectors) {
-                    chunk.template operator()<n * kGroupVectors>(vectors, out);
-                    out += kWords;
-                  },
-                  [&](uint64_t block) {
-                    groups(4 * block, kWords, out);
-                    out += kWords;
-                  });
-    start += chunks * kWords;
-    count -= chunks * kWords;
-  };
-  if constexpr (kWide && kWideGroups > kGroups)
-    each.template operator()<kWideGroups>(wide_chunks(count));
-  each.template operator()<kGroups>(count / kChunk);
+  constexpr bool kWide = kCommonLaw && kWideGroups > kGroups;
+  const uint64_t wide = kWide ? wide_chunks(count) : 0;
+  const uint64_t narrow = (count - wide * kWideGroups * kGroupWords) / kChunk;
+  each_chunk<kWide>(
+      stream, keys, start / 4, wide, narrow,
+      [&]<int n>(const Word* vectors) {
+        chunk.template operator()<n>(vectors, out);
+        out += n * Target::kLanes;
+      },
+      [&]<int n>(uint64_t block) {
+        groups(4 * block, n * kGroupWords, out);
+        out += n * kGroupWords;
+      });
+  const uint64_t drawn = (wide * kWideGroups + narrow * kGroups) * kGroupWords;
+  start += drawn;
+  count -= drawn;
 }

@@ -33,7 +33,7 @@ static bool run_past_cache(const Stream& stream, const RoundKeys& keys, const Va
       for (uint64_t b = 0; b < kChunkBlocks; ++b)
         blocks[b] = b < left / 4 ? start / 4 + b : row / 4 + b - left / 4;
       Word vectors[kVectors];
-      seams.chunks(blocks, 1, vectors);
+      seams.chunks<kGroups>(blocks, 1, vectors);
       chunk.template operator()<kVectors>(vectors, out);
       out += kChunk;
     }

@@ -28,7 +28,7 @@ static void run_groups(const Stream& stream, const RoundKeys& keys, uint64_t sta
 // Calls chunk<n>(vectors, out) for the whole chunks of a run that starts and ends anywhere, and
 // groups(start, count, out) for what is not one.  A law's code is
 // large: both are called in as few places as can be.
-template <bool kWide, class Type, class Chunk, class Groups>
+template <bool kCommonLaw, class Type, class Chunk, class Groups>
 static GLOROT_INLINE void run_chunks(const Stream& stream, const RoundKeys& keys, uint64_t start,
                                      uint64_t count, Type* out, const Chunk& chunk,
                                      const Groups& groups) {
@@ -38,7 +38,7 @@ static GLOROT_INLINE void run_chunks(const Stream& stream, const RoundKeys& keys
   start += first;
   count -= first;
   out += first;
-  whole_chunks<kWide>(stream, keys, start, count, out, chunk, groups);
+  whole_chunks<kCommonLaw>(stream, keys, start, count, out, chunk, groups);
   if (count) groups(start, count, out);
 }
 
@@ -134,23 +134,25 @@ static void run_values(const Stream& stream, const Law& law, const Runs& runs, v
 template <Dtype kDtype, class Value>
 static void list_values(const Stream& stream, const Law& law, const BlockList& list, void* out) {
   using Type = typename Item<kDtype>::Type;
+  constexpr int kTogether = kCommon<kDtype, Value> ? kWideGroups : kGroups;
+  constexpr int kVectorsEach = kTogether * kGroupVectors, kBlocksEach = kTogether * Target::kBlocks;
   const Value value(law);
   const List drawn(stream, list);
-  Word vectors[kBatch * kVectors];
-  uint64_t padded[kBatch * kChunkBlocks];
-  alignas(64) Type buffer[kBatch * kChunk];
+  Word vectors[kBatch * kVectorsEach];
+  uint64_t padded[kBatch * kBlocksEach];
+  alignas(64) Type buffer[kBatch * kBlocksEach * 4];
   Type* to = static_cast<Type*>(out);
   for (size_t done = 0; done < list.count;) {
     const uint64_t* blocks = list.blocks + done;
-    const size_t left = list.count - done, chunks = (left + kChunkBlocks - 1) / kChunkBlocks;
+    const size_t left = list.count - done, chunks = (left + kBlocksEach - 1) / kBlocksEach;
     const int count = chunks < kBatch ? int(chunks) : kBatch;
-    const size_t most = size_t(count) * kChunkBlocks, here = left < most ? left : most;
+    const size_t most = size_t(count) * kBlocksEach, here = left < most ? left : most;
     const bool cut = here < most;
     if (cut)
       for (size_t b = 0; b < most; ++b) padded[b] = b < here ? blocks[b] : list.smallest;
-    drawn.chunks(cut ? padded : blocks, count, vectors);
-    if constexpr (Target::kInlined) put<kDtype, kVectors>(value, vectors, cut ? buffer : to);
-    else put_groups<kDtype>(value, vectors, count * kGroups, cut ? buffer : to);
+    drawn.chunks<kTogether>(cut ? padded : blocks, count, vectors);
+    if constexpr (Target::kInlined) put<kDtype, kVectorsEach>(value, vectors, cut ? buffer : to);
+    else put_groups<kDtype>(value, vectors, count * kTogether, cut ? buffer : to);
     if (cut) std::memcpy(to, buffer, 4 * here * sizeof(Type));
     done += here;
     to += 4 * here;
@@ -166,7 +168,7 @@ static void list_words(const Stream& stream, const BlockList& list, uint32_t* ou
     uint64_t padded[kChunkBlocks];
     for (uint64_t& block : padded) block = list.smallest;
     std::memcpy(padded, list.blocks + done, here * sizeof *padded);
-    drawn.chunks(padded, 1, vectors);
+    drawn.chunks<kGroups>(padded, 1, vectors);
     store_words(vectors, kGroups, buffer);
     std::memcpy(out + 4 * done, buffer, 16 * here);
   }

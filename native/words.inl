@@ -17,12 +17,12 @@ struct RoundKeys {
   }
 };
 
-// The higher digit of a product.  A wide chunk takes half of them through memory: everything else
-// competes for the same two ports, and those of memory have nothing to do.  T is Target, by a name that
-// lets targets without wide chunks pass it over.
+// The higher digit of a product.  Where there are wide chunks, a chunk takes half of them through
+// memory: everything else competes for the same two ports, and those of memory have nothing to do.  T is
+// Target, by a name that lets targets without pass it over.
 template <int groups, class T = Target>
 static GLOROT_INLINE Digit high_through(Product p, Digit& slot) {
-  if constexpr (groups > kGroups) return T::high_through(p, slot);
+  if constexpr (kWideGroups > kGroups && groups >= kGroups) return T::high_through(p, slot);
   else return Target::high(p);
 }
 
@@ -79,7 +79,7 @@ struct Prefix {
 // The words of some groups of blocks, given the products of round 1: M0 times the lowest digits.
 template <int groups>
 static GLOROT_INLINE void group_words(const RoundKeys& keys, const Prefix& prefix,
-                                      const Product (&first)[groups], Word* out) {
+                                      const Product* first, Word* out) {
   const Digit m1 = Target::digit(kMultiplier1);
   Digit c0[groups], c1[groups], c2[groups], c3[groups], slot[groups];
   GLOROT_UNROLL
@@ -94,19 +94,19 @@ static GLOROT_INLINE void group_words(const RoundKeys& keys, const Prefix& prefi
   rounds(keys, c0, c1, c2, c3, out);
 }
 
-// The products of round 1 for consecutive blocks.  Until the lowest digit carries, those of the
-// next chunk are larger by the same amount.
-template <int groups>
+// The products of round 1 for consecutive blocks.  Until the lowest digit carries, those of blocks
+// further on are larger by the same amount.
 struct Consecutive {
-  Product product[groups];
+  Product product[kWideGroups];
   explicit Consecutive(uint32_t first) {
-    for (int g = 0; g < groups; ++g)
+    for (int g = 0; g < kWideGroups; ++g)
       product[g] = Target::multiply(Target::consecutive(first + uint32_t(g * Target::kBlocks)),
                                     Target::digit(kMultiplier0));
   }
+  template <int groups>
   GLOROT_INLINE void advance() {
     GLOROT_UNROLL
-    for (int g = 0; g < groups; ++g)
+    for (int g = 0; g < kWideGroups; ++g)
       product[g] = Target::add(product[g], uint64_t(kMultiplier0) * uint64_t(groups * Target::kBlocks));
   }
 };
@@ -135,7 +135,7 @@ static GLOROT_COLD void few_groups(const Stream& stream, const RoundKeys& keys, 
     if (counter.digit[0] <= ~uint32_t(Target::kBlocks - 1) && prefix.serves(counter)) {
       const Product first[1] = {Target::multiply(Target::consecutive(counter.digit[0]),
                                                  Target::digit(kMultiplier0))};
-      group_words(keys, prefix, first, out);
+      group_words<1>(keys, prefix, first, out);
       continue;
     }
     uint64_t blocks[Target::kBlocks];
@@ -144,35 +144,41 @@ static GLOROT_COLD void few_groups(const Stream& stream, const RoundKeys& keys, 
   }
 }
 
-// Calls write(vectors) for `chunks` chunks of consecutive blocks, so many groups each; and rare(block)
-// for one in which the counter's lowest digit carries.
-template <int groups, class Write, class Rare>
+// Calls write<n>(vectors, n vectors at a time) for `wide` chunks of consecutive blocks, and then for
+// `narrow` ones; and rare<groups>(block) for one in which the counter's lowest digit carries.
+template <bool kWide, class Write, class Rare>
 static GLOROT_INLINE void each_chunk(const Stream& stream, const RoundKeys& keys, uint64_t block,
-                                     uint64_t chunks, const Write& write, const Rare& rare) {
-  constexpr uint64_t kBlocks = groups * Target::kBlocks;
-  Word vectors[groups * kGroupVectors];
-  while (chunks) {
+                                     uint64_t wide, uint64_t narrow, const Write& write,
+                                     const Rare& rare) {
+  while (wide + narrow) {
     const Counter counter = counter_at(stream, block);
-    const uint64_t until_carry = (~uint32_t(0) - counter.digit[0] + uint64_t(1)) / kBlocks;
-    if (!until_carry) {
-      rare(block);
-      --chunks;
-      block += kBlocks;
-      continue;
-    }
-    const uint64_t here = chunks < until_carry ? chunks : until_carry;
+    uint64_t until_carry = (~uint32_t(0) - counter.digit[0] + uint64_t(1)) / Target::kBlocks;  // groups
     const Prefix prefix(keys, counter);
-    Consecutive<groups> blocks(counter.digit[0]);
-    for (uint64_t i = 0; i < here; ++i, blocks.advance()) {
-      group_words(keys, prefix, blocks.product, vectors);
-      write(vectors);
-    }
-    chunks -= here;
-    block += here * kBlocks;
+    Consecutive blocks(counter.digit[0]);
+    // All that can be drawn from here on; then, if that is not all, one that carries.
+    auto draw = [&]<int groups>(uint64_t& left) {
+      const uint64_t here = left < until_carry / groups ? left : until_carry / groups;
+      Word vectors[groups * kGroupVectors];
+      for (uint64_t i = 0; i < here; ++i, blocks.advance<groups>()) {
+        group_words<groups>(keys, prefix, blocks.product, vectors);
+        write.template operator()<groups * kGroupVectors>(vectors);
+      }
+      until_carry -= here * groups;
+      block += here * groups * Target::kBlocks;
+      left -= here;
+      if (!left) return true;
+      rare.template operator()<groups>(block);
+      block += groups * Target::kBlocks;
+      --left;
+      return false;
+    };
+    if constexpr (kWide)
+      if (!draw.template operator()<kWideGroups>(wide)) continue;
+    draw.template operator()<kGroups>(narrow);
   }
 }
 
-// Draws the words of listed blocks, kChunkBlocks times `count` at a time.
+// Draws the words of listed blocks, some chunks at a time.
 class List {
  public:
   List(const Stream& stream, const BlockList& list)
@@ -184,18 +190,19 @@ class List {
     alike_ = !carries && first >> 32 == last >> 32;
   }
 
+  template <int groups>
   GLOROT_APART void chunks(const uint64_t* blocks, int count, Word* out) const {
-    if (!alike_) return scalar_words(stream_, blocks, count * kGroups, out);
+    if (!alike_) return scalar_words(stream_, blocks, count * groups, out);
     const Prefix prefix = prefix_;
     const Digit base = Target::digit(uint32_t(stream_.counter_lo));
-    for (int i = 0; i < count; ++i, blocks += kChunkBlocks, out += kVectors) {
-      Product first[kGroups];
+    for (int i = 0; i < count; ++i, blocks += groups * Target::kBlocks, out += groups * kGroupVectors) {
+      Product first[groups];
       GLOROT_UNROLL
-      for (int g = 0; g < kGroups; ++g)
+      for (int g = 0; g < groups; ++g)
         first[g] = Target::multiply(
             Target::add(Target::low_digits(blocks + g * Target::kBlocks), base),
             Target::digit(kMultiplier0));
-      group_words(keys_, prefix, first, out);
+      group_words<groups>(keys_, prefix, first, out);
     }
   }
 
