@@ -129,11 +129,15 @@ uint64_t run_case(const Kernel& kernel, const Law& law, Dtype dtype) {
     for (const uint64_t columns : {1, 3, 64, 301}) {
       const int64_t item = int64_t(size), pitch = int64_t(columns) * item;
       Exact straight(rows * columns * size, 0), turned(rows * columns * size, 4);
+      Exact even(rows * columns * size, 0);  // tiles whose rows begin with a block
       fill_strided(kernel, stream, law, dtype, 3, {{rows, columns}, {columns + 9, 1}, {pitch, item}},
                    straight.start, 3);
       fill_strided(kernel, stream, law, dtype, 3, {{rows, columns}, {1, rows + 2}, {pitch, item}},
                    turned.start, 3);
+      fill_strided(kernel, stream, law, dtype, 12, {{rows, columns}, {1, rows + 2}, {pitch, item}},
+                   even.start, 1);
       hash = hash_bytes(hash, straight.start, rows * columns * size);
+      hash = hash_bytes(hash, even.start, rows * columns * size);
       hash = hash_bytes(hash, turned.start, rows * columns * size);
     }
   for (const uint64_t columns : {256, 300, 301})  // rows that follow each other past the cache

@@ -52,6 +52,41 @@ def test_every_number_of_chunks(target, law, dtype):
             assert (memory[here + 1 :] == GUARD).all()
 
 
+@pytest.mark.parametrize("target", TARGETS)
+@pytest.mark.parametrize("start", [0, 8, 3, 2**34 - 4000, 2**62 - 4 * 900 * 300])
+@pytest.mark.parametrize(
+    ("law", "dtype"),
+    [
+        (UNIFORM, "float32"),
+        (_laws.Normal(0.02), "bfloat16"),
+        (UNIFORM, "float64"),
+        (None, "uint32"),
+    ],
+    ids=["float32", "bfloat16", "float64", "words"],
+)
+def test_tiles_that_are_alike(target, start, law, dtype):
+    """Turned arrays whose tiles all begin with a block, or do not, upwards and downwards, with axes
+    around them: the same numbers as straight ones."""
+    dtype = np.dtype(np.uint32) if law is None else FLOATS[dtype]
+    stream = _stream.stream(6, "tiles")
+    rows, columns = 300, 296
+    steps = (rows * columns, 1, rows)
+    straight = np.empty((3, columns, rows), dtype)
+    turned = np.empty((3, rows, columns), dtype)
+    gaps = np.empty((2, rows + 1, columns), dtype)[:, :-1]
+    expected = straight.transpose(0, 2, 1)
+    with _kernel.forced(target):
+        _kernel.fill(straight, law, stream, start)
+        for out in (turned, turned[:, :, ::-1], gaps):
+            out[...] = GUARD
+            _kernel.fill(out, law, stream, start, steps)
+            assert out.tobytes() == expected[: len(out)].tobytes()
+    corner = np.empty((1, 5, 7), dtype)
+    with _kernel.forced("reference"):
+        _kernel.fill(corner, law, stream, start + rows * 200 + 100, steps)
+    assert corner.tobytes() == expected[:1, 100:105, 200:207].tobytes()
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("target", TARGETS)
 @pytest.mark.parametrize(
