@@ -26,8 +26,8 @@ static void run_groups(const Stream& stream, const RoundKeys& keys, uint64_t sta
 }
 
 // Calls chunk<n>(vectors, out) for the whole chunks of a run that starts and ends anywhere, and
-// groups(start, count, out) for what is not one.  A law's code is
-// large: both are called in as few places as can be.
+// groups(start, count, out) for what is not one.  A law's code is large: both are called in as few
+// places as can be.
 template <bool kCommonLaw, class Type, class Chunk, class Groups>
 static GLOROT_INLINE void run_chunks(const Stream& stream, const RoundKeys& keys, uint64_t start,
                                      uint64_t count, Type* out, const Chunk& chunk,

@@ -144,8 +144,8 @@ static GLOROT_COLD void few_groups(const Stream& stream, const RoundKeys& keys, 
   }
 }
 
-// Calls write<n>(vectors, n vectors at a time) for `wide` chunks of consecutive blocks, and then for
-// `narrow` ones; and rare<groups>(block) for one in which the counter's lowest digit carries.
+// Calls write<n>(vectors) for `wide` chunks of consecutive blocks, and then for `narrow` ones, n vectors
+// each; and rare<groups>(block) for one in which the counter's lowest digit carries.
 template <bool kWide, class Write, class Rare>
 static GLOROT_INLINE void each_chunk(const Stream& stream, const RoundKeys& keys, uint64_t block,
                                      uint64_t wide, uint64_t narrow, const Write& write,
