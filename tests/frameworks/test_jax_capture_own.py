@@ -22,6 +22,11 @@ def law_of(make, shape=SHAPE):
     return found.initializer
 
 
+def half_of(init):
+    """The first half of a weight of SHAPE."""
+    return glorot.jax.values(init, SHAPE, seed=1, name="w", shard=slice(0, 48))
+
+
 @pytest.mark.parametrize(
     ("init", "shape", "wanted"),
     [
@@ -62,6 +67,7 @@ def test_what_code_makes_of_them():
     assert law_of(lambda key: 1.5 * matrix(key, SHAPE)) == glorot.Orthogonal(1.5)
     own = lambda key: glorot.jax.values(glorot.RandomNormal(stddev=0.25), SHAPE, seed=1)  # noqa: E731
     assert law_of(own) == half
+    assert law_of(lambda key: half_of(glorot.RandomNormal(stddev=0.25)), (48, 64)) == half
 
 
 @pytest.mark.parametrize(
@@ -74,8 +80,12 @@ def test_what_code_makes_of_them():
         (lambda key: 2.0 * initializer(glorot.Dirac())(key, (1, 96, 64))[0], "another order of"),
         (lambda key: jnp.tile(initializer(glorot.HeNormal())(key, (1, 64)), (96, 1)), "repeated"),
         (lambda key: jnp.square(initializer(glorot.HeNormal())(key, SHAPE)), "Normal"),
+        (lambda key: jnp.concatenate([half_of(glorot.Orthogonal()) for _ in "ab"]),
+         "a part of what Orthogonal"),
+        (lambda key: jax.vmap(lambda k: initializer(glorot.Orthogonal())(k, (4, 64)))(
+            jax.random.split(key, 24)).reshape(SHAPE), "or several"),
     ],
-)
+)  # fmt: skip
 def test_what_is_none_of_them_any_more(make, why):
     """Is an error that says what was seen."""
     with pytest.raises(ValueError, match=why):

@@ -14,6 +14,7 @@ import numpy as np
 from glorot._captured import _drawn
 from glorot._captured._drawn import Drawn, Fixed, Given, Normal, Orthogonal, Unknown, describe
 from glorot._captured._written import written
+from glorot._writers import Writer
 from glorot.jax import _programs
 from glorot.jax._capture._seen import REPEATED, Key, Parts, Seen, Value, constant, each, unknown
 
@@ -29,13 +30,22 @@ def draw_of(equation: Any, inputs: Sequence[Seen]) -> Value | None:
     law, writer = _LAWS.get(name), _programs.WRITERS.get(name)
     if (law or writer) is None or inner is None or len(equation.outvars) != 1:
         return None
+    aval = equation.outvars[0].aval
     # A function of that name may be the user's own.
     file = str(inner.jaxpr.debug_info.func_filename)
     if writer is not None:
-        return written(writer) if file == _programs.__file__ else None
+        return _own(writer, aval) if file == _programs.__file__ else None
     if law is None or not file.startswith(_JAX):
         return None
-    return law([seen.value for seen in inputs], equation.outvars[0].aval)
+    return law([seen.value for seen in inputs], aval)
+
+
+def _own(writer: Writer, aval: Any) -> Value:
+    """What one of glorot's programs gives: all of a weight, or a block of it."""
+    found = written(writer)
+    if isinstance(found, Given) and found.shape != tuple(aval.shape):
+        return Unknown(f"a part of {describe(found)}, or several")
+    return found
 
 
 def _uniform(inputs: list[Value], aval: Any) -> Value:
