@@ -31,7 +31,7 @@ static GLOROT_INLINE void seam_words(const Stream& stream, const RoundKeys& keys
 // False, and nothing written, unless a block of the run starts where a line does, and rows follow each
 // other in memory: a chunk of two rows takes what wide ones leave, so that the line that the rows share
 // is written whole.
-template <Dtype kDtype, class Value, class Type, class Groups>
+template <Dtype kDtype, class Value, class Type, class Groups, class T = Target>
 static bool run_past_cache(const Stream& stream, const RoundKeys& keys, const Value& value,
                            const Runs& runs, Type* out, const Groups& groups) {
   const uintptr_t address = reinterpret_cast<uintptr_t>(out);
@@ -67,6 +67,6 @@ static bool run_past_cache(const Stream& stream, const RoundKeys& keys, const Va
     left = count - taken;
   }
   groups(start, left, out);
-  Target::fence();
+  T::fence();
   return true;
 }

@@ -71,7 +71,6 @@ struct Target {
   }
   static void store(uint32_t* p, Word x) { _mm256_storeu_si256(reinterpret_cast<__m256i*>(p), x); }
   static void store(float* p, Real x) { _mm256_storeu_ps(p, x); }
-  static void fence() { _mm_sfence(); }
   static Word add(Word a, Word b) { return _mm256_add_epi32(a, b); }
   static Word sub(Word a, Word b) { return _mm256_sub_epi32(a, b); }
   static Word bit_and(Word a, Word b) { return _mm256_and_si256(a, b); }

@@ -61,7 +61,6 @@ struct Target {
   static Word load(const uint32_t* p) { return vld1q_u32(p); }
   static void store(uint32_t* p, Word x) { vst1q_u32(p, x); }
   static void store(float* p, Real x) { vst1q_f32(p, x); }
-  static void fence() {}
   static Word add(Word a, Word b) { return vaddq_u32(a, b); }
   static Word sub(Word a, Word b) { return vsubq_u32(a, b); }
   static Word bit_and(Word a, Word b) { return vandq_u32(a, b); }

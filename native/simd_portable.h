@@ -49,7 +49,6 @@ struct Target {
     for (int i = 0; i < 4; ++i) std::memcpy(p + i, &x.lane[i], sizeof *p);
   }
   static void store(float* p, Real x) { std::memcpy(p, &x, sizeof x); }
-  static void fence() {}
   static Word add(Word a, Word b) { return each([&](int i) { return a.lane[i] + b.lane[i]; }); }
   static Word sub(Word a, Word b) { return each([&](int i) { return a.lane[i] - b.lane[i]; }); }
   static Word bit_and(Word a, Word b) { return each([&](int i) { return a.lane[i] & b.lane[i]; }); }

@@ -117,7 +117,7 @@ def test_bytes_do_not_depend_on_threads(target, law, dtype):
         assert out[-5:].tobytes() == last.tobytes()
 
 
-def columns_agree(target, law, dtype, start, columns, step):
+def assert_columns_agree(target, law, dtype, start, columns, step):
     """Fill rows that begin `step` apart, past the cache, and compare them."""
     stream, rows = _stream.stream(2, "columns"), (9 << 20) // dtype.itemsize // columns
     with _kernel.forced(target):
@@ -161,7 +161,7 @@ def columns_agree(target, law, dtype, start, columns, step):
 def test_columns_that_go_past_the_cache(target, start, columns, step):
     """Rows that follow each other in memory of every alignment, upwards and downwards, past the
     cache, are what they are in it; what is before and behind stays as it was."""
-    columns_agree(target, UNIFORM, FLOATS["float32"], start, columns, step)
+    assert_columns_agree(target, UNIFORM, FLOATS["float32"], start, columns, step)
 
 
 @pytest.mark.slow
@@ -169,4 +169,4 @@ def test_columns_that_go_past_the_cache(target, start, columns, step):
 @pytest.mark.parametrize(("law", "dtype"), COMMON[1:], ids=IDS[1:])
 def test_columns_of_every_law_go_past_the_cache(target, law, dtype):
     """The same for each law and dtype that does."""
-    columns_agree(target, law, FLOATS[dtype], 2**34 - 8192 * 900 - 516, 1028, 8192)
+    assert_columns_agree(target, law, FLOATS[dtype], 2**34 - 8192 * 900 - 516, 1028, 8192)
