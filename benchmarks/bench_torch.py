@@ -14,6 +14,7 @@ import glorot
 from benchmarks._harness import Contender, WrongBytesError, alternate, targets
 from benchmarks._peers import STDDEV, installed
 from glorot import _kernel, _stream
+from glorot._batch import Batch
 
 TENSORS = 1000
 MODULES = ((TENSORS, 512), (16, 4096))  # (tensors, side): 1 GiB of float32 each
@@ -70,7 +71,7 @@ def _kernel_alone(law: str, module: Any) -> Callable[[], None]:
     found = LAWS[law].law(arrays[0].shape)
 
     def run() -> None:
-        batch = _kernel.Batch()
+        batch = Batch()
         for array, stream in zip(arrays, words, strict=True):
             _kernel.fill(array, found, stream, batch=batch)
         batch.run()

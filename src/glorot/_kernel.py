@@ -5,7 +5,6 @@ Element (i, j, ...) of the array gets the value of index  start + i * strides[0]
 tensors, shards and permuted orders differ in `start` and `strides` alone.
 """
 
-import bisect
 import contextlib
 import functools
 import importlib
@@ -14,20 +13,24 @@ import os
 import struct
 import threading
 from collections.abc import Iterator, Sequence
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
 from glorot import _laws, _reference
 from glorot._dtypes import FLOATS, dtype_name
-from glorot._memory import address, row_major, span
+from glorot._memory import address, row_major
 from glorot._stream import INDEX_BITS, Stream
+
+if TYPE_CHECKING:
+    from glorot._batch import Batch
 
 _WORDS = np.dtype(np.uint32)
 # The codes that native/laws.h knows; uint32 is the raw words.
 _DTYPE_CODES = {dtype: code for code, dtype in enumerate((*FLOATS.values(), _WORDS))}
 _LAW_CODES = {"words": 0, "uniform": 1, "normal": 2, "truncated_normal": 3}
 _LAW_STRUCT = struct.Struct("<4I6d5Q")
+_LOW = 0xFFFFFFFFFFFFFFFF
 _NO_BOUNDS = (-math.inf, math.inf)
 
 Array = np.ndarray[Any, np.dtype[Any]]
@@ -174,61 +177,6 @@ def _encode(law: Any, dtype: np.dtype[Any]) -> bytes:
     )
 
 
-class Batch:
-    """Fills that wait until `run`, so that threads share all of them whatever their sizes.
-
-    What has less than `least` bytes, or is not one run of consecutive indices, does not wait, nor
-    does anything where there is no compiled kernel.  No more waits than `most` bytes, so that
-    Ctrl-C is heard in between.  Of fills of the same memory, as of two views of a tensor, the last
-    one stands: what waits for it is done before it is written again.
-    """
-
-    def __init__(self, most: int = 1 << 30, least: int = 1 << 16) -> None:
-        self._most = most
-        self._least = least  # so little takes hardly longer to do than to write down
-        self._forget()
-
-    def _forget(self) -> None:
-        self._bytes = 0
-        self._tasks: list[tuple[Any, ...]] = []
-        self._held: list[Array] = []  # whose memory is written
-        # Where the memory of each begins and ends, rising: no two overlap.
-        self._begins: list[int] = []
-        self._ends: list[int] = []
-
-    def _takes(self, out: Array) -> bool:
-        return out.nbytes >= self._least
-
-    def _add(self, out: Array, begin: int, task: tuple[Any, ...]) -> None:
-        at = self._clear(begin, begin + out.nbytes)
-        self._begins.insert(at, begin)
-        self._ends.insert(at, begin + out.nbytes)
-        self._tasks.append((begin, *task))
-        self._held.append(out)
-        self._bytes += out.nbytes
-        if self._bytes > self._most:
-            self.run()
-
-    def _clear(self, begin: int, end: int) -> int:
-        """Have nothing wait for this memory, and return its place among what does."""
-        at = bisect.bisect_left(self._begins, end)
-        if at and self._ends[at - 1] > begin:
-            self.run()
-            return 0
-        return at
-
-    def before(self, out: Array) -> None:
-        """Do what waits for memory that is now written otherwise."""
-        if self._tasks and out.size:
-            self._clear(*span(out))
-
-    def run(self) -> None:
-        """Do what waits."""
-        if self._tasks:
-            _native.fill_together(self._tasks, 1 if _fills.alone else allowed_threads())
-            self._forget()
-
-
 def fill(
     out: "np.ndarray[Any, np.dtype[Any]]",
     law: Any,
@@ -236,7 +184,7 @@ def fill(
     start: int = 0,
     strides: Sequence[int] | None = None,
     threads: int | None = None,
-    batch: Batch | None = None,
+    batch: "Batch | None" = None,
 ) -> None:
     """Write the law's values into `out`, in place.
 
@@ -271,23 +219,59 @@ def fill(
             _reference.fill(out, law, stream, start, steps or row_major(out.shape))
         return
     begin = address(out)
-    code, constants = _DTYPE_CODES[out.dtype], _encode(law, out.dtype)
-    low, high = stream.counter & 0xFFFFFFFFFFFFFFFF, stream.counter >> 64
-    if batch is not None and batch._takes(out) and (straight or _consecutive(out, steps)):
-        batch._add(out, begin, (code, constants, stream.key, low, high, start, out.size))
+    if straight or (batch is not None and _consecutive(out, steps)):
+        fill_straight(begin, out.dtype, out.size, law, stream, start, threads, batch, out)
         return
     if batch is not None:
         batch.before(out)
-    most = threads
-    if most is None:
-        most = 1 if _fills.alone else allowed_threads()
-    if straight:
-        _native.fill_run(begin, code, constants, stream.key, low, high, start, out.size, most)
-    else:
-        _native.fill_strided(
-            begin, code, constants, stream.key, low, high, start,
-            out.shape, steps, out.strides, most,
-        )  # fmt: skip
+    _native.fill_strided(
+        begin, _DTYPE_CODES[out.dtype], _encode(law, out.dtype), stream.key,
+        stream.counter & _LOW, stream.counter >> 64, start, out.shape, steps, out.strides,
+        threads_for(threads),
+    )  # fmt: skip
+
+
+def fill_straight(
+    begin: int,
+    dtype: np.dtype[Any],
+    count: int,
+    law: Any,
+    stream: Stream,
+    start: int,
+    threads: int | None,
+    batch: "Batch | None",
+    held: object,
+) -> bool:
+    """Write `count` consecutive elements at the address `begin`, the first of index `start`: `fill`
+    without an array.  Nothing is checked; False, and nothing written, where nothing was compiled.
+
+    Args:
+        held: what keeps the memory, for a batch.
+    """
+    if _native is None:
+        return False
+    code, constants = _DTYPE_CODES[dtype], _encode(law, dtype)
+    low, high = stream.counter & _LOW, stream.counter >> 64
+    if batch is not None:
+        task = (begin, code, constants, stream.key, low, high, start, count)
+        if batch.add(task, count * dtype.itemsize, held):
+            return True
+        threads = batch.threads
+    most = threads_for(threads)
+    _native.fill_run(begin, code, constants, stream.key, low, high, start, count, most)
+    return True
+
+
+def fill_together(tasks: list[tuple[Any, ...]], threads: int) -> None:
+    """Do what `Batch` has kept: (address, dtype, law, key, counter's halves, start, count) each."""
+    _native.fill_together(tasks, threads)
+
+
+def threads_for(most: int | None) -> int:
+    """How many threads a fill that was given `most` has."""
+    if most is not None:
+        return most
+    return 1 if _fills.alone else allowed_threads()
 
 
 def _consecutive(out: Array, steps: Sequence[int]) -> bool:
@@ -324,7 +308,7 @@ def fill_measured(out: Array, law: Any, stream: Stream, start: int) -> Measured 
     return Measured(
         *native(
             out.__array_interface__["data"][0], _DTYPE_CODES[out.dtype], _encode(law, out.dtype),
-            stream.key, stream.counter & 0xFFFFFFFFFFFFFFFF, stream.counter >> 64, start, out.size,
+            stream.key, stream.counter & _LOW, stream.counter >> 64, start, out.size,
         )
     )  # fmt: skip
 

@@ -15,7 +15,8 @@ import numpy as np
 
 from glorot import _check
 from glorot._base import Initializer
-from glorot._kernel import Batch, Measured
+from glorot._batch import Batch
+from glorot._kernel import Measured
 from glorot._laws import Law, Normal, TruncatedNormal, Uniform, truncated_kurtosis
 from glorot._orthogonal import rounded
 from glorot._stream import Name, check_name

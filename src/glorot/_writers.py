@@ -9,7 +9,8 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from glorot import _kernel, _memory
-from glorot._kernel import Batch, Measured
+from glorot._batch import Batch
+from glorot._kernel import Measured
 from glorot._laws import Law
 from glorot._shard import boxes
 from glorot._stream import INDEX_BITS, Name, stream
@@ -52,6 +53,19 @@ class Writer:
         batch.before(out)
         self.part(out, start, seed, name)
 
+    def whole_at(
+        self,
+        begin: int,
+        dtype: np.dtype[Any],
+        seed: int,
+        name: Name,
+        batch: Batch,
+        held: object,
+    ) -> bool:
+        """Write the whole, row-major, into the memory at the address `begin` that `held` keeps, by
+        the time that the batch has run; False, and nothing written, where it takes an array."""
+        return False
+
     def run(self, out: Array, first: int, seed: int, name: Name) -> None:
         """Write len(out) elements of the whole flattened row-major, from `first` on."""
         done = 0
@@ -70,12 +84,13 @@ class LawWriter(Writer):
     """Each element follows `law` on its own; `order` holds the index strides where they are not
     row-major as stored, `first` the index of the first element."""
 
-    __slots__ = ("first", "law", "order", "strides")
+    __slots__ = ("count", "first", "law", "order", "strides")
 
     def __init__(
         self, shape: tuple[int, ...], law: Law, order: tuple[int, ...] | None, first: int = 0
     ) -> None:
         super().__init__(shape)
+        self.count = math.prod(shape)
         self.law = law
         self.order = order
         self.strides = order or _memory.row_major(shape)
@@ -104,6 +119,20 @@ class LawWriter(Writer):
             first += sum(map(operator.mul, start, self.strides))
             strides = self.strides
         _kernel.fill(out, self.law, stream(seed, name), first, strides, batch=batch)
+
+    def whole_at(
+        self,
+        begin: int,
+        dtype: np.dtype[Any],
+        seed: int,
+        name: Name,
+        batch: Batch,
+        held: object,
+    ) -> bool:
+        """By the kernel, where the index is row-major as stored."""
+        return self.order is None and _kernel.fill_straight(
+            begin, dtype, self.count, self.law, stream(seed, name), self.first, None, batch, held
+        )
 
     def run(self, out: Array, first: int, seed: int, name: Name) -> None:
         """Fill by the kernel, in one go where the index is row-major as stored."""

@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 from kernel_cases import EVERYWHERE, TARGETS
 
 from glorot import _kernel, _laws, _stream
+from glorot._batch import Batch
 from glorot._dtypes import FLOATS
 
 LAWS = {
@@ -26,7 +27,7 @@ def test_a_batch_writes_what_each_alone_does(target, threads, monkeypatch):
     do not wait; nothing beside them is written, and nothing twice."""
     monkeypatch.setenv("GLOROT_THREADS", threads)
     rng = np.random.default_rng(0)
-    batch = _kernel.Batch(least=0)
+    batch = Batch(least=0)
     rows = []
     sizes = [0, 1, 7, 100, 70_000, (1 << 18) + 5, (1 << 19) + 1]
     for number, size in enumerate(sizes if target != "reference" else sizes[:5]):
@@ -61,7 +62,7 @@ def test_a_batch_writes_what_each_alone_does(target, threads, monkeypatch):
 def test_what_is_small_does_not_wait(target):
     """It is filled at once, and what waits for its memory before it."""
     large, small = np.zeros(1 << 15, np.float32), np.zeros(9, np.float32)
-    batch, law = _kernel.Batch(), LAWS["uniform"]
+    batch, law = Batch(), LAWS["uniform"]
     with _kernel.forced(target):
         _kernel.fill(large, law, _stream.stream(1, "a"), batch=batch)
         _kernel.fill(small, law, _stream.stream(1, "b"), batch=batch)
@@ -75,7 +76,7 @@ def test_what_is_small_does_not_wait(target):
 def test_a_batch_holds_no_more_than_it_may(target):
     """What is more than that is done at once, and what waits with it."""
     outs = [np.zeros(1000, np.float32) for _ in range(3)]
-    batch = _kernel.Batch(most=9000, least=0)
+    batch = Batch(most=9000, least=0)
     with _kernel.forced(target):
         for number, out in enumerate(outs):
             _kernel.fill(out, LAWS["uniform"], _stream.stream(1, str(number)), batch=batch)
@@ -91,7 +92,7 @@ def test_of_fills_of_the_same_memory_the_last_stands(rows):
     stream, law = _stream.stream(3, "x"), LAWS["uniform"]
     expected = np.zeros(70, np.float32)
     found = np.zeros(70, np.float32)
-    batch = _kernel.Batch(least=0)
+    batch = Batch(least=0)
     for number, (one, other, way) in enumerate(rows):
         part = slice(min(one, other), max(one, other), 2 if way == 1 else 1)
         views = [memory[part] for memory in (expected, found)]
@@ -110,7 +111,7 @@ def test_of_fills_of_the_same_memory_the_last_stands(rows):
 def test_what_does_not_overlap_waits_together():
     """Neighbours are not the same memory."""
     memory = np.zeros(1000, np.float32)
-    batch = _kernel.Batch(least=0)
+    batch = Batch(least=0)
     for number in np.random.default_rng(0).permutation(100):
         part = memory[number * 10 : (number + 1) * 10]
         _kernel.fill(part, LAWS["uniform"], _stream.stream(1, "x"), batch=batch)

@@ -8,7 +8,7 @@ import jax
 import numpy as np
 
 from glorot import _stream
-from glorot._kernel import Batch
+from glorot._batch import Batch
 from glorot._memory import aligned
 from glorot._writers import Writer
 from glorot.jax import _programs

@@ -8,8 +8,8 @@ import keras
 import numpy as np
 
 from glorot import _base
+from glorot._batch import Batch
 from glorot._dtypes import ALL
-from glorot._kernel import Batch
 from glorot._memory import aligned
 from glorot._shard import Shard, parse_shard
 from glorot.keras import _private
@@ -69,9 +69,9 @@ class Filler:
         target = Target(_private.value_of(variable).detach(), f"the weight {assignment.name!r}")
         writer = target.writer(assignment.initializer)
 
-        def fill(seed: int) -> tuple[Shard, ...]:
+        def fill(seed: int) -> tuple[Shard, ...] | None:
             target.fill(writer, seed, assignment.name, self._batch)
-            return tuple(target.shards)
+            return target.shards
 
         return fill
 

@@ -38,17 +38,23 @@ def match(
     found: dict[str, Rule] = {}
     unmatched = []
     kept = halves(specs)
+    read = [(matcher(rule.pattern), rule.where, rule) for rule in rules]
     for name, spec in specs.items():
-        seen = _seen(spec, dtype)
+        seen = spec if dtype is None else _seen(spec, dtype)
         if name in kept:
             weight = _seen(specs[kept[name].direction], dtype)
-            rule = _rule_of_half(rules, kept[name], weight, name, seen)
+            half = _rule_of_half(rules, kept[name], weight, name, seen)
+            if half is not None:
+                found[name] = half
+            else:
+                unmatched.append(name)
+            continue
+        for matches, where, rule in read:  # as `Rule.matches` does, which would look both up anew
+            if matches(name) and (where is None or (seen is not None and where.holds(seen))):
+                found[name] = rule
+                break
         else:
-            rule = next((rule for rule in rules if rule.matches(name, seen)), None)
-        if rule is None:
             unmatched.append(name)
-        else:
-            found[name] = rule
     used = set(map(id, found.values()))
     idle = [r for r in rules if id(r) not in used and r.initializer is not None and not r.optional]
     return Matches(found, unmatched, idle)

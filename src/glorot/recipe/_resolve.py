@@ -2,9 +2,7 @@
 """From a rule and one parameter to an initializer, each step noted in words."""
 
 import copy
-import dataclasses
 import math
-import operator
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
@@ -26,10 +24,6 @@ from glorot.recipe._variables import FANS, Values
 from glorot.recipe._weight_norm import Half, by_weight, halves
 
 WIDTH = "width_mult"  # the variable that `mup` reads
-
-
-# `dataclasses.replace` takes twice as long, once for each parameter of a model.
-_besides_name = operator.attrgetter(*(f.name for f in dataclasses.fields(Assignment)[1:]))
 
 
 class _Found(NamedTuple):
@@ -75,14 +69,18 @@ class Resolver:
             return None
         try:
             # Thousands of experts differ in their names alone; siblings have names too.
-            own = self._extras(name, spec, rule) if rule.fans_of else None
-            weight = self._weight_beside(name, rule)
-            role = weight.mup if weight else None
-            key = (id(rule), spec, dtype, None if own is None else tuple(own[0].items()), role)
-            if key not in self.assigned:
+            own = beside = role = None
+            if rule.fans_of:
+                own = self._extras(name, spec, rule)
+                beside = self._weight_beside(name, rule)
+                role = beside.mup if beside else None
+            key = (id(rule), spec, dtype, own and tuple(own[0].items()), role)
+            found = self.assigned.get(key)
+            if found is None:
                 extras, why = own or self._extras(name, spec, rule)
-                self.assigned[key] = self._assign(name, spec, rule, dtype, extras, why, role)
-            return Assignment(name, *_besides_name(self.assigned[key]))
+                found = self._assign(name, spec, rule, dtype, extras, why, role)
+                self.assigned[key] = found
+            return found.named(name)
         except (TypeError, ValueError) as error:
             number = dtype is None and spec.dtype in INTEGERS and isinstance(error, TypeError)
             raise type(error)(
@@ -181,7 +179,7 @@ class Resolver:
 
     def _weight_beside(self, name: str, rule: Rule) -> Rule | None:
         """The rule of that parameter: its `mup` says which of the two fans grow with the width."""
-        return self.rules.get(self._sibling(name, rule)) if rule.fans_of else None
+        return self.rules.get(self._sibling(name, rule))
 
     def _fans_of(self, sibling: str) -> tuple[float, float]:
         spec, rule = self.specs.get(sibling), self.rules.get(sibling)

@@ -5,9 +5,9 @@ from collections.abc import Iterator
 from typing import Any
 
 from glorot import _base
+from glorot._batch import Batch
 from glorot._dtypes import ALL
 from glorot._fingerprint import Fingerprint
-from glorot._kernel import Batch
 from glorot._memory import aligned
 from glorot._renaming import Names
 from glorot._report import InitReport, report_all, report_parameter

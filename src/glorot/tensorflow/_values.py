@@ -13,8 +13,8 @@ import tensorflow as tf
 
 from glorot import _base, _shard
 from glorot._base import Initializer
+from glorot._batch import Batch
 from glorot._dtypes import ALL, dtype_name, parse_dtype
-from glorot._kernel import Batch
 from glorot._memory import aligned
 from glorot._stream import check_name
 

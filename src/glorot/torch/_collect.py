@@ -6,13 +6,14 @@ share their memory.
 """
 
 import sys
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any, NamedTuple
 
 import torch
 
 from glorot._renaming import Names, Renaming
 from glorot.torch._dtensor import is_dtensor
+from glorot.torch._memory import is_lazy, is_transformed
 from glorot.torch._names import Place, parametrized, walk
 
 
@@ -53,7 +54,7 @@ def collect(module: torch.nn.Module, names: Names = None, *, whole: bool = False
     buffers: dict[object, Group] = {}
     for prefix, owner in walk(module):
         _check_owner(prefix, owner)
-        _add(parameters, _tensors(prefix, owner, owner._parameters), renamed)
+        _add(parameters, prefix, owner, owner._parameters, renamed)
         for attribute, source in parametrized(owner).items():
             place = Place(renamed(f"{prefix}{attribute}"), owner, attribute)
             if id(source) not in parameters:  # a module that is used twice comes twice
@@ -61,9 +62,9 @@ def collect(module: torch.nn.Module, names: Names = None, *, whole: bool = False
             parameters[id(source)].places.append(place)
             for at, inner in source._modules.items():
                 for below, part in walk(inner, f"{prefix}parametrizations.{attribute}.{at}."):
-                    _add(parameters, _tensors(below, part, part._parameters), renamed)
-                    _add(buffers, _tensors(below, part, part._buffers), renamed)
-        _add(buffers, _tensors(prefix, owner, owner._buffers), renamed)
+                    _add(parameters, below, part, part._parameters, renamed)
+                    _add(buffers, below, part, part._buffers, renamed)
+        _add(buffers, prefix, owner, owner._buffers, renamed)
     if whole:
         renamed.check("the module")
     for groups in (parameters, buffers):
@@ -71,25 +72,26 @@ def collect(module: torch.nn.Module, names: Names = None, *, whole: bool = False
     return Contents(list(parameters.values()), list(buffers.values()))
 
 
-def _tensors(
-    prefix: str, owner: torch.nn.Module, held: Mapping[str, torch.Tensor | None]
-) -> Iterator[tuple[Place, torch.Tensor]]:
+def _add(
+    groups: dict[object, Group],
+    prefix: str,
+    owner: torch.nn.Module,
+    held: Mapping[str, torch.Tensor | None],
+    renamed: Renaming,
+) -> None:
     for attribute, tensor in held.items():
         if tensor is not None:
-            yield Place(f"{prefix}{attribute}", owner, attribute), tensor
-
-
-def _add(
-    groups: dict[object, Group], found: Iterable[tuple[Place, torch.Tensor]], renamed: Any
-) -> None:
-    for place, tensor in found:
-        group = groups.setdefault(memory_key(tensor), Group(tensor, []))
-        group.places.append(place._replace(name=renamed(place.name)))
+            place = Place(renamed(f"{prefix}{attribute}"), owner, attribute)
+            key = memory_key(tensor)
+            if key in groups:
+                groups[key].places.append(place)
+            else:
+                groups[key] = Group(tensor, [place])
 
 
 def memory_key(tensor: torch.Tensor) -> object:
     """What is equal for two tensors of the same memory, shape and dtype, while both are alive."""
-    if torch.nn.parameter.is_lazy(tensor) or tensor.is_meta:
+    if is_lazy(tensor) or tensor.is_meta:
         return id(tensor)
     local = tensor.to_local() if is_dtensor(tensor) else tensor
     address = local.data_ptr() if _has_address(local) else 0
@@ -105,7 +107,7 @@ def _has_address(tensor: torch.Tensor) -> bool:
     return (
         type(tensor).__torch_dispatch__ is _PLAIN_DISPATCH
         and tensor.layout is torch.strided
-        and not torch._C._functorch.is_functorch_wrapped_tensor(tensor)
+        and not is_transformed(tensor)
     )
 
 

@@ -6,11 +6,10 @@ from typing import Any, overload
 import torch
 
 from glorot._base import Initializer
-from glorot._kernel import Batch
+from glorot._batch import Batch
 from glorot._renaming import Names
-from glorot._report import InitReport, ParameterReport
-from glorot._shard import Shard
-from glorot._stream import STREAM_VERSION, check_name, check_seed
+from glorot._report import InitReport, report_all, report_parameter
+from glorot._stream import check_name, check_seed
 from glorot._writers import Writer
 from glorot.recipe import Recipe
 from glorot.recipe._argument import read_recipe
@@ -19,7 +18,7 @@ from glorot.torch._collect import Contents, Group, collect
 from glorot.torch._compile import uncompiled
 from glorot.torch._memory import check_eager, check_known
 from glorot.torch._plan import Plan, Planned, make_plan
-from glorot.torch._target import Target, check_tensor, read_initializer, whole
+from glorot.torch._target import Target, check_tensor, read_initializer
 
 
 @overload
@@ -181,26 +180,15 @@ def fill(plan: Plan, contents: Contents, recipe: Recipe, seed: int) -> InitRepor
     for planned, value in computed:
         value.fill(planned.assignment.initializer, seed, planned.assignment.name)
     held = {id(planned.group): target.shards for planned, target, _ in plain}
-    return InitReport(
-        seed=seed,
-        recipe=recipe.fingerprint,
-        stream=STREAM_VERSION,
-        parameters=tuple(_report(planned, held) for planned in plan.parameters),
-        left_out=tuple(group.places[0].name for group in plan.left_out),
-        buffers=tuple(group.places[0].name for group in contents.buffers),
-    )
-
-
-def _report(planned: Planned, held: dict[int, tuple[Shard, ...]]) -> ParameterReport:
-    found = planned.assignment
-    return ParameterReport(
-        name=found.name,
-        names=tuple(place.name for place in planned.group.places),
-        pattern=found.rule.pattern,
-        initializer=found.initializer,
-        shape=found.shape,
-        dtype=found.dtype,
-        shards=held.get(id(planned.group), whole(found.shape)),
+    return report_all(
+        recipe,
+        seed,
+        [
+            report_parameter(found, [place.name for place in group.places], held.get(id(group)))
+            for group, found in plan.parameters
+        ],
+        [group.places[0].name for group in plan.left_out],
+        [group.places[0].name for group in contents.buffers],
     )
 
 

@@ -28,6 +28,7 @@ _LAYOUTS: tuple[tuple[type, _Weights, str], ...] = (
         "torch.linear",
     ),
 )
+_GROUPED = ("torch.conv", "torch.conv_transpose")
 _CONV1D = "transformers.pytorch_utils", "Conv1D"  # GPT-2's dense layer, stored (in, out)
 
 
@@ -44,16 +45,20 @@ def layer_type(module: nn.Module) -> str:
 def _layer(module: nn.Module) -> tuple[type, str]:
     """Its class before that, and the class's name."""
     own: type = type(module)
-    if issubclass(own, torch.jit.ScriptModule):
-        own = _scripted_class(module) or own
-        if issubclass(own, torch.jit.ScriptModule):  # loaded where its class is not
-            return own, str(getattr(module, "original_name", own.__name__))
-        return own, own.__name__
-    return _bare(own)
+    found = _bare(own)
+    if found is not None:
+        return found
+    own = _scripted_class(module) or own
+    if issubclass(own, torch.jit.ScriptModule):  # loaded where its class is not
+        return own, str(getattr(module, "original_name", own.__name__))
+    return own, own.__name__
 
 
 @functools.lru_cache(maxsize=4096)
-def _bare(found: type) -> tuple[type, str]:
+def _bare(found: type) -> tuple[type, str] | None:
+    """The same of a class; None of a scripted one, which stands for many."""
+    if issubclass(found, torch.jit.ScriptModule):
+        return None
     while found.__name__.startswith(("FSDP", "Parametrized")) and len(found.__bases__) <= 2:
         base = found.__bases__[-1]  # FSDPLinear(FSDPModule, Linear), ParametrizedLinear(Linear)
         if found.__name__ not in (f"FSDP{base.__name__}", f"Parametrized{base.__name__}"):
@@ -88,9 +93,8 @@ def described(module: nn.Module, attribute: str, dimensions: int) -> dict[str, A
     layout = _layout(own, attribute) if dimensions >= 2 else None
     if layout is not None:
         found["layout"] = layout
-        groups = getattr(module, "groups", 1)
-        if groups > 1:
-            found["groups"] = groups
+        if layout in _GROUPED and module.groups > 1:
+            found["groups"] = module.groups
     return found
 
 

@@ -8,9 +8,8 @@ from typing import Any
 import numpy as np
 import torch
 
-from glorot._base import _overlaps
+from glorot._batch import Batch
 from glorot._dtypes import ALL, FLOATS
-from glorot._kernel import Batch
 from glorot._stream import stream
 from glorot._writers import LawWriter, Writer
 
@@ -35,9 +34,14 @@ _STAGED = 1 << 24  # elements at a time, on the way to a device without a kernel
 _LAZY = torch.nn.parameter.UninitializedTensorMixin
 
 
+def is_lazy(tensor: torch.Tensor) -> bool:
+    """Whether it has no shape yet."""
+    return issubclass(type(tensor), _LAZY)  # `isinstance` asks a tensor for its __class__
+
+
 def check_known(tensor: torch.Tensor, what: str) -> None:
     """Refuse a lazy tensor."""
-    if issubclass(type(tensor), _LAZY):  # `isinstance` asks a tensor for its __class__
+    if is_lazy(tensor):
         raise ValueError(
             f"{what} is lazy: it has no shape yet. Run the module once on an input, so that its "
             "shapes are known, then fill it."
@@ -98,10 +102,11 @@ def check_eager() -> None:
 
 
 _PLAIN = (torch.Tensor, torch.nn.Parameter)
+is_transformed = torch._C._functorch.is_functorch_wrapped_tensor  # by vmap, grad, ...
 
 
 def _check_plain(tensor: torch.Tensor, what: str) -> None:
-    if torch._C._functorch.is_functorch_wrapped_tensor(tensor):
+    if is_transformed(tensor):
         raise TypeError(
             f"{what} is inside of a torch.func transform, which would trace its values. Fill the "
             "tensor before the transform."
@@ -121,16 +126,21 @@ def _check_plain(tensor: torch.Tensor, what: str) -> None:
         )
 
 
+def _address(tensor: torch.Tensor, what: str) -> int:
+    """Where a CPU tensor's memory begins."""
+    address = tensor.data_ptr()
+    if not address and tensor.numel():
+        raise TypeError(f"{what} is a {type(tensor).__name__} that has no memory of its own.")
+    return address
+
+
 class _Lent:
     """A tensor's memory as NumPy asks for it. `Tensor.numpy` would take from the storage for ever
     that it can be resized, which FSDP 1 and offloading do to free it."""
 
     __slots__ = ("__array_interface__", "tensor")
 
-    def __init__(self, tensor: torch.Tensor, what: str) -> None:
-        address = tensor.data_ptr()
-        if not address and tensor.numel():
-            raise TypeError(f"{what} is a {type(tensor).__name__} that has no memory of its own.")
+    def __init__(self, tensor: torch.Tensor, address: int) -> None:
         self.tensor = tensor  # which lives as long as the array
         carrier, size = _TYPES[tensor.dtype]
         said = {"version": 3, "typestr": carrier, "shape": tensor.shape, "data": (address, False)}
@@ -141,37 +151,29 @@ class _Lent:
 
 def view(tensor: torch.Tensor, what: str) -> Array:
     """The CPU tensor's memory as a NumPy array: the same bytes, no copy."""
-    array: Array = np.asarray(_Lent(tensor, what))
-    if tensor.dtype in _CARRIERS:
-        array = array.view(DTYPES[tensor.dtype])
-    if not array.flags.c_contiguous and _overlaps(array):
-        raise ValueError(
-            f"{what} must hold each element in memory of its own, got shape {tuple(tensor.shape)} "
-            f"with strides {tensor.stride()}, which overlap. Fill a copy: tensor.clone()."
-        )
-    return array
+    array: Array = np.asarray(_Lent(tensor, _address(tensor, what)))
+    return array.view(DTYPES[tensor.dtype]) if tensor.dtype in _CARRIERS else array
 
 
 class Memory:
     """The memory of a checked tensor, which a writer fills part by part."""
 
-    __slots__ = ("_array", "tensor")
+    __slots__ = ("_address", "_straight", "_what", "dtype", "tensor")
+    dtype: np.dtype[Any]  # NumPy's of the same bytes
 
     def __init__(self, tensor: torch.Tensor, what: str) -> None:
         check(tensor, what)
         self.tensor = tensor
-        self._array = view(tensor, what) if tensor.is_cpu else None
-        if self._array is None and tensor.numel() and _torch_overlaps(tensor):
+        self.dtype = DTYPES[tensor.dtype]
+        self._what = what
+        self._address = _address(tensor, what) if tensor.is_cpu else 0
+        self._straight = tensor.is_contiguous()
+        if not self._straight and _overlaps(tensor):
             raise ValueError(
                 f"{what} must hold each element in memory of its own, got shape "
                 f"{tuple(tensor.shape)} with strides {tensor.stride()}, which overlap. Fill a "
                 "copy: tensor.clone()."
             )
-
-    @property
-    def dtype(self) -> np.dtype[Any]:
-        """NumPy's dtype of the same bytes."""
-        return DTYPES[self.tensor.dtype]
 
     def fill(
         self,
@@ -184,22 +186,31 @@ class Memory:
     ) -> None:
         """Fill `tensor[place]` (None: all of it) with the part that begins at `start` (None: the
         whole); with a batch, by the time that it has run."""
-        if self._array is not None:
-            out = self._array if place is None else self._array[place]
-            if batch is None:
-                writer.part(out, start, seed, name)
-            else:
-                writer.part_of(batch, out, start, seed, name)
+        tensor = self.tensor
+        if not tensor.is_cpu:
+            target = tensor.detach() if place is None else tensor.detach()[place]
+            if not (target.is_cuda and filled_on_device(target, writer, start, seed, name)):
+                _staged(target, writer, start, seed, name)
             return
-        target = self.tensor.detach()
-        if place is not None:
-            target = target[place]
-        if not (target.is_cuda and filled_on_device(target, writer, start, seed, name)):
-            _staged(target, writer, start, seed, name)
+        straight = self._straight and start is None and place is None
+        if (
+            batch is not None
+            and straight  # without an array, which costs as much as all the rest
+            and writer.whole_at(self._address, self.dtype, seed, name, batch, tensor)
+        ):
+            return
+        array = view(tensor, self._what)
+        out = array if place is None else array[place]
+        if batch is None:
+            writer.part(out, start, seed, name)
+        else:
+            writer.part_of(batch, out, start, seed, name)
 
 
-def _torch_overlaps(tensor: torch.Tensor) -> bool:
-    """Whether two elements of a tensor anywhere may share memory."""
+def _overlaps(tensor: torch.Tensor) -> bool:
+    """Whether two elements may share memory."""
+    if not tensor.numel():
+        return False
     span = 1
     axes = zip(tensor.stride(), tensor.shape, strict=True)
     for stride, size in sorted((stride, size) for stride, size in axes if size > 1):

@@ -55,6 +55,8 @@ class Place(NamedTuple):
 def _held(module: torch.nn.Module) -> str | None:
     """The child that is wrapped by this module, if the module is a wrapper."""
     children = module._modules
+    if not children:
+        return None
     for name in WRAPPED:
         if name in children:
             return name
@@ -69,10 +71,12 @@ def walk(module: torch.nn.Module, prefix: str = "") -> Iterator[tuple[str, torch
     """(canonical prefix, module) of a module and all below it, in the order they were registered;
     a module that is used twice comes twice, and what parametrizes a tensor does not come."""
     yield prefix, module
+    if not module._modules:  # nearly all of a model's modules
+        return
     held = _held(module)
-    parametrized = getattr(module, "parametrizations", None)
+    apart = is_parametrized(module)
     for name, child in module._modules.items():
-        if child is None or (child is parametrized and is_parametrized(module)):
+        if child is None or (apart and name == "parametrizations"):
             continue
         yield from walk(child, prefix if name == held else f"{prefix}{name}.")
 
@@ -102,7 +106,7 @@ def is_parametrized(module: torch.nn.Module) -> bool:
 
 def parametrized(module: torch.nn.Module) -> dict[str, Any]:
     """The module's parametrized tensors: {attribute: its ParametrizationList}."""
-    if not is_parametrized(module):
+    if not module._modules or not is_parametrized(module):  # it would be one of them
         return {}
     lists: Any = module.parametrizations
     return dict(lists.items())

@@ -2,14 +2,14 @@
 """What a recipe gives the parameters of a module, tied ones once; nothing is written here."""
 
 import dataclasses
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any, NamedTuple
 
 import torch
 
 from glorot import _check
 from glorot._dtypes import dtype_name
-from glorot.recipe import Assignment, Recipe, TensorSpec, _coverage, parse_shapes
+from glorot.recipe import Assignment, Recipe, Rule, TensorSpec, _coverage, parse_shapes
 from glorot.recipe._shapes import check_parameter_name, known_spec
 from glorot.torch._collect import Group, collect
 from glorot.torch._layers import described
@@ -57,23 +57,27 @@ def make_plan(groups: list[Group], recipe: Recipe, whole: Any = None) -> Plan:
     specs, ties = _within(own, whole)
     found = recipe._match(specs)
     names = [_names(group, ties) for group in groups]
-    together = ties | {name: all_ for all_ in names for name in all_}
-    missing = {all_[0] for all_ in together.values() if found.rules.keys().isdisjoint(all_)}
-    alone = specs.keys() - together.keys()
-    left = found._replace(unmatched=[n for n in found.unmatched if n in missing or n in alone])
-    problems = _coverage.problems(left, recipe.rules, specs)
+    if found.unmatched:  # a tied one does well with a rule for one of its names
+        together = ties | {name: all_ for all_ in names for name in all_}
+        missing = {all_[0] for all_ in together.values() if found.rules.keys().isdisjoint(all_)}
+        alone = specs.keys() - together.keys()
+        left = [name for name in found.unmatched if name in missing or name in alone]
+        found = found._replace(unmatched=left)
+    problems = _coverage.problems(found, recipe.rules, specs)
     if problems:
         raise ValueError(" ".join(problems))
     chosen: dict[str, list[Group]] = {}
     left_out = []
     for group, all_ in zip(groups, names, strict=True):
-        given = (name for name in all_ if name in found.rules)
-        name = next((n for n in given if found.rules[n].initializer is not None), None)
+        name = _first_given(all_, found.rules)
         if name is None:
             left_out.append(group)
+            continue
+        _check_dtype(name, group.tensor)
+        if name in chosen:
+            chosen[name].append(group)
         else:
-            _check_dtype(name, group.tensor)
-            chosen.setdefault(name, []).append(group)
+            chosen[name] = [group]
     wanted = {name: specs[name] for name in chosen}
     assignments = recipe._assign(wanted, found.rules, None, specs)
     return Plan([Planned(g, found) for found in assignments for g in chosen[found.name]], left_out)
@@ -85,6 +89,15 @@ def _names(group: Group, ties: Mapping[str, list[str]]) -> list[str]:
     if not ties:
         return own
     return list(dict.fromkeys([name for one in own for name in ties.get(one, [one])]))
+
+
+def _first_given(names: Iterable[str], rules: Mapping[str, Rule]) -> str | None:
+    """The first of these names to which its rule gives an initializer."""
+    for name in names:
+        rule = rules.get(name)
+        if rule is not None and rule.initializer is not None:
+            return name
+    return None
 
 
 def _within(

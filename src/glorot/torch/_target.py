@@ -6,13 +6,14 @@ from collections.abc import Callable, Sequence
 from contextvars import ContextVar
 from typing import Any
 
+import numpy as np
 import torch
 
 from glorot import _base, _registry
 from glorot._base import Initializer
+from glorot._batch import Batch
 from glorot._check import parse_shape, show
 from glorot._dtypes import dtype_name, parse_dtype
-from glorot._kernel import Batch
 from glorot._shard import Shard, parse_shard
 from glorot._writers import Writer
 from glorot.torch._dtensor import Part, is_dtensor, local_parts
@@ -20,16 +21,16 @@ from glorot.torch._memory import Memory, check_known
 
 
 @functools.lru_cache(maxsize=4096)
-def whole(shape: tuple[int, ...]) -> tuple[Shard, ...]:
-    """The one part that is all of a tensor."""
-    return (Shard((0,) * len(shape), shape),)
-
-
-@functools.lru_cache(maxsize=4096)
 def _shards(parts: tuple[tuple[tuple[int, ...], tuple[int, ...]], ...]) -> tuple[Shard, ...]:
     return tuple(
         Shard(start, [i + n for i, n in zip(start, extent, strict=True)]) for start, extent in parts
     )
+
+
+@functools.lru_cache(maxsize=4096)
+def _writer(initializer: Initializer, shape: tuple[int, ...], dtype: np.dtype[Any]) -> Writer:
+    parse_dtype(dtype, floating=initializer.random)
+    return _base._prepared(initializer, shape, dtype)
 
 
 # What makes a tensor's memory; while a capture runs code, what notes that it would be filled.
@@ -82,16 +83,13 @@ class Target:
         return dtype_name(self.memory.dtype)
 
     @property
-    def shards(self) -> tuple[Shard, ...]:
-        """The parts of the whole that are here."""
-        if self.parts is None:
-            return whole(self.shape)
-        return _shards(tuple(part[:2] for part in self.parts))
+    def shards(self) -> tuple[Shard, ...] | None:
+        """The parts of the whole that are here; None: it is the whole."""
+        return None if self.parts is None else _shards(tuple(part[:2] for part in self.parts))
 
     def writer(self, initializer: Initializer) -> Writer:
         """What writes the initializer's values; raises where it cannot have this shape or dtype."""
-        parse_dtype(self.memory.dtype, floating=initializer.random)
-        return _base._prepared(initializer, self.shape, self.memory.dtype)
+        return _writer(initializer, self.shape, self.memory.dtype)
 
     def fill(self, writer: Writer, seed: int, name: str, batch: Batch | None = None) -> None:
         """Write the values of `name` into the parts that are here; with a batch, by the time that

@@ -12,7 +12,7 @@ from glorot._captured._written import written
 from glorot._writers import Writer
 from glorot.torch._capture import _calls
 from glorot.torch._capture._recorder import Recorder, on_meta
-from glorot.torch._memory import Memory, check
+from glorot.torch._memory import DTYPES, Memory, check
 from glorot.torch._target import memory_of
 
 
@@ -28,6 +28,7 @@ class _Noted(Memory):
             return
         check(tensor, what)
         self.tensor = tensor
+        self.dtype = DTYPES[tensor.dtype]
 
     def fill(
         self, writer: Writer, start: Any, place: Any, seed: int, name: str, batch: Any
