@@ -7,6 +7,7 @@
 
 #include "crc32.h"
 #include "legacy.h"
+#include "huge_pages.h"
 #include "threads.h"
 
 #if defined(_MSC_VER) && (defined(_M_X64) || defined(_M_IX86))
@@ -98,6 +99,7 @@ void fill_straight(const Kernel& kernel, const Stream& stream, const Law& law, D
   const uint64_t size = uint64_t(item_size(dtype)), bytes = count * size;
   const uint64_t pieces = (count + kPiece - 1) / kPiece;
   const bool bypass = past_cache(bytes);
+  ask_for_huge_pages(out, bytes);
   in_parallel(pieces, bytes, threads, [&](uint64_t begin, uint64_t end) {
     const uint64_t first = begin * kPiece, last = end == pieces ? count : end * kPiece;
     kernel.fill_runs(stream, law, dtype, {start + first, last - first},

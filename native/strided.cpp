@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <cstring>
 
+#include "huge_pages.h"
 #include "threads.h"
 
 #if defined(__SSE2__) || defined(_M_X64)
@@ -282,6 +283,8 @@ void fill_strided(const Kernel& kernel, const Stream& stream, const Law& law, Dt
   char* out = static_cast<char*>(memory);
   std::vector<Axis> axes = simplify(layout, start, out);
   const uint64_t size = uint64_t(item_size(dtype)), bytes = product(axes) * size;
+  if (!axes.empty() && axes.front().size * uint64_t(axes.front().stride) == bytes)  // no gaps
+    ask_for_huge_pages(out, bytes);
 
   constexpr uint64_t kLongRow = 256;
   if (!axes.empty() && axes.back().step == 1 && axes.back().stride == int64_t(size) &&

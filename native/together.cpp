@@ -2,6 +2,7 @@
 // Many runs filled together: threads share all of them, so that short ones leave none idle.
 #include <algorithm>
 
+#include "huge_pages.h"
 #include "threads.h"
 
 namespace glorot {
@@ -26,7 +27,9 @@ void fill_together(const Kernel& kernel, const std::vector<Task>& tasks, int thr
   uint64_t pieces = 0, bytes = 0;
   for (const Task& task : tasks) {
     ends.push_back(pieces += pieces_of(task));
-    bytes += task.count * uint64_t(item_size(task.dtype));
+    const uint64_t own = task.count * uint64_t(item_size(task.dtype));
+    ask_for_huge_pages(task.out, own);
+    bytes += own;
   }
   in_parallel(pieces, bytes, threads, [&](uint64_t piece, uint64_t end) {
     auto number = size_t(std::upper_bound(ends.begin(), ends.end(), piece) - ends.begin());
