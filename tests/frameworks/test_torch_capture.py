@@ -100,7 +100,7 @@ LAWS = {
             [glorot.RandomNormal(0.0, 0.5), "ones", "zeros", "ones"], [2, 1, 1, 2], axis=0
         ),
     ),
-    "glued parts": (glued, glorot.Blocks(["zeros", glorot.RandomNormal(0, 0.1)], [2, 4], axis=0)),
+    "glued parts": (glued, glorot.Blocks(["zeros", glorot.RandomNormal(0, 0.1)], [1, 2], axis=0)),
     "equal parts": (
         thirds,
         glorot.RandomUniform(-1.0, 1.0),
@@ -269,9 +269,9 @@ class Strange(nn.Module):
         self.product = nn.Parameter(torch.randn(3) * torch.randn(3))
         self.left = nn.Parameter(torch.empty(3))
         self.cut = nn.Parameter(torch.randn(3).clamp(-1, 1))
-        self.numbers = nn.Parameter(torch.arange(3.0))
+        self.numbers = nn.Parameter(torch.arange(9.0))
         self.fine = nn.Linear(3, 3)
-        self.register_buffer("places", torch.arange(3))
+        self.register_buffer("places", torch.arange(9))
 
 
 def test_what_is_not_captured():

@@ -50,7 +50,7 @@ def two_parts(w):
          glorot.Orthogonal(0.5, layout="torch.conv")),
         (lambda w: init_(w, glorot.RandomNormal(stddev=0.5), seed=1, name="w"),
          glorot.RandomNormal(stddev=0.5)),
-        (two_parts, glorot.Blocks([glorot.Ones(), glorot.Zeros()], [2, 4], axis=0)),
+        (two_parts, glorot.Blocks([glorot.Ones(), glorot.Zeros()], [1, 2], axis=0)),
     ],
 )  # fmt: skip
 def test_functions(through, write, wanted):
@@ -119,3 +119,23 @@ def test_nothing_is_noted_afterwards():
     capture(Net)
     w = V.normal_(torch.zeros(6, 4), seed=1, name="w")
     assert (w.numpy() == glorot.RandomNormal(stddev=1.0)((6, 4), seed=1, name="w")).all()
+
+
+def halved(init):
+    """Two halves, each filled as a weight by itself."""
+
+    def write(w):
+        for number, half in enumerate(w.chunk(2)):
+            V.init_(half, init, seed=1, name=str(number))
+
+    return write
+
+
+def test_halves_that_are_alike_are_not_the_whole():
+    """Where the values depend on the place, one of the halves is not what both together are."""
+    assert captured(halved(glorot.RandomNormal(stddev=0.1))) == glorot.RandomNormal(stddev=0.1)
+    identities = glorot.Blocks([glorot.Identity(), glorot.Identity()], 2, axis=0)
+    assert captured(halved(glorot.Identity())) == identities
+    for second in ("ones", glorot.RandomNormal()):
+        with pytest.raises(ValueError, match=r"'w': what Blocks\("):
+            captured(halved(glorot.Blocks(["zeros", second], [1, 2], axis=0)))

@@ -55,6 +55,39 @@ def test_numbers_that_are_not_known_any_more():
         captured(write)
 
 
+def forget_ones(w):
+    """The bias of an LSTM as most code begins it."""
+    w.zero_()
+    w[1:2].fill_(1.0)
+
+
+def recurrent_identities(w):
+    """Of two gates, one written after the other."""
+    w.zero_()
+    for gate in range(2):
+        w[2 * gate : 2 * gate + 2].copy_(torch.eye(2, 4) * 0.5)
+
+
+NUMBERS = [
+    (forget_ones, (4,), glorot.Blocks(["zeros", "ones", "zeros"], [1, 1, 2], axis=0)),
+    (lambda w: w.copy_(torch.eye(6, 4) * 0.5), (6, 4), glorot.Identity(0.5)),
+    (lambda w: torch.cat([init.eye_(torch.empty(4, 4)) * i for i in (1, 2)]), (8, 4),
+     glorot.Blocks([glorot.Identity(), glorot.Identity(2.0)], [1, 1], axis=0)),
+    (recurrent_identities, (4, 4), glorot.Blocks([glorot.Identity(0.5)] * 2, [1, 1], axis=0)),
+    (lambda w: init.dirac_(w, groups=2), (8, 4, 3), glorot.Dirac(2, layout="torch.conv")),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("write", "shape", "wanted"), NUMBERS)
+def test_numbers_that_differ_and_are_an_initializer_s(write, shape, wanted):
+    """Biases of gates, scaled identities, convolutions that hand on: no draw is needed."""
+    found = captured(write, shape)
+    assert found == wanted
+    direct = write(torch.empty(shape))
+    if direct is not None:
+        assert (direct.numpy() == found(shape)).all()
+
+
 def test_running_statistics():
     """Of a batch norm that has seen a batch, they are what it made of them."""
 
@@ -139,7 +172,7 @@ def test_orthogonal_parts():
             init.orthogonal_(part)
 
     one = glorot.Orthogonal(layout="torch.linear")
-    assert captured(gates, (12, 4)) == glorot.Blocks([one] * 3, [4, 4, 4], axis=0)
+    assert captured(gates, (12, 4)) == glorot.Blocks([one] * 3, 3, axis=0)
 
 
 def test_orthogonal_of_transposed_convolutions():

@@ -2,8 +2,6 @@
 """The initializer that has the law of a Keras initializer, for a weight of known axes."""
 
 import dataclasses
-import itertools
-import math
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -28,7 +26,6 @@ _SCHEMES = {
     (1.0, "fan_in", "truncated_normal"): glorot.LecunNormal,
 }
 _PRIMES = (2, 3, 5, 7, 11, 13, 17, 19)
-_MOST_PARTS = 8  # of numbers along an axis: more are a table
 
 
 def laws_of(init: Any, spec: TensorSpec) -> list[_base.Initializer]:
@@ -87,31 +84,7 @@ def numbers_law(numbers: Array) -> _base.Initializer:
     """
     if numbers.dtype.kind not in "iub" and numbers.dtype != np.float64:
         numbers = numbers.astype(np.float32)  # what NumPy does not know
-    try:
-        return initializer_of(_drawn.Fixed(), numbers.shape, numbers)
-    except ValueError:
-        for axis in range(numbers.ndim):
-            parts = _parts(numbers, axis)
-            if parts is not None:
-                return parts
-        raise
-
-
-def _parts(numbers: Array, axis: int) -> _base.Initializer | None:
-    """Blocks of constants along an axis, where the numbers are few such."""
-    rows = np.moveaxis(numbers, axis, 0).reshape(numbers.shape[axis], -1)
-    if not (rows == rows[:, :1]).all():
-        return None
-    edges = np.flatnonzero(np.diff(rows[:, 0])) + 1
-    if len(edges) >= _MOST_PARTS:
-        return None
-    ends = [0, *edges.tolist(), len(rows)]
-    found = [
-        initializer_of(_drawn.Fixed(), (end - begin,), rows[begin:end, 0])
-        for begin, end in itertools.pairwise(ends)
-    ]
-    sizes = np.diff(ends)
-    return glorot.Blocks(found, (sizes // math.gcd(*sizes.tolist())).tolist(), axis=axis)
+    return initializer_of(_drawn.Fixed(), numbers.shape, numbers)
 
 
 def _called(init: Any, spec: TensorSpec) -> _base.Initializer:

@@ -14,6 +14,7 @@ from glorot._base import Initializer
 from glorot._blocks import Blocks
 from glorot._captured._drawn import Fixed
 from glorot._captured._initializers import initializer_of
+from glorot._captured._numbers import proportions
 from glorot._captured._recipe import recipe_of
 from glorot.jax._capture._built import built
 from glorot.jax._capture._program import outputs
@@ -138,6 +139,6 @@ def _initializer(value: Value, shape: tuple[int, ...], numbers: Callable[[], Any
             initializer_of(part, (*shape[: value.axis], size, *shape[value.axis + 1 :]), None)
             for part, size in value.parts
         ]
-        return Blocks(made, [size for _, size in value.parts], axis=value.axis)
+        return Blocks(made, proportions([size for _, size in value.parts]), axis=value.axis)
     known = numbers() if value == Fixed() else None
     return initializer_of(value, shape, known)

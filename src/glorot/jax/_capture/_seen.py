@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from glorot._captured._drawn import Drawn, Fixed, Unknown, describe
-from glorot._captured._initializers import shortest
+from glorot._captured._numbers import shortest
 
 
 @dataclass(frozen=True)

@@ -9,23 +9,26 @@ import numpy as np
 import torch
 
 from glorot import _check
-from glorot._base import Initializer
+from glorot._base import Initializer, LawInitializer
 from glorot._blocks import Blocks
 from glorot._captured._drawn import Fixed, Unknown, describe
 from glorot._captured._generalised import Choice, rules_of
 from glorot._captured._initializers import initializer_of
+from glorot._captured._numbers import proportions
 from glorot._captured._recipe import recipe_of
+from glorot._constants import Constant, Ones, Zeros
 from glorot._weight_norm import summed_axes
 from glorot.recipe import Recipe, Rule, TensorSpec
 from glorot.recipe._coverage import match
 from glorot.torch._capture._as_if_real import AsIfReal, truncated_by
 from glorot.torch._capture._own import filled_by_glorot
 from glorot.torch._capture._recorder import Recorder
-from glorot.torch._capture._segments import segments
+from glorot.torch._capture._segments import Segment, segments
 from glorot.torch._collect import Group, collect
 from glorot.torch._names import is_weight_norm
 from glorot.torch._plan import spec_of
 
+_ANYWHERE = LawInitializer, Zeros, Ones, Constant  # whose values do not depend on the place
 _BUFFER = {"tag": "buffer"}  # what a source says of the buffers of a state dict
 
 
@@ -224,15 +227,29 @@ def _initializer(recorder: Recorder, group: Group) -> Initializer:
         length, tensor = group.source.original0, group.source.original1
         _check_norms(recorder, length, tensor)
     parts = segments(recorder, tensor)
+    try:
+        return _of_parts(recorder, tensor, parts)
+    except ValueError:
+        written = segments(recorder, tensor, apart=True) if len(parts) == 1 else parts
+        if len(written) == len(parts):
+            raise
+        return _of_parts(recorder, tensor, written)
+
+
+def _of_parts(recorder: Recorder, tensor: torch.Tensor, parts: list[Segment]) -> Initializer:
     made = []
     for part in parts:
         whole = part.axis is None
         view = tensor if whole else tensor.narrow(part.axis, part.begin, part.end - part.begin)
         numbers = recorder.numbers(view) if isinstance(part.value, Fixed) else None
         made.append(initializer_of(part.value, tuple(view.shape), _array(numbers)))
-    if len(parts) == 1 or (len(set(made)) == 1 and not made[0].needs_matrix):
+    if len(parts) == 1 or (len(set(made)) == 1 and isinstance(made[0], _ANYWHERE)):
         return made[0]
-    return Blocks(made, [part.end - part.begin for part in parts], axis=parts[0].axis)
+    for part, init in zip(parts, made, strict=True):
+        if isinstance(init, Blocks):  # which are not cut again
+            raise ValueError(describe(part.value))
+    sizes = proportions([part.end - part.begin for part in parts])
+    return Blocks(made, sizes, axis=parts[0].axis)
 
 
 def _array(numbers: torch.Tensor | None) -> Any:

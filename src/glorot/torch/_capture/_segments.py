@@ -25,15 +25,16 @@ class Segment(NamedTuple):
 _Box = tuple[tuple[int, int], ...]  # (begin, end) along each axis
 
 
-def segments(recorder: Recorder, tensor: torch.Tensor) -> list[Segment]:
-    """Return what a tensor holds, part by part.
+def segments(recorder: Recorder, tensor: torch.Tensor, apart: bool = False) -> list[Segment]:
+    """Return what a tensor holds, part by part; numbers that nothing drew are one part, unless they
+    are to be told `apart` too, as they were written.
 
     Raises:
         ValueError: parts that follow along no single axis.
     """
     if not tensor.numel():
         return [Segment(Fixed(0.0))]  # as good as any other
-    if isinstance(recorder.value(tensor), Fixed):
+    if not apart and isinstance(recorder.value(tensor), Fixed):
         return [Segment(recorder.value(tensor))]
     shape = tuple(tensor.shape)
     parts = _parts(recorder, tensor)
