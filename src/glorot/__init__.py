@@ -12,6 +12,7 @@ from glorot._orthogonal import DeltaOrthogonal, Orthogonal
 from glorot._positions import SinCosGrid, Sinusoids
 from glorot._random import RandomNormal, RandomUniform, TruncatedNormal
 from glorot._registry import deserialize, get, serialize
+from glorot._sampling_offsets import SamplingOffsets
 from glorot._scope import Scope
 from glorot._shard import Shard
 from glorot._sparse import Sparse
@@ -61,6 +62,7 @@ __all__ = [
     "RandomUniform",
     "Recipe",
     "Rule",
+    "SamplingOffsets",
     "Scope",
     "Shard",
     "SinCosGrid",

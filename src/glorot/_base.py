@@ -161,7 +161,8 @@ class Initializer:
 
         Raises:
             TypeError: no option scales its values: `Ones`, `Constant`, `Dirac`, `LogArange`,
-                `LogOfUniform`, `TimeStep`, `SinCosGrid`, `Sinusoids`, and `Blocks` of one of these.
+                `LogOfUniform`, `TimeStep`, `SamplingOffsets`, `SinCosGrid`, `Sinusoids`, and
+                `Blocks` of one of these.
 
         Examples:
             >>> import glorot

@@ -26,6 +26,7 @@ EXAMPLES = [
     glorot.DeltaOrthogonal(seed=3, layout="torch.conv"),
     glorot.Sparse(0.5, seed=3, order="canonical", layout="OI"),
     glorot.LogArange(0),
+    glorot.SamplingOffsets(3, (1, 3)),
     glorot.SinCosGrid((4, 2), base=100.0),
     glorot.Sinusoids(100.0, endpoint=True, interleaved=True, first=2),
     glorot.LogOfUniform(0.01, 16.0, seed=5),
@@ -38,6 +39,8 @@ def shape_for(init):
     """A shape that the example's axes options fit."""
     dense = (glorot.GlorotNormal, glorot.Orthogonal, glorot.Sparse, glorot.Identity, glorot.Blocks,
              glorot.SinCosGrid, glorot.Sinusoids)  # fmt: skip
+    if isinstance(init, glorot.SamplingOffsets):
+        return (24,)
     return (8, 4) if isinstance(init, dense) else (8, 4, 3, 3)
 
 

@@ -19,6 +19,8 @@ KNOWN = [
     (glorot.Dirac(), (3, 3, 4, 8)),
     (glorot.LogArange(1), (6, 4)),
     (glorot.Sinusoids(), (12, 8)),
+    (glorot.SamplingOffsets(), (8 * 3 * 4 * 2,)),
+    (glorot.SamplingOffsets(6, (3, 6, 3)), (6 * 12 * 2,)),
     (glorot.Blocks(glorot.Identity(), 4, axis=0), (20, 5)),
     (glorot.Blocks([glorot.Identity(), glorot.Zeros(), glorot.Identity(2.0)], 3, axis=1), (4, 12)),
     (glorot.Blocks(["zeros", "ones", "zeros"], [1, 1, 2], axis=0), (32,)),

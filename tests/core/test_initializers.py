@@ -157,7 +157,8 @@ def test_scaled_multiplies_the_standard_deviation(init):
     """`scaled` keeps the law and multiplies its spread; constants but zeros, logarithms
     and time steps, refuse."""
     fixed = (glorot.Ones, glorot.Constant, glorot.Dirac, glorot.LogArange, glorot.LogOfUniform,
-             glorot.TimeStep, glorot.SinCosGrid, glorot.Sinusoids)  # fmt: skip
+             glorot.TimeStep, glorot.SamplingOffsets, glorot.SinCosGrid,
+             glorot.Sinusoids)  # fmt: skip
     if isinstance(init, fixed):
         with pytest.raises(TypeError, match="has no spread to scale"):
             init.scaled(0.5)

@@ -55,6 +55,7 @@ LAWS: dict[str, glorot.Initializer] = {
 }
 # Of more axes or fewer than a matrix, which all of the above are made for.
 FIELDS: dict[str, tuple[glorot.Initializer, tuple[int, ...]]] = {
+    "sampling_offsets": (glorot.SamplingOffsets(5, (2, 1)), (30,)),
     "sin_cos_grid": (glorot.SinCosGrid((5, 4)), (2, 20, 12)),
     "sinusoids": (glorot.Sinusoids(interleaved=True), (2, 20, 13)),
     "dirac": (glorot.Dirac(groups=2, layout="torch.conv"), (6, 3, 3, 3)),

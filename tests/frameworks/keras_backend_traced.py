@@ -24,7 +24,11 @@ pytestmark = MARKS
 
 # What each class is made of and called with, where it is not nothing and (6, 4).
 ARGUMENTS = {"Sparse": (0.5,), "Blocks": ("he_normal", 2), "SinCosGrid": ((3, 2),)}
-CONVOLUTIONS = {"Dirac", "DeltaOrthogonal"}
+SHAPES = {
+    "Dirac": (3, 3, 4, 6),
+    "DeltaOrthogonal": (3, 3, 4, 6),
+    "SamplingOffsets": (8 * 4 * 2,),
+}
 
 
 @only_on("jax")
@@ -36,7 +40,7 @@ def test_traced(name):
     cls = getattr(glorot.keras, name)
     options = {"seed": SEED, "name": "w"} if cls.of.random else {}
     made = cls(*ARGUMENTS.get(name, ()), **options)
-    shape = (3, 3, 4, 6) if name in CONVOLUTIONS else (6, 4)
+    shape = SHAPES.get(name, (6, 4))
     wanted = to_numpy(made(shape))
     jitted = jax.jit(made.__call__, static_argnames=["shape", "dtype"])
 

@@ -156,6 +156,13 @@ POSITIONS: tuple[tuple[dict[str, Any], tuple[int, ...]], ...] = (
     ({"endpoint": True}, (1500, 384)),
     ({"endpoint": True, "interleaved": True}, (30, 10)),
 )
+# SamplingOffsets: heads, points, levels.
+OFFSETS: tuple[tuple[int, int | list[int], int], ...] = (
+    (8, 4, 4),
+    (12, 3, 1),
+    (7, [3, 6, 2], 1),
+    (1, 2, 1),
+)
 
 
 def index_of(case: Case, place: tuple[int, ...]) -> int:
@@ -200,6 +207,21 @@ def sinusoid(options: dict[str, Any], shape: tuple[int, ...], place: tuple[int, 
     return (-1) ** sign * Fraction(int(digits)) * Fraction(2) ** exponent
 
 
+def sampling_offset(heads: int, levels: list[int], at: int) -> Fraction:
+    """The exact step of a head's point along one axis, but for a tangent's last bits."""
+    steps = [step for points in levels for step in range(1, points + 1)]
+    head, rest = divmod(at, 2 * len(steps))
+    step, axis = steps[rest // 2], rest % 2
+    with mpmath.workprec(300):
+        angle = 2 * mpmath.pi * head / heads
+        pair = mpmath.cos(angle), mpmath.sin(angle)
+        found = pair[axis] / max(map(abs, pair))
+        if abs(found) < mpmath.mpf(2) ** -200:
+            return Fraction(0)
+        sign, digits, exponent, _ = (step * found)._mpf_
+    return (-1) ** sign * Fraction(int(digits)) * Fraction(2) ** exponent
+
+
 def initializer_lines() -> Iterator[str]:
     yield "# Whole initializers; append-only.  Results as their bits."
     yield "# init  CLASS OPTIONS SHAPE          options and shape are JSON"
@@ -222,6 +244,18 @@ def initializer_lines() -> Iterator[str]:
             for place in dict.fromkeys(places(shape)):
                 if dtype != "float64":
                     exact = rounded(sinusoid(given, shape, place), FORMATS["float32"])
+                    bits = encoded(rounded(exact, FORMATS[dtype]), exact < 0, FORMATS[dtype])
+                    at = json.dumps(place, separators=(",", ":"))
+                    yield f"value {dtype} {at} {bits}"
+    for heads, points, times in OFFSETS:
+        levels = points if isinstance(points, list) else [points] * times
+        shape = (2 * heads * sum(levels),)
+        options = json.dumps({"heads": heads, "points": points}, separators=(",", ":"))
+        yield f"init SamplingOffsets {options} {json.dumps(shape, separators=(',', ':'))}"
+        for dtype in DTYPES:
+            for place in dict.fromkeys((*places(shape), (shape[0] // 3,), (shape[0] // 2 + 1,))):
+                if dtype != "float64":
+                    exact = rounded(sampling_offset(heads, levels, *place), FORMATS["float32"])
                     bits = encoded(rounded(exact, FORMATS[dtype]), exact < 0, FORMATS[dtype])
                     at = json.dumps(place, separators=(",", ":"))
                     yield f"value {dtype} {at} {bits}"

@@ -17,6 +17,7 @@ from glorot._base import Initializer
 from glorot._blocks import Blocks
 from glorot._dtypes import ALL, FLOATS
 from glorot._positions import SinCosGrid, Sinusoids
+from glorot._sampling_offsets import SamplingOffsets
 from glorot._state_space import LogArange
 from glorot.recipe import Assignment
 
@@ -78,7 +79,7 @@ def _further(run: Array, expected: Array, near: Any) -> Array:
 
 def _computed(init: Initializer) -> bool:
     """Whether its constants are another library's to the last bit only."""
-    return isinstance(init, (LogArange, SinCosGrid, Sinusoids)) or (
+    return isinstance(init, (LogArange, SamplingOffsets, SinCosGrid, Sinusoids)) or (
         isinstance(init, Blocks) and any(_computed(block) for block in init.initializers)
     )
 
@@ -91,6 +92,8 @@ def _by_angles(init: Initializer, shape: tuple[int, ...]) -> float:
     """
     if isinstance(init, Sinusoids):
         return (init.first + shape[-2]) * 2.0**-23
+    if isinstance(init, SamplingOffsets):  # whose angles, below 2 pi, are multiplied and rounded
+        return float(np.max(init.points)) * 2.0**-20
     if isinstance(init, Blocks):
         return max(_by_angles(block, alone) for block, alone in init.blocks(shape))
     return 0.0

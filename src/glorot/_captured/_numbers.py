@@ -13,6 +13,7 @@ from glorot._base import Initializer
 from glorot._blocks import Blocks
 from glorot._constants import Constant, Dirac, Identity, Ones, Zeros
 from glorot._positions import SinCosGrid, Sinusoids
+from glorot._sampling_offsets import SamplingOffsets
 from glorot._state_space import LogArange
 
 Array = np.ndarray[Any, np.dtype[Any]]
@@ -55,7 +56,7 @@ def _gives(init: Initializer, shape: tuple[int, ...], numbers: Array) -> bool:
         found = init(shape, "float64")
     except ValueError:
         return False
-    places = isinstance(init, (Sinusoids, SinCosGrid))  # whose angles grow
+    places = isinstance(init, (Sinusoids, SinCosGrid, SamplingOffsets))  # whose angles grow
     off = min(_NEAR * max(shape), _FAR_PLACES) if places else _NEAR
     return np.allclose(found, numbers.astype(np.float64), rtol=_NEAR, atol=off)
 
@@ -64,6 +65,8 @@ def _known(shape: tuple[int, ...], numbers: Array) -> Iterator[Initializer]:
     """What models begin with."""
     if len(shape) == 2:
         yield Identity(_number(numbers[0, 0]))
+    if len(shape) == 1:
+        yield from _sampling_offsets(numbers)
     for axis in range(len(shape)):
         yield LogArange(axis)
     if len(shape) >= 2:
@@ -75,6 +78,20 @@ def _known(shape: tuple[int, ...], numbers: Array) -> Iterator[Initializer]:
             for groups in (1, max(1, shape[outputs] // shape[inputs])):
                 if shape[outputs] % groups == 0:
                     yield Dirac(groups, layout=layout)
+
+
+def _sampling_offsets(numbers: Array) -> Iterator[Initializer]:
+    """Of heads and points that the first head says, which looks along the first axis."""
+    if len(numbers) % 2:
+        return
+    first, second = numbers.reshape(-1, 2).T
+    turned = np.flatnonzero((np.abs(second) > _FAR_PLACES) | (first < 0.0))
+    steps = first[: turned[0] if len(turned) else None]
+    heads, rest = divmod(len(first), len(steps) or 1)
+    ends = [*np.flatnonzero(np.diff(steps) <= 0.0) + 1, len(steps)]
+    points = np.diff([0, *ends]).tolist()
+    if len(steps) and not rest:
+        yield SamplingOffsets(heads, points[0] if len(set(points)) == 1 else points)
 
 
 def _of_blocks(shape: tuple[int, ...], numbers: Array) -> Initializer | None:

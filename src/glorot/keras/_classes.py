@@ -158,6 +158,11 @@ class Sparse(Initializer):
 
 
 @register
+class SamplingOffsets(Initializer):
+    """`glorot.SamplingOffsets` for Keras."""
+
+
+@register
 class SinCosGrid(Initializer):
     """`glorot.SinCosGrid` for Keras."""
 
@@ -232,7 +237,7 @@ _CLASSES: dict[str, type[Initializer]] = {
         *(Zeros, Ones, Constant, Identity, Dirac),
         *(RandomUniform, RandomNormal, TruncatedNormal, VarianceScaling),
         *(GlorotUniform, GlorotNormal, HeUniform, HeNormal, LecunUniform, LecunNormal),
-        *(Orthogonal, DeltaOrthogonal, Sparse, SinCosGrid, Sinusoids),
+        *(Orthogonal, DeltaOrthogonal, Sparse, SamplingOffsets, SinCosGrid, Sinusoids),
         *(LogArange, LogOfUniform, TimeStep, Blocks),
     )
 }
