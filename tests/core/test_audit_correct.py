@@ -201,6 +201,22 @@ def test_an_identity_is_exact():
     assert [problem.kind for problem in report.problems] == ["constant"]
 
 
+@pytest.mark.parametrize("axis", [0, 1])
+@pytest.mark.parametrize("constant", ["ones", glorot.Constant(0.3)])
+def test_a_block_of_a_constant_repeats_nothing(axis, constant):
+    """Its slices are equal as promised, wherever the block is; of drawn ones, equal is a fault."""
+    init = glorot.Blocks([constant, glorot.RandomNormal(stddev=0.5)], [1, 2], axis=axis)
+    weight = init((96, 96), seed=3)
+    assert audit({"w": weight}, Recipe([Rule("*", init)])).ok
+    assert audit({"w": np.flip(weight, axis)}, Recipe([Rule("*", init.replace(
+        initializers=init.initializers[::-1], sizes=[2, 1]
+    ))])).ok  # fmt: skip
+    rows = np.moveaxis(weight, axis, 0)
+    rows[64:] = rows[32:64]
+    (problem, *_) = audit({"w": weight}, Recipe([Rule("*", init)])).problems
+    assert problem.kind == "repeated"
+
+
 @pytest.mark.slow
 @pytest.mark.filterwarnings("error")
 @pytest.mark.parametrize(

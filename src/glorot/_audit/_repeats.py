@@ -5,6 +5,7 @@ Shards are compared at random places, which costs a few reads however large the 
 that differs ends it, and how many must agree follows from how often two values are equal anyway.
 """
 
+import collections
 import itertools
 import math
 import random
@@ -76,8 +77,7 @@ def _agree(
     needed: int,
     most: int = _PLACES,
 ) -> bool:
-    """Whether two shards agree at every place looked at, enough of which are not 0: zeros agree by
-    structure, in sparse and delta-orthogonal kernels and in identities."""
+    """Whether two shards agree at every place looked at, enough of which tell something."""
     shape = parameter.spec.shape
     length = min(size, shape[axis] - second * size)
     extent = (*shape[:axis], length, *shape[axis + 1 :])
@@ -89,7 +89,7 @@ def _agree(
         draw = random.Random(f"{parameter.name} {axis} {size}")
         places = (draw.randrange(total) for _ in range(most))
     strides = [math.prod(shape[i + 1 :]) for i in range(len(shape))]
-    telling = 0
+    seen: list[float] = []
     for place in places:
         coordinates = np.unravel_index(place, extent)
         offset = sum(int(i) * stride for i, stride in zip(coordinates, strides, strict=True))
@@ -98,8 +98,16 @@ def _agree(
         value = parameter.read(one, one + 1)[0]
         if value != parameter.read(other, other + 1)[0]:
             return False
-        telling += bool(value != 0)
-    return telling >= needed
+        seen.append(float(value))
+    return telling(seen) >= needed
+
+
+def telling(values: Iterable[float]) -> int:
+    """How many of the values that agree are neither 0 nor the most frequent one: these agree by
+    structure, in sparse and delta-orthogonal kernels, in identities and in blocks of a constant."""
+    counts = collections.Counter(values)
+    del counts[0.0]
+    return counts.total() - max(counts.values(), default=0)
 
 
 def head(parameter: Parameter, centre: float) -> bytes | None:

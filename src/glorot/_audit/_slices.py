@@ -13,6 +13,7 @@ import numpy as np
 
 from glorot._audit._measure import Array
 from glorot._audit._parameter import Parameter
+from glorot._audit._repeats import telling
 
 BEGIN = 32  # values of a slice that its sum is of
 _PLACES = 256
@@ -120,14 +121,13 @@ def _copies(parameter: Parameter, axis: int, sums: Array, needed: int) -> Copies
 
 
 def _agree(parameter: Parameter, axis: int, first: int, second: int, needed: int) -> bool:
-    """Whether two slices agree at every place looked at, enough of which are neither 0 nor the most
-    frequent value: a block of a constant has equal slices."""
+    """Whether two slices agree at every place looked at, enough of which tell something."""
     shape = parameter.spec.shape
     length, inner = shape[axis], math.prod(shape[axis + 1 :])
     total = math.prod(shape) // length
     draw = random.Random(f"{parameter.name} {axis}")
     places = range(total) if total <= _PLACES else [draw.randrange(total) for _ in range(_PLACES)]
-    seen: dict[float, int] = {}
+    seen: list[float] = []
     for place in places:
         outer, at = divmod(place, inner)
         offset = outer * length * inner + at
@@ -135,6 +135,5 @@ def _agree(parameter: Parameter, axis: int, first: int, second: int, needed: int
         value = parameter.read(one, one + 1)[0]
         if value != parameter.read(other, other + 1)[0]:
             return False
-        seen[float(value)] = seen.get(float(value), 0) + 1
-    seen.pop(0.0, None)
-    return sum(seen.values()) - max(seen.values(), default=0) >= needed
+        seen.append(float(value))
+    return telling(seen) >= needed
