@@ -49,6 +49,15 @@ def halves(key, shape):
     return jnp.concatenate([jax.random.normal(key, half) / 2, jnp.ones(half)], axis=1)
 
 
+keys = jax.random.split
+
+
+def twice(key, shape):
+    """Two draws put together, and one of them once more."""
+    one, other = (jax.random.normal(k, (32, 64)) for k in jax.random.split(key))
+    return jnp.concatenate([jnp.concatenate([one, other]), other])
+
+
 NORMAL = glorot.RandomNormal(stddev=0.5)
 
 
@@ -99,6 +108,16 @@ NORMAL = glorot.RandomNormal(stddev=0.5)
          NORMAL),
         (lambda k, s: jnp.stack([jax.random.normal(k, s[:1]) / 2, *[jnp.ones(96)] * 63], 1),
          glorot.Blocks([NORMAL, glorot.Ones()], [1, 63], axis=1)),
+        (lambda k, s: (jax.random.normal(k, s) / 2).at[0].set(0.0),
+         glorot.Blocks([glorot.Zeros(), NORMAL], [1, 95], axis=0)),
+        (lambda k, s: (jax.random.normal(k, s) / 2).at[:, 8:24].set(0.0).at[:, 16:32].set(1.0),
+         glorot.Blocks([NORMAL, glorot.Zeros(), glorot.Ones(), NORMAL], [1, 1, 2, 4], axis=1)),
+        (lambda k, s: jnp.ones(s).at[32:].set(jax.random.normal(k, (64, 64)) / 2),
+         glorot.Blocks([glorot.Ones(), NORMAL], [1, 2], axis=0)),
+        (lambda k, s: jax.lax.dynamic_update_slice(jnp.ones(s), jnp.zeros((3, 64)), (93, 0)),
+         glorot.Blocks([glorot.Ones(), glorot.Zeros()], [31, 1], axis=0)),
+        (lambda k, s: jnp.concatenate([INITS.orthogonal()(i, (96, 32)) for i in keys(k)], 1),
+         glorot.Blocks([glorot.Orthogonal(), glorot.Orthogonal()], [1, 1], axis=1)),
     ],
 )  # fmt: skip
 def test_laws(make, wanted):
@@ -123,7 +142,16 @@ def test_laws(make, wanted):
         (lambda k, s: jnp.zeros(s) + jax.random.uniform(k), "draws that are repeated"),
         (lambda k, s: jnp.clip(jnp.ones(s) - jax.random.uniform(k), -9, 9), "repeated"),
         (lambda k, s: jax.random.bits(k, s).astype(jnp.float32), "of a key"),
-        (lambda k, s: jax.random.normal(k, s).at[0].set(0.0), "scatter of Normal"),
+        (lambda k, s: jax.random.normal(k, s).at[0, 0].set(0.0), "scatter of Normal"),
+        (lambda k, s: jax.random.normal(k, s).at[0].set(0.0).at[:, 1].set(0.0), "of several parts"),
+        (lambda k, s: jax.random.normal(k, s).at[jnp.array([0, 3])].set(0.0), "scatter of Normal"),
+        (lambda k, s: jax.random.normal(k, s).at[0].add(1.0), "scatter-add of Normal|scatter_add"),
+        (lambda k, s: INITS.orthogonal()(k, s).at[0].set(0.0), "scatter of Orthogonal"),
+        (lambda k, s: jnp.ones(s).at[0].set(jax.random.normal(k)), "draws that are repeated"),
+        (lambda k, s: (w := jax.random.normal(k, s)).at[0].set(w[1]), "draws that are repeated"),
+        (twice, "draws that are repeated"),
+        (jax.random.gumbel, "times -1 of times -1 of LogOfUniform"),
+        (lambda k, s: jax.nn.one_hot(jax.random.categorical(k, jnp.zeros((96, 64))), 64), "times"),
         (lambda k, s: jnp.where(jnp.ones(64) > 3, jax.random.normal(k, s), 0), "select_n of N"),
         (lambda k, s: jax.random.uniform(k, s, maxval=jnp.arange(64.0)), "numbers that differ"),
         (lambda k, s: jnp.concatenate([jax.random.normal(k, (48, 64))] * 2), "repeated"),

@@ -1,7 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """What JAX's draws give, and what operations make of them."""
 
-import itertools
 import math
 import os
 from collections.abc import Callable, Sequence
@@ -37,7 +36,11 @@ def draw_of(equation: Any, inputs: Sequence[Seen]) -> Value | None:
         return _own(writer, aval) if file == _programs.__file__ else None
     if law is None or not file.startswith(_JAX):
         return None
-    return law([seen.value for seen in inputs], aval)
+    values = [seen.value for seen in inputs]
+    names = inner.jaxpr.debug_info.arg_names or ()  # lifted transforms leave none
+    if "maxval" in names and names.index("maxval") < names.index("minval"):
+        values[-2:] = values[:-3:-1]  # called by names, which are sorted
+    return law(values, aval)
 
 
 def _own(writer: Writer, aval: Any) -> Value:
@@ -50,7 +53,7 @@ def _own(writer: Writer, aval: Any) -> Value:
 
 def _uniform(inputs: list[Value], aval: Any) -> Value:
     match inputs[-2:]:
-        case [Fixed(float(low)), Fixed(float(high))]:
+        case [Fixed(float(low)), Fixed(float(high))] if low <= high:
             return _drawn.uniform(low, high)
     return Unknown("uniform draws between numbers that differ")
 
@@ -61,7 +64,7 @@ def _normal(inputs: list[Value], aval: Any) -> Value:
 
 def _truncated_normal(inputs: list[Value], aval: Any) -> Value:
     match inputs[-2:]:
-        case [Fixed(float(low)), Fixed(float(high))]:
+        case [Fixed(float(low)), Fixed(float(high))] if low < high:
             return _drawn.normal(0.0, 1.0, low, high)
     return Unknown("truncated normal draws between numbers that differ")
 
@@ -95,6 +98,7 @@ _SHAPES = {
     "transpose",
 }
 _JOINS = {"concatenate": "dimension", "stack": "axis"}  # and which parameter is the axis
+_WRITES = {"dynamic_update_slice", "scatter"}
 _ARITHMETIC = {
     "abs", "add", "cbrt", "ceil", "convert_element_type", "cos", "div", "erf", "erf_inv", "erfc",
     "exp", "exp2", "expm1", "floor", "integer_pow", "log", "log1p", "max", "min", "mul", "neg",
@@ -123,6 +127,8 @@ def result_of(equation: Any, inputs: Sequence[Seen]) -> Value:
     values = [seen.value for seen in inputs]
     if all(isinstance(value, Fixed) for value in values):
         found: Value = _of_numbers(equation, values)
+    elif name in _WRITES:
+        found = _overwritten(equation, inputs)
     elif name not in (*_SHAPES, *_JOINS) and _spreads(equation, values):
         found = REPEATED
     elif name in _SAME or (name == "convert_element_type" and is_real(aval)):
@@ -151,6 +157,13 @@ def _spreads(equation: Any, values: list[Value]) -> bool:
     return any(
         not isinstance(value, Fixed | Key | Unknown) and math.prod(atom.aval.shape) < size
         for value, atom in zip(values, equation.invars, strict=True)
+    )
+
+
+def _share(inputs: Sequence[Seen]) -> bool:
+    """Whether two of them are made of one draw."""
+    return len(frozenset().union(*(seen.draws for seen in inputs))) < sum(
+        len(seen.draws) for seen in inputs
     )
 
 
@@ -189,7 +202,7 @@ def _of_two(name: str, one: Seen, other: Seen) -> Value:
             found = unknown(name, one.value, other.value)
         case _, Parts() | Key():
             found = unknown(name, other.value, one.value)
-        case first, second if name == "add" and one.draw == other.draw:
+        case first, second if name == "add" and one.draws == other.draws:
             found = _drawn.added(first, second)
         case _:
             found = unknown(name, one.value, other.value)
@@ -221,8 +234,7 @@ def _side_by_side(equation: Any, inputs: Sequence[Seen]) -> Value:
     """The parts of one array."""
     joined = equation.primitive.name
     axis = equation.params[_JOINS[joined]]
-    draws = [seen.draw for seen in inputs if seen.draw]
-    if len(draws) > len(set(draws)):
+    if _share(inputs):
         return REPEATED
     parts: list[tuple[Drawn, int]] = []
     for (value, _, _), atom in zip(inputs, equation.invars, strict=True):
@@ -238,9 +250,82 @@ def _side_by_side(equation: Any, inputs: Sequence[Seen]) -> Value:
         return Fixed()
     if Fixed() in laws or any(isinstance(law, Unknown) for law in laws):
         return unknown("numbers beside parts", *laws)
-    merged = [
-        (value, sum(size for _, size in group))
-        for value, group in itertools.groupby(parts, key=lambda part: part[0])
-    ]
-    whole = len(merged) == 1 and not (isinstance(merged[0][0], Orthogonal) and len(parts) > 1)
-    return merged[0][0] if whole else Parts(axis, tuple(merged))
+    return _parts(axis, parts)
+
+
+def _parts(axis: int, parts: list[tuple[Drawn, int]]) -> Value:
+    """Parts along an axis; one value where they are all of one law, which a matrix is not."""
+    merged: list[tuple[Drawn, int]] = []
+    for value, size in parts:
+        if merged and merged[-1][0] == value and not isinstance(value, Orthogonal | Given):
+            merged[-1] = value, merged[-1][1] + size
+        elif size:
+            merged.append((value, size))
+    return merged[0][0] if len(merged) == 1 else Parts(axis, tuple(merged))
+
+
+def _overwritten(equation: Any, inputs: Sequence[Seen]) -> Value:
+    """What an array holds, a part of which along one axis was written anew."""
+    name, shape = equation.primitive.name, equation.invars[0].aval.shape
+    values = [seen.value for seen in inputs]
+    old, new = values[0], values[1 if name == "dynamic_update_slice" else 2]
+    window = _window(equation, values)
+    short = [axis for axis, (_, size) in enumerate(window or ()) if size < shape[axis]]
+    if window is not None and not short:
+        return new
+    if _share(inputs):
+        return REPEATED
+    plain = not isinstance(new, Key | Parts | Unknown) and new != Fixed() and old != Fixed()
+    if window is None or len(short) > 1 or not plain or isinstance(old, Key | Unknown):
+        return unknown(name, *values)
+    (axis,) = short
+    begin, size = window[axis]
+    if isinstance(old, Orthogonal | Given) or (isinstance(old, Parts) and old.axis != axis):
+        return unknown(name, *values)
+    parts: list[tuple[Drawn, int]] = (
+        list(old.parts) if isinstance(old, Parts) else [(old, shape[axis])]
+    )
+    before, after = _cut(parts, 0, begin), _cut(parts, begin + size, shape[axis])
+    if any(isinstance(value, Orthogonal | Given) for value, _ in (*before, *after)):
+        return unknown(name, *values)  # which are whole no more, perhaps
+    assert not isinstance(new, Key | Parts)
+    return _parts(axis, [*before, (new, size), *after])
+
+
+def _cut(parts: list[tuple[Drawn, int]], first: int, last: int) -> list[tuple[Drawn, int]]:
+    """What lies between two places of an axis."""
+    found, at = [], 0
+    for value, size in parts:
+        low, high = max(first, at), min(last, at + size)
+        found += [(value, high - low)] if low < high else []
+        at += size
+    return found
+
+
+def _window(equation: Any, values: list[Value]) -> list[tuple[int, int]] | None:
+    """(begin, size) along each axis of the one box that is written; None where it is not known."""
+    shape = equation.invars[0].aval.shape
+    if equation.primitive.name == "dynamic_update_slice":
+        sizes = list(equation.invars[1].aval.shape)
+        places = [value.value if isinstance(value, Fixed) else None for value in values[2:]]
+    else:
+        numbers = equation.params["dimension_numbers"]
+        at, written = equation.invars[1].aval.shape, equation.invars[2].aval.shape
+        if numbers.operand_batching_dims or math.prod(at[:-1]) != 1:
+            return None
+        sizes = [1 if axis in numbers.inserted_window_dims else 0 for axis in range(len(shape))]
+        for axis, along in zip(
+            [axis for axis, size in enumerate(sizes) if not size],
+            numbers.update_window_dims,
+            strict=True,
+        ):
+            sizes[axis] = written[along]
+        place = values[1].value if isinstance(values[1], Fixed) else None
+        scattered = numbers.scatter_dims_to_operand_dims
+        places = [place if axis in scattered else 0.0 for axis in range(len(shape))]
+    found = []
+    for place, size, count in zip(places, sizes, shape, strict=True):
+        if place is None or not 0 <= place <= count - size:
+            return None
+        found.append((int(place), size))
+    return found

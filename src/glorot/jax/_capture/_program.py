@@ -49,7 +49,7 @@ class _Run:
         loops = frozenset[int]().union(*(seen.loops for seen in inputs))
         drawn = draw_of(equation, inputs)
         if drawn is not None:
-            return [Seen(drawn, next(self._numbers), loops)]
+            return [Seen(drawn, frozenset({next(self._numbers)}), loops)]
         if name == "scan":
             return self._scan(equation, inputs)
         if name in _CALLS:
@@ -58,10 +58,9 @@ class _Run:
                 inner if hasattr(inner, "consts") else core.ClosedJaxpr(inner, ()), inputs
             )
         found = result_of(equation, inputs) if len(equation.outvars) == 1 else _of_many(inputs)
-        draws = {seen.draw for seen in inputs if seen.draw}
-        draw = next(self._numbers) if len(draws) > 1 else sum(draws)
+        draws = frozenset[int]().union(*(seen.draws for seen in inputs))
         return [
-            Seen(Key() if _is_key(var.aval) else found, draw, loops) for var in equation.outvars
+            Seen(Key() if _is_key(var.aval) else found, draws, loops) for var in equation.outvars
         ]
 
     def _scan(self, equation: Any, inputs: list[Seen]) -> list[Seen]:

@@ -33,7 +33,7 @@ class Seen(NamedTuple):
     """What a variable holds."""
 
     value: Value
-    draw: int = 0  # equal numbers are of one draw; 0 is none
+    draws: frozenset[int] = frozenset()  # which it is made of
     loops: frozenset[int] = frozenset()  # over whose rounds it changes
 
 
