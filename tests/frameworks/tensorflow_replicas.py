@@ -19,11 +19,15 @@ def main():
         with tf.variable_creator_scope(creator):
             made = tf.Variable(tf.zeros((4, 3)), name="made")
         filled = tf.Variable(tf.zeros((4, 3)), name="filled")
+    outside = glorot.tensorflow.variable_creator("he_normal", seed=42)
+    with tf.variable_creator_scope(outside), strategy.scope():  # in the other order
+        turned = tf.Variable(tf.zeros((4, 3)), name="turned")
     glorot.tensorflow.init([filled], "he_normal", seed=42)
-    for variable in (made, filled):
+    for variable in (made, filled, turned):
         name = variable.name.partition(":")[0]
         wanted = glorot.HeNormal()((4, 3), seed=42, name=name)
         print(name, [bool((value.numpy() == wanted).all()) for value in variable.values])
+    print("report", [parameter.name for parameter in outside.report().parameters])
     with tf.device("CPU:1"):
         value = glorot.tensorflow.initializer("he_normal", seed=42, name="there")((4, 3))
     wanted = glorot.HeNormal()((4, 3), seed=42, name="there")

@@ -173,7 +173,8 @@ def test_replicas_agree():
     )
     assert done.returncode == 0, done.stderr
     assert done.stdout.splitlines() == [
-        "made [True, True]", "filled [True, True]", "there device:CPU:1 True",
+        "made [True, True]", "filled [True, True]", "turned [True, True]", "report ['turned']",
+        "there device:CPU:1 True",
     ]  # fmt: skip
 
 

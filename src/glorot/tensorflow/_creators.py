@@ -21,6 +21,9 @@ from glorot.recipe._shapes import check_parameter_name
 from glorot.tensorflow._initializer import VariableInitializer
 from glorot.tensorflow._values import known_dtype, refuse_dtype
 
+# What a strategy calls the replicas of a variable after the first.
+_COPY = re.compile(r"/replica_\d+/?$")
+
 
 class _Rules:
     """A recipe used one variable at a time, and what was made so far."""
@@ -131,6 +134,8 @@ class VariableCreator(_Rules):
     def __call__(self, next_creator: Any, **options: Any) -> Any:
         """Make the variable, with the recipe's initial value for its name."""
         given = options.get("initial_value")
+        if _COPY.search(options.get("name") or "") and tf.distribute.has_strategy():
+            return next_creator(**options)  # its initial value is what the first replica holds
         if hasattr(given, "checkpoint_position"):  # restored from a checkpoint as it is made
             return next_creator(**options)
         if not options.get("name") and _is_no_weight(options):  # as Keras 2 makes counters
