@@ -1,8 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
 """What the adapters fill, the audit finds right."""
 
+import re
+
 import flax.linen
 import flax.nnx
+import jax
 import keras
 import pytest
 import tensorflow as tf
@@ -162,3 +165,64 @@ def test_lists_of_tensorflow_variables_as_init_fills_them():
     ]  # fmt: skip
     with tf.Graph().as_default(), pytest.raises(ValueError, match="'g' is a graph's"):
         glorot.audit([v1.get_variable("g", (2, 2))])
+
+
+NORMAL = Recipe([Rule("*", glorot.RandomNormal())])
+
+
+class Boxed(flax.linen.Module):
+    """A layer whose kernel is in a box that says how it is partitioned."""
+
+    @flax.linen.compact
+    def __call__(self, x):
+        """One layer."""
+        init = flax.linen.with_partitioning(flax.linen.initializers.zeros, ("in", "out"))
+        return flax.linen.Dense(8, kernel_init=init)(x)
+
+
+def _trees():
+    array = jax.ShapeDtypeStruct((8, 8), "float32")
+    boxed = jax.eval_shape(lambda: Boxed().init(jax.random.key(0), jax.numpy.zeros((1, 8))))
+    return {
+        "lists": ({"emb": array, "layers": [{"k": array}, {"k": array}]}, "layers.1.k"),
+        "tuples": ({"a": (array, [array])}, "a.1.0"),
+        "boxes": (boxed, "params.Dense_0.kernel"),
+        "a list": ([array, {"b": array}], "1.b"),
+    }
+
+
+@pytest.mark.parametrize("case", ["lists", "tuples", "boxes", "a list"])
+def test_every_array_of_a_tree_is_audited(case):
+    """Whatever holds it, under the name that `init` gives it: a fault in any is found."""
+    tree, name = _trees()[case]
+    made = glorot.jax.init(tree, NORMAL, seed=1)
+    assert_initialized(made, NORMAL, 1)
+    names = [row.name for row in glorot.audit(made, NORMAL, 1).parameters]
+    assert names == sorted(glorot.jax.shapes(tree), key=names.index)
+    assert name in names
+    paths, structure = jax.tree_util.tree_flatten_with_path(made)
+    for at, blamed in enumerate(glorot.jax.shapes(tree)):
+        leaves = [leaf * (2.0 if i == at else 1.0) for i, (_, leaf) in enumerate(paths)]
+        with pytest.raises(AssertionError, match=f"^{re.escape(blamed)}: "):
+            assert_initialized(jax.tree.unflatten(structure, leaves), NORMAL, 1)
+
+
+def test_mappings_of_variables():
+    """They are audited as they are filled: one that comes twice is one, and counters are none."""
+    shared = tf.Variable(tf.zeros((3, 3)))
+    held = {"a": shared, "b": shared, "step": tf.Variable(0, trainable=False)}
+    glorot.tensorflow.init(held, NORMAL, seed=3)
+    assert_initialized(held, NORMAL, 3)
+    shared.assign_add(tf.ones((3, 3)))
+    with pytest.raises(AssertionError, match="a"):
+        assert_initialized(held, NORMAL, 3)
+
+
+def test_a_tensor_s_memory_can_be_resized_after_an_audit():
+    """Its storage is lent, not given away; a negated view is read as what it says."""
+    layer = torch.nn.Linear(4, 4)
+    glorot.torch.init_(layer, NORMAL, seed=1)
+    assert_initialized(layer, NORMAL, 1)
+    layer.weight.untyped_storage().resize_(0)
+    negated = torch._neg_view(torch.full((3,), 2.0))
+    assert glorot.audit({"a": negated}, Recipe([Rule("*", glorot.Constant(-2.0))])).ok

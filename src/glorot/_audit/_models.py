@@ -5,7 +5,7 @@ so that a recipe promises what `init` of the same model would give.
 The adapters are imported for models of theirs alone: their framework is loaded already.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -23,7 +23,7 @@ class Weight(NamedTuple):
 
 def weights(model: Any) -> Iterator[Weight] | None:
     """Return the weights of a model of torch, Keras, TensorFlow or flax.nnx; None of what is none.
-    A list of TensorFlow's variables is such a model, as it is to `init`.
+    A list of TensorFlow's variables, or a mapping to them, is such a model, as it is to `init`.
 
     Raises:
         ValueError: as the adapter's `init`: layers that are not built, variables of a graph.
@@ -40,9 +40,12 @@ def weights(model: Any) -> Iterator[Weight] | None:
 
 
 def _are_variables(model: Any) -> bool:
-    """Whether it is a list of TensorFlow's variables, which have names of their own."""
-    held = isinstance(model, Sequence) and len(model) > 0
-    return held and all(is_a(each, "tensorflow", "Variable") for each in model)
+    """Whether it is a list of TensorFlow's variables, which have names of their own, or a mapping
+    to such."""
+    if not isinstance(model, (Sequence, Mapping)) or not len(model):
+        return False
+    held = model.values() if isinstance(model, Mapping) else model
+    return all(is_a(each, "tensorflow", "Variable") for each in held)
 
 
 def _of_torch(module: Any) -> Iterator[Weight]:
@@ -51,7 +54,7 @@ def _of_torch(module: Any) -> Iterator[Weight]:
     from glorot.torch._names import parametrized, walk
     from glorot.torch._parametrized import as_filled
 
-    for prefix, owner in walk(module):
+    for prefix, owner in walk(module, inside=True):
         held = {name: value for name, value in owner._parameters.items() if value is not None}
         held |= {name: as_filled(source) for name, source in parametrized(owner).items()}
         for name, value in held.items():

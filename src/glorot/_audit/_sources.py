@@ -103,14 +103,15 @@ def _torch_parameter(name: str, tensor: Any, extras: dict[str, Any]) -> Paramete
     shape = tuple(tensor.shape)
     spec = parse_shapes({name: {"shape": shape, "dtype": tensor.dtype, **extras}})[name]
     dtype = ALL[spec.dtype or ""]
-    carrier = {1: torch.uint8, 2: torch.int16}.get(tensor.element_size())
-    small = carrier is not None and tensor.is_floating_point()
-    data = tensor.view(carrier) if small else tensor  # NumPy has no bfloat16 of its own
     memory = (tensor.data_ptr(), shape, tensor.stride()) if tensor.numel() else None
     if tensor.device.type != "cpu":
-        flat = data.reshape(-1)
+        carrier = {1: torch.uint8, 2: torch.int16}.get(tensor.element_size())
+        small = carrier is not None and tensor.is_floating_point()
+        flat = (tensor.view(carrier) if small else tensor).reshape(-1)
         return Parameter(name, spec, lambda i, j: flat[i:j].cpu().numpy().view(dtype), memory)
-    array = data.numpy()
+    from glorot.torch._memory import view
+
+    array = view(tensor.resolve_neg(), repr(name))
     flat = array.reshape(-1) if array.flags.c_contiguous else array.flat
     return Parameter(name, spec, lambda i, j: flat[i:j].view(dtype), memory)
 
@@ -158,18 +159,16 @@ def _leaves(tree: Any) -> Iterator[tuple[str, Any]]:
     if isinstance(tree, Mapping):
         yield from _nested(tree, "")
         return
-    pairs = jax.tree_util.tree_flatten_with_path(tree)[0] if jax is not None else []
-    if len(pairs) == 1 and not pairs[0][0]:  # a leaf: no tree that JAX knows
-        pairs = []
-    if not pairs:
+    found = [(name, value) for name, value in _parts(tree) if name]  # a leaf has no name
+    if jax is None or not found:
         raise TypeError(
             "`model` must be the path of a checkpoint, a mapping of names to arrays, a torch, "
             "flax.nnx or TensorFlow module, a Keras model or a JAX tree; got "
             f"{_check.show(tree)} of {type(tree).__name__}."
         )
-    for path, value in pairs:
-        if hasattr(value, "shape") and hasattr(value, "dtype"):
-            yield jax.tree_util.keystr(path, simple=True, separator="."), value
+    for name, value in found:
+        if _is_array(value):
+            yield name, value
 
 
 def _nested(tree: Mapping[Any, Any], prefix: str) -> Iterator[tuple[str, Any]]:
@@ -177,5 +176,25 @@ def _nested(tree: Mapping[Any, Any], prefix: str) -> Iterator[tuple[str, Any]]:
         name = f"{prefix}{key}"
         if isinstance(value, Mapping):
             yield from _nested(value, f"{name}.")
-        elif hasattr(value, "shape") and hasattr(value, "dtype"):
+        elif _is_array(value):
             yield name, value
+        else:
+            for below, part in _parts(value):
+                if _is_array(part):
+                    yield f"{name}.{below}" if below else name, part
+
+
+def _parts(value: Any) -> Iterator[tuple[str, Any]]:
+    """(names, leaves) of what is no mapping: by JAX, with the boxes that flax puts around arrays,
+    or of lists and tuples alone."""
+    if "jax" in sys.modules:
+        from glorot.jax._names import _join, _paths
+
+        yield from ((_join(path), leaf) for path, leaf in _paths(value, {}))
+    elif isinstance(value, (list, tuple)):
+        names = getattr(value, "_fields", range(len(value)))
+        yield from _nested(dict(zip(names, value, strict=True)), "")
+
+
+def _is_array(value: Any) -> bool:
+    return hasattr(value, "shape") and hasattr(value, "dtype")
