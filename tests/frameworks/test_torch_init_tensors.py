@@ -71,6 +71,13 @@ def fake():
     return FakeTensorMode().from_tensor(torch.empty(3))
 
 
+def cut():
+    """A tensor whose storage is too short for it."""
+    tensor = torch.zeros(6, 4)[2:]
+    tensor.untyped_storage().resize_(40)
+    return tensor
+
+
 def freed():
     """A tensor whose storage has been given back."""
     tensor = torch.empty(3)
@@ -134,6 +141,11 @@ REFUSED = {
     "lazy": (lambda: nn.LazyLinear(3).weight, (ValueError, "lazy: it has no shape yet. Run")),
     "fake": (fake, (TypeError, "is a FakeTensor, which has a shape and no values")),
     "freed": (freed, (ValueError, r"memory taken away \(its storage has 0 bytes\)")),
+    "cut": (cut, (ValueError, r"memory taken away \(its storage has 40 bytes\)")),
+    "nested": (
+        lambda: torch.nested.nested_tensor([torch.zeros(2), torch.zeros(3)]),
+        (TypeError, "is a nested tensor, which has no shape. Fill the tensors in it"),
+    ),
     "inference": (inference, (ValueError, "made in inference mode")),
     "wrapper": (
         lambda: Wrapper(torch.empty(3)),
@@ -142,6 +154,7 @@ REFUSED = {
 }
 
 
+@pytest.mark.filterwarnings("ignore:The PyTorch API of nested tensors:UserWarning")
 @pytest.mark.parametrize("case", REFUSED)
 def test_refused_tensors(case):
     """Each is refused for what it is, and told what to do."""

@@ -52,7 +52,7 @@ def collect(module: torch.nn.Module, names: Names = None, *, whole: bool = False
     renamed = Renaming(names)
     parameters: dict[object, Group] = {}
     buffers: dict[object, Group] = {}
-    for prefix, owner in walk(module):
+    for prefix, owner in walk(module, inside=True):
         _check_owner(prefix, owner)
         _add(parameters, prefix, owner, owner._parameters, renamed)
         for attribute, source in parametrized(owner).items():
@@ -60,10 +60,6 @@ def collect(module: torch.nn.Module, names: Names = None, *, whole: bool = False
             if id(source) not in parameters:  # a module that is used twice comes twice
                 parameters[id(source)] = Group(_computed(source), [], source)
             parameters[id(source)].places.append(place)
-            for at, inner in source._modules.items():
-                for below, part in walk(inner, f"{prefix}parametrizations.{attribute}.{at}."):
-                    _add(parameters, below, part, part._parameters, renamed)
-                    _add(buffers, below, part, part._buffers, renamed)
         _add(buffers, prefix, owner, owner._buffers, renamed)
     if whole:
         renamed.check("the module")
@@ -84,7 +80,9 @@ def _add(
             place = Place(renamed(f"{prefix}{attribute}"), owner, attribute)
             key = memory_key(tensor)
             if key in groups:
-                groups[key].places.append(place)
+                # `names` may call both what is one.
+                if all(place.name != other.name for other in groups[key].places):
+                    groups[key].places.append(place)
             else:
                 groups[key] = Group(tensor, [place])
 

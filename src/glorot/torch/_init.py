@@ -173,6 +173,10 @@ def fill(plan: Plan, contents: Contents, recipe: Recipe, seed: int) -> InitRepor
             plain.append((planned, target, target.writer(planned.assignment.initializer)))
         else:
             computed.append((planned, _parametrized.Computed(planned.group, what)))
+    if computed:
+        _parametrized.check_apart(planned.group for planned in plan.parameters)
+        for planned, value in computed:
+            value.check(planned.assignment.initializer, seed, planned.assignment.name)
     batch = Batch()
     for planned, target, writer in plain:
         target.fill(writer, seed, planned.assignment.name, batch)

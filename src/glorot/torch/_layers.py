@@ -93,9 +93,25 @@ def described(module: nn.Module, attribute: str, dimensions: int) -> dict[str, A
     layout = _layout(own, attribute) if dimensions >= 2 else None
     if layout is not None:
         found["layout"] = layout
-        if layout in _GROUPED and module.groups > 1:
-            found["groups"] = module.groups
+        groups = _groups(module, attribute) if layout in _GROUPED else 1
+        if groups > 1:
+            found["groups"] = groups
     return found
+
+
+def _groups(module: Any, attribute: str) -> int:
+    """A convolution's groups; a traced one has them in its operation alone."""
+    groups = getattr(module, "groups", None)
+    if groups is not None:
+        return int(groups)
+    for node in module.graph.nodes():
+        at = {"aten::_convolution": 8, "aten::_convolution_mode": -1}.get(node.kind())
+        if at is not None:
+            return int(list(node.inputs())[at].toIValue())
+    raise ValueError(
+        f"the convolution of the parameter {attribute!r} is traced and was not called then, so "
+        "that nobody knows its groups. Fill the module before it is traced."
+    )
 
 
 @functools.lru_cache(maxsize=4096)

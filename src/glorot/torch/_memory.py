@@ -40,7 +40,9 @@ def is_lazy(tensor: torch.Tensor) -> bool:
 
 
 def check_known(tensor: torch.Tensor, what: str) -> None:
-    """Refuse a lazy tensor."""
+    """Refuse a tensor that has no shape, yet or ever."""
+    if tensor.is_nested and tensor.layout is torch.strided:
+        raise TypeError(f"{what} is a nested tensor, which has no shape. Fill the tensors in it.")
     if is_lazy(tensor):
         raise ValueError(
             f"{what} is lazy: it has no shape yet. Run the module once on an input, so that its "
@@ -84,11 +86,20 @@ def check(tensor: torch.Tensor, what: str) -> None:
             f"{what} was made in inference mode, and torch lets it be written there alone. Fill it "
             "under torch.inference_mode(), or a copy: tensor.clone()."
         )
-    if tensor.numel() and not tensor.untyped_storage().nbytes():
+    held = tensor.untyped_storage().nbytes()
+    odd = held < tensor.nbytes or tensor.storage_offset() or not tensor.is_contiguous()
+    if odd and tensor.numel() and _reach(tensor) > held:
         raise ValueError(
-            f"{what} has had its memory taken away (its storage has 0 bytes), as sharding wrappers "
-            "do between steps. Fill it while its values are there."
+            f"{what} has had its memory taken away (its storage has {held} bytes), as sharding "
+            "wrappers do between steps. Fill it while its values are there."
         )
+
+
+def _reach(tensor: torch.Tensor) -> int:
+    """How many bytes of its storage a tensor needs."""
+    steps = zip(tensor.shape, tensor.stride(), strict=True)
+    last = tensor.storage_offset() + sum((size - 1) * step for size, step in steps)
+    return (last + 1) * tensor.element_size()
 
 
 def check_eager() -> None:

@@ -13,6 +13,7 @@ from typing import Any, NamedTuple
 
 import torch
 from torch.nn.utils.parametrizations import _WeightNorm
+from torch.nn.utils.parametrize import ParametrizationList
 
 from glorot.recipe import TensorSpec
 
@@ -67,9 +68,12 @@ def _held(module: torch.nn.Module) -> str | None:
     return None
 
 
-def walk(module: torch.nn.Module, prefix: str = "") -> Iterator[tuple[str, torch.nn.Module]]:
+def walk(
+    module: torch.nn.Module, prefix: str = "", *, inside: bool = False
+) -> Iterator[tuple[str, torch.nn.Module]]:
     """(canonical prefix, module) of a module and all below it, in the order they were registered;
-    a module that is used twice comes twice, and what parametrizes a tensor does not come."""
+    a module that is used twice comes twice, and what parametrizes a tensor with `inside` alone,
+    under the name that a state dict has for it."""
     yield prefix, module
     if not module._modules:  # nearly all of a model's modules
         return
@@ -78,7 +82,10 @@ def walk(module: torch.nn.Module, prefix: str = "") -> Iterator[tuple[str, torch
     for name, child in module._modules.items():
         if child is None or (apart and name == "parametrizations"):
             continue
-        yield from walk(child, prefix if name == held else f"{prefix}{name}.")
+        yield from walk(child, prefix if name == held else f"{prefix}{name}.", inside=inside)
+    for attribute, source in parametrized(module).items() if inside else ():
+        for at, step in source._modules.items():
+            yield from walk(step, f"{prefix}parametrizations.{attribute}.{at}.", inside=True)
 
 
 def canonical_key(module: torch.nn.Module, key: str) -> str:
@@ -100,8 +107,15 @@ def canonical_key(module: torch.nn.Module, key: str) -> str:
 
 
 def is_parametrized(module: torch.nn.Module) -> bool:
-    """Whether some tensor of the module itself is computed from others."""
-    return torch.nn.utils.parametrize.is_parametrized(module)
+    """Whether some tensor of the module itself is computed from others; a model may use the word
+    for modules of its own."""
+    # Of its own: wrappers hand on what they do not have themselves.
+    if "parametrizations" not in module._modules:
+        return False
+    if not torch.nn.utils.parametrize.is_parametrized(module):
+        return False
+    lists: Any = module.parametrizations
+    return all(isinstance(source, ParametrizationList) for source in lists.values())
 
 
 def parametrized(module: torch.nn.Module) -> dict[str, Any]:

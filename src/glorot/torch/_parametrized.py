@@ -5,17 +5,18 @@ from (`right_inverse`), so that parametrizing a module does not change its weigh
 
 import copy
 import dataclasses
+from collections.abc import Iterable
 from typing import Any
 
 import torch
 from torch import nn
-from torch.nn.utils.parametrizations import _WeightNorm
+from torch.nn.utils.parametrizations import _Orthogonal, _WeightNorm
 
 from glorot import _random
 from glorot._base import Initializer
 from glorot._weight_norm import Length
 from glorot.recipe import TensorSpec
-from glorot.torch._collect import Group
+from glorot.torch._collect import Group, memory_key
 from glorot.torch._dtensor import is_dtensor
 from glorot.torch._memory import check
 from glorot.torch._names import Place, is_weight_norm
@@ -52,11 +53,39 @@ class Computed:
         device = self.originals[0].device
         return torch.empty(self.value.shape, dtype=self.value.dtype, device=device)
 
-    def fill(self, initializer: Initializer, seed: int, name: str) -> None:
-        """Give the tensor its values, by setting what it is computed from."""
+    def _values(self, initializer: Initializer, seed: int, name: str) -> torch.Tensor:
         target = Target(self._empty(), name)
         target.fill(target.writer(initializer), seed, name)
-        setattr(self.place.owner, self.place.attribute, target.memory.tensor)
+        return target.memory.tensor
+
+    def check(self, initializer: Initializer, seed: int, name: str) -> None:
+        """Refuse values that a copy of the parametrization cannot be given: code of any kind
+        computes them back."""
+        if self.originals[0].is_meta:  # while a capture runs
+            return
+        wanted = self._values(initializer, seed, name)
+        copied = copy.deepcopy(self.source)
+        kinds = ", ".join(type(step).__name__ for step in copied)
+        what = f"the parameter {name!r} is parametrized by {kinds}, which"
+        do = "Fill the module before it is parametrized, or leave it out: a rule of None."
+        try:
+            copied.right_inverse(wanted)
+        except Exception as error:
+            raise ValueError(f"{what} cannot be given values: {error}. {do}") from error
+        found = as_filled(copied)
+        if not torch.isfinite(found).all() and torch.isfinite(wanted).all():
+            raise ValueError(f"{what} makes of {initializer!r} what is not finite. {do}")
+        orthogonal = any(isinstance(step, _Orthogonal) for step in copied)
+        if orthogonal and not torch.allclose(found, wanted, rtol=0.0, atol=1e-3):
+            raise ValueError(
+                f"{what} keeps it orthogonal, as values of {initializer!r} are not. Give it a rule "
+                "with Orthogonal, or leave it out: a rule of None."
+            )
+
+    def fill(self, initializer: Initializer, seed: int, name: str) -> None:
+        """Give the tensor its values, by setting what it is computed from."""
+        value = self._values(initializer, seed, name)
+        setattr(self.place.owner, self.place.attribute, value)
         path = f"{name.removesuffix(self.place.attribute)}parametrizations.{self.place.attribute}"
         if is_weight_norm(self.source):  # torch's own norms differ from machine to machine
             length = Target(self.source.original0, f"{path}.original0")
@@ -64,7 +93,28 @@ class Computed:
             length.fill(length.writer(norms), seed, name)
         for number, step in enumerate(self.source):
             if _is_spectral_norm(step) and hasattr(step, "_u"):  # that of a vector is exact
-                _restart(step, target.memory.tensor, seed, f"{path}.{number}")
+                _restart(step, value, seed, f"{path}.{number}")
+
+
+def check_apart(groups: Iterable[Group]) -> None:
+    """Refuse memory that one parameter is and another is computed from, or two are: filling one
+    would change the other.
+
+    Raises:
+        ValueError: there is such memory.
+    """
+    owners: dict[object, str] = {}
+    for group in groups:
+        name = group.places[0].name
+        source = group.source
+        for held in [group.tensor] if source is None else source._parameters.values():
+            other = owners.setdefault(memory_key(held), name)
+            if other != name:
+                raise ValueError(
+                    f"the parameters {other!r} and {name!r} are tied through a parametrization: "
+                    "one is computed from memory of the other. Fill the module before it is "
+                    "parametrized, or leave one of them out: a rule of None."
+                )
 
 
 def as_filled(source: Any) -> torch.Tensor:
