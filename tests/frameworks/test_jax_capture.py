@@ -3,6 +3,7 @@
 
 import functools
 import math
+import random
 
 import equinox as eqx
 import flax.linen as nn
@@ -360,6 +361,36 @@ def scanned(same):
         return stack
 
     return build
+
+
+def test_what_no_framework_draws():
+    """Numbers that Python or NumPy draw, whatever by, are others when the code runs again."""
+    for name, draw in {
+        "python": lambda: jnp.full((9,), random.random()),
+        "numpy": lambda: jnp.asarray(np.random.normal(size=4)),
+        "its own": lambda: jnp.asarray(np.random.default_rng().normal(size=4)),
+        "scale": lambda: np.random.uniform() * jax.random.normal(KEY, (8, 8)),
+    }.items():
+        with pytest.raises(ValueError, match=r"'w': .* when it ran again"):
+            capture(lambda draw=draw: {"w": draw()})
+        kept = capture(lambda draw=draw: {"w": draw(), "b": jnp.ones(3)}, leave_out=True)
+        assert kept.match(["b"]).rules["b"].initializer == glorot.Ones(), name
+    assert capture(lambda: {"w": jnp.arange(4.0)}).rules[0].initializer.initializers
+
+
+@pytest.mark.parametrize(
+    ("draw", "why"),
+    [
+        (lambda: jax.lax.cond(True, lambda: jax.random.normal(jax.random.key(1), (4,)),
+                              lambda: jnp.zeros(4)), "draws in cond by a key that is made there"),
+        (lambda: jax.pure_callback(lambda: np.float32([1, 2]), jnp.zeros(2)),
+         r"what Python computes \(pure_callback\)"),
+    ],
+)  # fmt: skip
+def test_draws_that_no_input_shows(draw, why):
+    """They are no constants, though all that goes in is."""
+    with pytest.raises(ValueError, match=f"'w': {why}"):
+        capture(lambda: {"w": draw()})
 
 
 def test_loops():

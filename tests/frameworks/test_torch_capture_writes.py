@@ -3,6 +3,7 @@
 
 import math
 
+import numpy as np
 import pytest
 import torch
 from capture_cases import One, captured
@@ -130,11 +131,144 @@ REPEATED = {
 }
 
 
+def half_again(w):
+    """Its second half is a copy of the first."""
+    w.normal_()
+    w[3:] = w[:3]
+
+
+def one_buffer_again(w):
+    """One draw, in three places."""
+    drawn = torch.randn(2, 4)
+    for i in range(3):
+        w[2 * i : 2 * i + 2].copy_(drawn)
+
+
+REPEATED |= {
+    "half again": half_again,
+    "one buffer": one_buffer_again,
+    "negated": lambda w: torch.cat([x := torch.randn(3, 4), -x]),
+    "cloned": lambda w: w.copy_(torch.cat([x := torch.randn(3, 4), 2 * x.clone()])),
+    "overlapping": lambda w: torch.cat([(x := torch.randn(6, 4))[:3], x[1:4]]),
+}
+
+
 @pytest.mark.parametrize("case", REPEATED)
 def test_draws_that_are_repeated(case):
     """They are no draws of one law each."""
     with pytest.raises(ValueError, match=r"'w': (times 2 of )?draws that are repeated"):
         captured(REPEATED[case])
+
+
+def redrawn(w):
+    """A buffer that is drawn anew before each copy."""
+    buffer = torch.empty(2, 4)
+    for i in range(3):
+        buffer.normal_()
+        w[2 * i : 2 * i + 2].copy_(buffer)
+
+
+def copied_twice(w):
+    """The same draws in the same place: the first copy is gone."""
+    drawn = torch.randn(6, 4)
+    w.copy_(drawn)
+    w.copy_(drawn)
+
+
+@pytest.mark.parametrize(
+    "write",
+    [
+        redrawn,
+        copied_twice,
+        lambda w: torch.cat([(x := torch.randn(6, 4))[3:], x[:3]]),
+        lambda w: torch.cat([torch.randn(3, 4).t().contiguous().t() for _ in range(2)]),
+    ],
+)
+def test_draws_that_are_put_together_are_not_repeated(write):
+    """Each is in one place."""
+    assert captured(write) == glorot.RandomNormal(stddev=1.0)
+
+
+def test_an_orthogonal_matrix_in_another_shape_is_none():
+    """Only its own sides are orthogonal; a transpose of a matrix has them too."""
+
+    def seen_as(*sides):
+        def write(w):
+            init.orthogonal_(w.view(*sides))
+
+        return write
+
+    def transposed(w):
+        init.orthogonal_(w.t())
+
+    def turned(w):
+        w.copy_(init.orthogonal_(torch.empty(4, 4, 3)).transpose(0, 1))
+
+    with pytest.raises(ValueError, match="another shape of an orthogonal matrix"):
+        captured(seen_as(4, 6))
+    with pytest.raises(ValueError, match="another order of Orthogonal"):
+        captured(turned, (4, 4, 3))
+    assert captured(transposed) == glorot.Orthogonal(layout="torch.linear")
+    assert captured(seen_as(6, -1), (6, 4, 3)) == glorot.Orthogonal(layout="torch.conv")
+
+
+class Rotary(nn.Module):
+    """Buffers that glorot writes nothing like, and one whose number no float64 holds."""
+
+    def __init__(self):
+        super().__init__()
+        self.layer = nn.Linear(4, 4)
+        self.register_buffer("angles", torch.polar(torch.ones(4), torch.ones(4)))
+        self.register_buffer("sparse", torch.eye(3).to_sparse())
+        self.register_buffer("places", torch.tensor([1, 0, 2, 0]))
+        self.register_buffer("large", torch.tensor(2**53 + 1))
+
+
+def test_buffers_of_any_kind():
+    """What no initializer gives is left out; whole numbers are blocks, and no table of floats."""
+    found = {rule.pattern: rule.initializer for rule in capture(Rotary).rules}
+    assert [found[name] for name in ("angles", "sparse", "large")] == [None] * 3
+    assert found["places"]((4,), "int64").tolist() == [1, 0, 2, 0]
+
+
+def test_a_parameter_of_another_dtype():
+    """Rules and `leave_out` are for it as for any."""
+
+    class Complex(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.c = nn.Parameter(torch.zeros(3, dtype=torch.complex64))
+            self.layer = nn.Linear(3, 3)
+
+    with pytest.raises(ValueError, match=r"'c': the parameter 'c' must have one of the dtypes"):
+        capture(Complex)
+    for recipe in (
+        capture(Complex, leave_out=True),
+        capture(Complex, rules=[glorot.Rule("c", None)]),
+    ):
+        assert {rule.pattern: rule.initializer for rule in recipe.rules}["c"] is None
+
+
+def test_numbers_of_a_generator_of_the_code_s_own():
+    """They are others when it runs again."""
+
+    def write(w):
+        w.copy_(torch.from_numpy(np.random.default_rng().normal(size=(6, 1))).expand(6, 4))
+
+    with pytest.raises(ValueError, match=r"'w': Blocks\(.* when it ran again"):
+        captured(write)
+
+
+def test_memory_that_repeats():
+    """Its elements cannot be drawn apart."""
+    with pytest.raises(ValueError, match="'w': its elements share memory"):
+        captured(lambda w: torch.randn(1, 4).expand(6, 4))
+
+
+def test_a_clamp_at_the_bounds():
+    """It takes nothing away."""
+    found = captured(lambda w: w.uniform_(-1, 1).clamp_(-1, 1))
+    assert found == glorot.RandomUniform(-1.0, 1.0)
 
 
 def test_dtypes():

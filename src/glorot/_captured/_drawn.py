@@ -170,7 +170,7 @@ def clamped(value: Drawn, low: float | None, high: float | None) -> Drawn:
                     upper=cuts[1] if abs(cuts[1] - upper) < _SAME else upper,
                 )
         case Uniform() | LogUniform():
-            if low <= value.low * (1 + _SAME) and high >= value.high:
+            if low <= value.low + _SAME * abs(value.low) and high >= value.high:
                 return value
     return Unknown(f"a clamp of {describe(value)}")
 

@@ -56,7 +56,9 @@ def initializer_of(value: Drawn, shape: tuple[int, ...], numbers: Array | None) 
 def _orthogonal(shape: tuple[int, ...], value: _drawn.Orthogonal) -> Initializer:
     """An orthogonal matrix, one side of which is all axes but the first, or but the last."""
     apart = (0 if value.first else -1) if shape else 0
-    if len(shape) < 2 or {shape[apart], math.prod(shape) // (shape[apart] or 1)} != {*value.shape}:
+    sides = (shape[apart], math.prod(shape) // (shape[apart] or 1)) if shape else ()
+    same = sides == value.shape if value.first else {*sides} == {*value.shape}
+    if len(shape) < 2 or not same:
         raise ValueError(f"a part or another shape of an orthogonal matrix of shape {value.shape}")
     if not value.first:
         return Orthogonal(value.gain)

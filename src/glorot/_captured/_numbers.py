@@ -37,6 +37,10 @@ def of_numbers(shape: tuple[int, ...], numbers: Array) -> Initializer | None:
         >>> of_numbers((8,), np.float32([0, 0, 0.1, 0.1, 0, 0, 0, 0])).sizes
         (1, 1, 2)
     """
+    if numbers.dtype.kind in "iu" and numbers.size:
+        largest = max(abs(int(numbers.min())), abs(int(numbers.max())))
+        if largest > 1 << 53:  # more than a float64 holds
+            return None
     return _alone(shape, numbers) or _of_blocks(shape, numbers)
 
 
@@ -65,7 +69,9 @@ def _known(shape: tuple[int, ...], numbers: Array) -> Iterator[Initializer]:
     """What models begin with."""
     if len(shape) == 2:
         yield Identity(_number(numbers[0, 0]))
-    if len(shape) == 1:
+    if numbers.dtype.kind in "iub":
+        return  # tables are of floats
+    if len(shape) == 1 and len(numbers) > _MOST:
         yield from _sampling_offsets(numbers)
     for axis in range(len(shape)):
         yield LogArange(axis)

@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """A recipe of what a model's own code does in JAX: it is traced, and the trace is read."""
 
-from collections.abc import Callable, Iterable
+import functools
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 import jax
@@ -15,11 +16,12 @@ from glorot._blocks import Blocks
 from glorot._captured._drawn import Fixed
 from glorot._captured._initializers import initializer_of
 from glorot._captured._numbers import proportions
+from glorot._captured._others import drawn_by_others, is_table
 from glorot._captured._recipe import recipe_of
 from glorot.jax._capture._built import built
 from glorot.jax._capture._program import outputs
 from glorot.jax._capture._seen import Key, Parts, Value
-from glorot.recipe import Recipe, Rule
+from glorot.recipe import Recipe, Rule, TensorSpec
 from glorot.recipe._coverage import match
 from glorot.sources._frameworks import said
 from glorot.sources._models import is_model
@@ -75,6 +77,7 @@ def capture(
         names[:] = list(found)
         return list(found.values())
 
+    before = drawn_by_others()
     try:
         closed = jax.make_jaxpr(arrays)(*model.inputs)
     except Exception as error:
@@ -84,19 +87,17 @@ def capture(
             f"`build` cannot be traced ({said(error)}). It must make its own keys and nnx.Rngs, "
             "and not look at what it draws."
         ) from None
-    values = dict(zip(names, outputs(closed), strict=True))
     given = match(rules, model.specs).rules if rules else {}
-    found: dict[str, Initializer | None] = {}
-    left: dict[str, str] = {}
-    for name, spec in model.specs.items():
-        if name in given or name not in values:  # a number of Python's is none of its arrays
-            continue
-        try:
-            init = _initializer(values[name], spec.shape, _numbers(closed, names.index(name)))
-            Recipe([Rule("*", init)]).resolve({name: spec})  # of the layer's axes too
-            found[name] = init
-        except ValueError as error:
-            found[name], left[name] = None, str(error)
+    wanted = {name: spec for name, spec in model.specs.items() if name not in given}
+    found, left = _found(closed, names, wanted)
+    if drawn_by_others() != before or any(map(is_table, found.values())):
+        # As another function, since JAX keeps what it has traced of one.
+        closed = jax.make_jaxpr(functools.partial(arrays))(*model.inputs)
+        again, _ = _found(closed, names, wanted)
+        for name, init in found.items():
+            if init is not None and again[name] != init:
+                left[name] = f"{init}, and {again[name]} when it ran again"
+                found[name] = None
     return recipe_of(
         found,
         model.specs,
@@ -108,6 +109,25 @@ def capture(
         own=(1.0, "fan_in"),  # LeCun's
         said_by_shapes=True,
     )
+
+
+def _found(
+    closed: Any, names: list[str], specs: Mapping[str, TensorSpec]
+) -> tuple[dict[str, Initializer | None], dict[str, str]]:
+    """What gives each array its values; None where nothing does, and why."""
+    values = dict(zip(names, outputs(closed), strict=True))
+    found: dict[str, Initializer | None] = {}
+    left: dict[str, str] = {}
+    for name, spec in specs.items():
+        if name not in values:  # a number of Python's is none of its arrays
+            continue
+        try:
+            init = _initializer(values[name], spec.shape, _numbers(closed, names.index(name)))
+            Recipe([Rule("*", init)]).resolve({name: spec})  # of the layer's axes too
+            found[name] = init
+        except ValueError as error:
+            found[name], left[name] = None, str(error)
+    return found, left
 
 
 def _is_of_tracing(error: Exception) -> bool:

@@ -3,12 +3,13 @@
 
 import math
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import jax
 import jax.numpy as jnp
 import numpy as np
+from jax.extend import core
 
 from glorot._captured import _drawn
 from glorot._captured._drawn import Drawn, Fixed, Given, Normal, Orthogonal, Unknown, describe
@@ -98,6 +99,8 @@ _SHAPES = {
     "transpose",
 }
 _JOINS = {"concatenate": "dimension", "stack": "axis"}  # and which parameter is the axis
+_CALLBACKS = {"io_callback", "pure_callback"}
+_KEYS = {"random_seed", "random_wrap"}
 _WRITES = {"dynamic_update_slice", "scatter"}
 _ARITHMETIC = {
     "abs", "add", "cbrt", "ceil", "convert_element_type", "cos", "div", "erf", "erf_inv", "erfc",
@@ -125,6 +128,9 @@ def result_of(equation: Any, inputs: Sequence[Seen]) -> Value:
     """Return what an operation makes of what it is given."""
     name, aval = equation.primitive.name, equation.outvars[0].aval
     values = [seen.value for seen in inputs]
+    hidden = next(_hidden(equation), None)
+    if hidden is not None:  # no input says that its results are not fixed
+        return Unknown(hidden)
     if all(isinstance(value, Fixed) for value in values):
         found: Value = _of_numbers(equation, values)
     elif name in _WRITES:
@@ -149,6 +155,19 @@ def result_of(equation: Any, inputs: Sequence[Seen]) -> Value:
     else:
         found = unknown(name, *values)
     return found
+
+
+def _hidden(equation: Any) -> Iterator[str]:
+    """What an operation does, or a program inside of it, that is another thing at each run, or by a
+    key of its own."""
+    name = equation.primitive.name
+    if name in _CALLBACKS:
+        yield f"what Python computes ({name})"
+    for inner in core.jaxprs_in_params(equation.params):
+        for step in inner.eqns:
+            if step.primitive.name in _KEYS:
+                yield f"draws in {name} by a key that is made there"
+            yield from _hidden(step)
 
 
 def _spreads(equation: Any, values: list[Value]) -> bool:

@@ -1,11 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """A recipe of what a module's own code does: it is built while torch's writes are watched."""
 
-import random
 from collections.abc import Callable, Iterable
 from typing import Any, NamedTuple
 
-import numpy as np
 import torch
 
 from glorot import _check
@@ -15,18 +13,20 @@ from glorot._captured._drawn import Fixed, Unknown, describe
 from glorot._captured._generalised import Choice, rules_of
 from glorot._captured._initializers import initializer_of
 from glorot._captured._numbers import proportions
+from glorot._captured._others import drawn_by_others, is_table
 from glorot._captured._recipe import recipe_of
 from glorot._constants import Constant, Ones, Zeros
 from glorot._weight_norm import summed_axes
 from glorot.recipe import Recipe, Rule, TensorSpec
 from glorot.recipe._coverage import match
 from glorot.torch._capture._as_if_real import AsIfReal, truncated_by
+from glorot.torch._capture._memory import Region
 from glorot.torch._capture._own import filled_by_glorot
 from glorot.torch._capture._recorder import Recorder
 from glorot.torch._capture._segments import Segment, segments
 from glorot.torch._collect import Group, collect
 from glorot.torch._names import is_weight_norm
-from glorot.torch._plan import spec_of
+from glorot.torch._plan import _described, spec_of
 
 _ANYWHERE = LawInitializer, Zeros, Ones, Constant  # whose values do not depend on the place
 _BUFFER = {"tag": "buffer"}  # what a source says of the buffers of a state dict
@@ -82,6 +82,8 @@ def capture(
         other = _found(*_built(build, again=True)[:2], rules)
         _compare(found, other)
         _check_values(module, found, rules)
+    elif any(map(is_table, found.parameters.values())):
+        _compare(found, _found(*_built(build)[:2], rules))
     kept = [
         Rule(rule.pattern, rule.initializer, where=_BUFFER, optional=True)
         for rule in rules_of({name: Choice(init) for name, init in found.buffers.items()})
@@ -118,12 +120,13 @@ def _found(module: torch.nn.Module, recorder: Recorder, given: list[Rule]) -> _F
             names = _names(group)
             if not names or _is_given(given, group):
                 continue
-            spec = spec_of(group.places[0], group.tensor)
+            spec = _described(group.places[0], group.tensor)
             try:
+                spec_of(group.places[0], group.tensor)  # whether a dtype is glorot's
                 init = _initializer(recorder, group)
                 Recipe([Rule("*", init)]).resolve({names[0]: spec})  # of the layer's axes too
                 kind.update(dict.fromkeys(names, init))
-            except ValueError as error:
+            except (ValueError, TypeError, NotImplementedError) as error:
                 if kind is found.parameters:
                     found.left[names[0]] = str(error)
                 kind.update(dict.fromkeys(names))
@@ -160,16 +163,10 @@ def _leave(found: _Found, kind: dict[str, Initializer | None], name: str, why: s
         found.left[name] = why
 
 
-def _drawn_by_others() -> Any:
-    """What changes when Python or NumPy draw from their generators."""
-    state: Any = np.random.get_state()
-    return random.getstate(), state[1].tobytes(), state[2:]
-
-
 def _built(build: Callable[[], Any], again: bool = False) -> tuple[torch.nn.Module, Recorder, bool]:
     """The module, on the meta device if its code lets it, what was written, and whether all draws
     were surely seen. Another run draws other numbers."""
-    before = _drawn_by_others()
+    before = drawn_by_others()
     for on_meta in (True, False):
         recorder = Recorder()
         try:
@@ -193,7 +190,7 @@ def _built(build: Callable[[], Any], again: bool = False) -> tuple[torch.nn.Modu
             continue
         if not isinstance(module, torch.nn.Module):
             raise TypeError(f"`build` must return a torch.nn.Module, got {type(module).__name__}.")
-        return module, recorder, on_meta and _drawn_by_others() == before
+        return module, recorder, on_meta and drawn_by_others() == before
     raise AssertionError
 
 
@@ -211,7 +208,7 @@ def _is_given(rules: list[Rule], group: Group) -> bool:
     if not rules:
         return False
     place = group.places[0]
-    return place.name in match(rules, {place.name: spec_of(place, group.tensor)}).rules
+    return place.name in match(rules, {place.name: _described(place, group.tensor)}).rules
 
 
 def _initializer(recorder: Recorder, group: Group) -> Initializer:
@@ -226,6 +223,8 @@ def _initializer(recorder: Recorder, group: Group) -> Initializer:
             raise ValueError("it is parametrized, and not by weight norm alone")
         length, tensor = group.source.original0, group.source.original1
         _check_norms(recorder, length, tensor)
+    if tensor.layout is torch.strided and Region.of(tensor).repeats:
+        raise ValueError("its elements share memory")
     parts = segments(recorder, tensor)
     try:
         return _of_parts(recorder, tensor, parts)

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Watch torch build a model, and know of each tensor what was written into it."""
 
+import dataclasses
 import math
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -14,6 +15,7 @@ from glorot._captured._drawn import Drawn, Fixed, Normal, Orthogonal, Unknown
 from glorot.torch._capture import _calls
 from glorot.torch._capture._calls import Call
 from glorot.torch._capture._memory import NOTHING, Memory, Region, all_of
+from glorot.torch._capture._origins import Origins
 
 _MOST = 1 << 22  # numbers that are computed beside the meta device, which has none
 # Of a QR of normals. Q times the signs of R's diagonal is uniform; Q alone is not.
@@ -38,6 +40,7 @@ class Recorder(TorchDispatchMode):
     def __init__(self) -> None:
         super().__init__()
         self._memories: dict[int, Memory] = {}
+        self._origins = Origins()
 
     def writes(self, tensor: torch.Tensor) -> list[tuple[Region, Drawn]]:
         """What was written into a tensor's storage, in order."""
@@ -71,6 +74,10 @@ class Recorder(TorchDispatchMode):
 
     def put(self, tensor: torch.Tensor, value: Drawn) -> None:
         """Note that all of a tensor was written."""
+        self._origins.drawn(tensor)
+        self._write(tensor, value)
+
+    def _write(self, tensor: torch.Tensor, value: Drawn) -> None:
         memory = self._memory(tensor)
         region = Region.of(tensor)
         if tensor.dtype is not memory.dtype and value != Fixed(0.0):
@@ -211,13 +218,14 @@ class Recorder(TorchDispatchMode):
             copied = self._memory(target)  # parts, one by one
             copied.writes = list(memory.writes)
             copied.numbers = None if memory.numbers is None else memory.numbers.clone()
+        elif self._origins.copied(target, source):
+            self._write(target, _REPEATED)
         else:
-            self.put(target, value)
+            self._write(target, _placed(value, target, source))
 
     def _join(self, call: Call) -> None:
         (dim,) = call.arguments(dim=0)
         begin = 0
-        seen: set[tuple[int, Region]] = set()
         for part in call.args[0]:
             if call.name == "stack":
                 view, size = call.target.select(dim, begin), 1
@@ -228,10 +236,6 @@ class Recorder(TorchDispatchMode):
                 continue  # an empty vector, which fits everything
             begin += size
             self._copy(view, part)
-            own = (part.untyped_storage()._cdata, Region.of(part))
-            if own in seen and not isinstance(self.value(part), Fixed):
-                self.put(view, _REPEATED)
-            seen.add(own)
 
     def _qr(self, call: Call) -> None:
         value = self.value(call.args[0])
@@ -254,9 +258,10 @@ class Recorder(TorchDispatchMode):
             memory = self._memory(call.target)
             memory.writes = [(region, change(value)) for region, value in memory.writes]
         else:
-            values = [self.value(each) for each in call.read]
-            drawn = next(value for value in values if not isinstance(value, Fixed))
-            self.put(call.target, change(drawn))
+            drawn = next(each for each in call.read if not isinstance(self.value(each), Fixed))
+            self.put(call.target, change(self.value(drawn)))
+            if not _calls.share(call.target, drawn):
+                self._origins.derived(call.target, drawn)
 
     def _of_draws(self, call: Call) -> Drawn:
         """What comes of several tensors, or of one by a function that is not known."""
@@ -345,6 +350,21 @@ class Recorder(TorchDispatchMode):
         for each, known in zip(call.made, numbers, strict=True):
             same = known is not None and known.shape == each.shape
             self.know(each, known if same else None)
+
+
+def _placed(value: Drawn, target: torch.Tensor, source: torch.Tensor) -> Drawn:
+    """What a copy holds: of an orthogonal matrix the sides as they lie in memory."""
+    if not isinstance(value, Orthogonal):
+        return value
+    long = [size for size in source.shape if size != 1]
+    if len(long) != 2 and not (source.is_contiguous() and target.is_contiguous()):
+        return Unknown(f"another order of {_drawn.describe(value)}")
+    rows = target.shape[0] if target.dim() else 1
+    sides = rows, target.numel() // max(rows, 1)
+    if sorted(sides) != sorted(value.shape):
+        return Unknown(f"another shape of {_drawn.describe(value)}")
+    turned = target.dim() == 2 and target.stride(0) < target.stride(1)
+    return dataclasses.replace(value, shape=sides[::-1] if turned else sides)
 
 
 def on_meta(tensor: torch.Tensor) -> bool:
