@@ -263,3 +263,33 @@ def test_known_sequences_without_a_recipe():
     assert problem.names == ("0.up", "1.up")
     assert problem.text.startswith("hold equal values: ")
     assert problem.text.endswith("used more than once? Or a copied layer (deepcopy)?")
+
+
+@pytest.mark.parametrize(("shift", "scale", "kind"), [(0.01, 1.0, "mean"), (0.01, 1.2, "stddev")])
+def test_a_mean_that_is_off_is_told_as_a_mean(shift, scale, kind):
+    """Squares are too large around the promised mean, and right around the values' own."""
+    init = glorot.RandomNormal(stddev=0.02)
+    values = init((64, 64), seed=1, name="a") * np.float32(scale) + np.float32(shift)
+    (problem,) = audit({"a": values}, Recipe([Rule("*", init)])).problems
+    assert problem.kind == kind
+    assert ("50.1 % of a stddev above" in problem.text) == (kind == "mean")
+
+
+@pytest.mark.parametrize(("sparsity", "shape"), [(0.1, (1, 10)), (0.99, (8, 16))])
+def test_a_sparse_weight_of_zeros(sparsity, shape):
+    """So many are asked for that none is left: right as it is, and wrong otherwise."""
+    init = glorot.Sparse(sparsity)
+    values = init(shape, seed=1, name="a")
+    assert not values.any()
+    recipe = Recipe([Rule("*", init)])
+    assert audit({"a": values}, recipe).ok
+    assert not audit({"a": values + np.float32(0.01)}, recipe).ok
+
+
+@pytest.mark.parametrize("dtype", ["bfloat16", "float16", "float8_e4m3fn", "float8_e5m2"])
+def test_stddevs_that_vanish_beside_the_mean(dtype):
+    """All values round to the mean, or nearly all: no error, and no alarm."""
+    for exponent in range(-7, 0):
+        init = glorot.RandomNormal(1.0, 2.0 * 10.0**exponent)
+        values = init((64,), dtype, seed=1, name="a")
+        assert audit({"a": values}, Recipe([Rule("*", init)])).ok, exponent

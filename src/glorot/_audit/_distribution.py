@@ -189,6 +189,8 @@ def _moments(values: Array, weights: Array) -> Moments:
     mean = float((values * weights).sum()) / total
     squares = (values - mean) ** 2
     variance = float((squares * weights).sum()) / total
+    if variance < 1e-60 * mean * mean:  # one value, but for what float64 makes of the mean
+        return Moments(mean, 0.0, 1.0)
     fourth = float((squares * squares * weights).sum()) / total
     return Moments(mean, variance, fourth / variance**2 if variance else 1.0)
 

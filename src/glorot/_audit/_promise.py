@@ -91,6 +91,8 @@ def _segment(block: str, init: Initializer, shape: tuple[int, ...]) -> Segment:
         kind, law = SPARSE, Normal(init.stddev)
         _, (number, rows, columns) = init._axes.matrices(shape)
         zeros = number * columns * math.ceil(init.sparsity * rows)
+        if zeros == math.prod(shape):  # nothing is left to draw
+            kind, law = CONSTANT, None
     elif isinstance(init, TimeStep):
         kind, law = LAW, StepLaw(init.minval, init.maxval)
     elif isinstance(init, LogOfUniform):

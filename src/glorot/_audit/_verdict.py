@@ -320,10 +320,19 @@ def _one_far_out(facts: Facts, failed: dict[str, Outcome]) -> Finding | None:
 
 
 def _failed_stddev(facts: Facts, failed: dict[str, Outcome]) -> Finding | None:
-    if "stddev" not in failed:
+    if "stddev" not in failed or ("mean" in failed and _spreads_right(facts)):
         return None
     outcome = failed["stddev"]
     return _stddev(facts, outcome.seen / outcome.expected, outcome.log_p)
+
+
+def _spreads_right(facts: Facts) -> bool:
+    """Whether the stddev around the values' own mean is the promised one: the test of the stddev
+    is about the promised mean, which may alone be wrong."""
+    found, law = facts.found, facts.law
+    assert law is not None
+    ratio = math.sqrt(found.square(found.mean) / law.variance)
+    return abs(ratio - 1.0) < 6.0 * math.sqrt((law.kurtosis - 1.0) / 4.0 / found.finite)
 
 
 def _failed_mean(facts: Facts, failed: dict[str, Outcome]) -> Finding | None:
