@@ -337,3 +337,11 @@ def test_memory_is_threads_times_block(tmp_path, monkeypatch, rows):
     more = 0 if _kernel._native else 2 * 3  # a thread of the NumPy code has words and steps too
     assert block < peak(write, shapes, PLAIN, tmp_path / "out", seed=1) < (12 + more) * block
     assert 2 * block < peak(verify, tmp_path / "out", PLAIN, 1) < (10 + more) * block
+
+
+def test_a_recipe_that_no_manifest_could_hold(tmp_path):
+    """It is refused before the first byte, and not after the last."""
+    recipe = Recipe([Rule("*", "zeros")], source="by \ud800")
+    with pytest.raises(ValueError, match=r"encodable as UTF-8.*a lone surrogate"):
+        write({"w": (4,)}, recipe, seed=1, out_dir=tmp_path / "made")
+    assert not list(tmp_path.iterdir())

@@ -115,3 +115,10 @@ def test_any_text_is_a_pattern_or_a_clear_error(text):
         warnings.simplefilter("ignore", FutureWarning)  # of sets that may mean more one day
         assert regex.matches("ab.01") in (True, False)
         assert re.compile(text).pattern == text
+
+
+@pytest.mark.parametrize("pattern", ["(" * 49 + "a" + ")" * 49, "(){9999999999}a"])
+def test_patterns_that_took_for_ever_to_read(pattern):
+    """Each group is built once, and what takes nothing is not repeated."""
+    assert Regex(pattern).matches("a")
+    assert not Regex(pattern).matches("aa")

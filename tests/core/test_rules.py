@@ -248,3 +248,19 @@ def test_a_rule_reads_back_from_how_it_shows():
         "*.bias", "lecun_normal", fans_of="kernel", optional=True
     )
     assert dataclasses.replace(rule, pattern="*") == Rule("*", "he_normal", layers=2)
+
+
+@pytest.mark.parametrize("weight", ["zeros", glorot.Constant(0.1), "he_normal"])
+def test_fans_of_a_weight_that_is_not_drawn(weight):
+    """They are its layer's, as they would be if it were drawn: a zeroed output's bias keeps its
+    bound."""
+    shapes = {
+        "down.weight": {"shape": (16, 256), "layout": "torch.linear"},
+        "down.bias": (16,),
+        "conv.weight": {"shape": (16, 4, 3), "layout": "torch.conv", "groups": 2},
+        "conv.bias": (16,),
+    }
+    bias = Rule("*.bias", "variance_scaling", scale=1 / 3, distribution="uniform", fans_of="weight")
+    found = Recipe([bias, Rule("*", weight)]).resolve(shapes)
+    fans = {a.name: a.fans for a in found if a.name.endswith("bias")}
+    assert fans == {"down.bias": (256.0, 16.0), "conv.bias": (12.0, 24.0)}

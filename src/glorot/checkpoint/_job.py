@@ -66,6 +66,17 @@ class Job(NamedTuple):
         return sum(file.size for file in self.files)
 
 
+def _check_encodes(recipe: Recipe) -> None:
+    """Refuse, before anything is written, a recipe that the manifest could not hold."""
+    try:
+        recipe.to_json().encode()
+    except UnicodeEncodeError as error:
+        raise ValueError(
+            "the recipe must be encodable as UTF-8, and holds a lone surrogate, "
+            f"{error.object[error.start]!r}."
+        ) from None
+
+
 def make_job(
     shapes: Mapping[str, Any] | str | os.PathLike[str],
     recipe: Recipe | str | os.PathLike[str],
@@ -84,6 +95,7 @@ def make_job(
         _dcp.check_torch()
     limit = _layout.parse_size(max_shard_size)
     loaded = read_recipe(recipe)
+    _check_encodes(loaded)
     assignments = {a.name: a for a in loaded.resolve(read_shapes(shapes), dtype=dtype)}
     specs = {
         name: TensorSpec(a.shape, a.dtype, **a.spec.extras()) for name, a in assignments.items()

@@ -116,17 +116,17 @@ class _Reader:
             return True
         return False
 
-    def alternatives(self, after: int) -> int:
+    def alternatives(self, after: int, *, build: bool = True) -> int:
         self.depth += 1
         if self.depth > _DEEPEST:
             self.fail(f"groups nested more than {_DEEPEST} deep")
-        targets = [self.sequence(after)]
+        targets = [self.sequence(after, build=build)]
         while self.take("|"):
-            targets.append(self.sequence(after))
+            targets.append(self.sequence(after, build=build))
         self.depth -= 1
-        return targets[0] if len(targets) == 1 else self.regex._fork(*targets)
+        return self.regex._fork(*targets) if build and len(targets) > 1 else targets[0]
 
-    def sequence(self, after: int) -> int:
+    def sequence(self, after: int, *, build: bool) -> int:
         """Items are read forwards and built backwards, since each must know what follows."""
         items: list[tuple[int, int, int, int | None]] = []
         while self.peek() not in ("", "|", ")"):
@@ -136,7 +136,7 @@ class _Reader:
             low, high = self.bounds()
             items.append((begin, end, low, high))
         stop = self.at
-        for begin, end, low, high in reversed(items):
+        for begin, end, low, high in reversed(items) if build else ():
             after = self.repeated(begin, end, low, high, after)
         self.at = stop
         return after
@@ -157,7 +157,9 @@ class _Reader:
             for _ in range(high - low):
                 after = self.regex._fork(once(after), exit)
         for _ in range(low):
-            after = once(after)
+            before, after = after, once(after)
+            if after == before:  # it takes nothing, however often
+                break
         return after
 
     def bounds(self) -> tuple[int, int | None]:
@@ -207,13 +209,7 @@ class _Reader:
         self.at += 1
         if self.peek() == "?" and not self.take("?:"):
             self.fail("a group (?...) that is not (?:...)")
-        if build:
-            found = self.alternatives(after)
-        else:
-            states, free = len(self.regex.moves), dict(self.regex.free)
-            found = self.alternatives(after)
-            del self.regex.moves[states:]
-            self.regex.free = free
+        found = self.alternatives(after, build=build)
         if not self.take(")"):
             self.fail("a missing )")
         return found

@@ -11,6 +11,7 @@ from glorot._base import Initializer
 from glorot._blocks import Blocks
 from glorot._dtypes import INTEGERS, parse_dtype
 from glorot._layouts import BOTH
+from glorot._random import RandomNormal
 from glorot._weight_norm import Direction, Length
 from glorot.recipe._assignment import Assignment, BlockPlan
 from glorot.recipe._expression import Expression
@@ -189,6 +190,9 @@ class Resolver:
         if rule.initializer is None or rule.fans_of:
             what = "takes its own from another" if rule.fans_of else "is left out by its rule"
             raise ValueError(f"`fans_of` asks for the fans of {sibling!r}, which {what}.")
+        if spec.layout is not None and not takes(rule.initializer, "layout"):
+            # Zeros and the like have no axes; the layer's are those of its weight all the same.
+            return RandomNormal(layout=spec.layout, groups=spec.groups).fans(spec.shape)
         rule = self._rule(sibling, spec)
         extras, _ = self._extras(sibling, spec, rule)
         return self._build(rule, spec.shape, extras, ()).initializer.fans(spec.shape)
