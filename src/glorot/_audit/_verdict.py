@@ -96,7 +96,9 @@ def _law(segment: Segment) -> str:
 
 def _constant(facts: Facts) -> Finding | None:
     found, segment = facts.found, facts.segment
-    value = float(np.asarray(segment.mean).astype(facts.dtype).astype(np.float64))
+    value = float(segment.mean)  # of whole numbers no float64 beyond their ends is cast
+    if facts.dtype.kind not in "iu":
+        value = float(np.asarray(value).astype(facts.dtype).astype(np.float64))
     if found.smallest == found.largest == value:
         return None
     wild = abs(found.largest) > 1e6 or abs(found.smallest) > 1e6 or found.tiny

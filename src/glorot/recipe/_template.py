@@ -1,9 +1,13 @@
 # SPDX-License-Identifier: Apache-2.0
 """Initializers of rules, of which some options may be formulas until a model is at hand."""
 
+import functools
+import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
+
+import numpy as np
 
 from glorot import _check
 from glorot._base import Initializer
@@ -23,6 +27,7 @@ _NUMBERS = {
     *("mean", "stddev", "minval", "maxval", "lower", "upper", "scale", "gain", "fan_in", "fan_out"),
     *("sparsity", "value"),
 }
+_SILENT: dict[str, Any] = {"seed": None, "dtype": "float32", "stream": 1}
 _OPEN = ("inf", "-inf")  # the open sides of TruncatedNormal
 _WAYS = ("layout", "equation", "input_axes", "output_axes", "batch_axes")
 Lookup = Callable[[str], float]
@@ -138,11 +143,39 @@ def make(initializer: Any, options: Mapping[str, Any]) -> Initializer | Template
         if isinstance(initializer, Initializer) and not options:
             return initializer
         return construct(name, merged)
-    merged.pop("seed", None)
-    # What is no number is checked now, by the class; numbers when they are known.
+    # What is no number is checked now, by the class, and kept as the class keeps it; numbers are
+    # checked when all are known. What is a default is left out, as it is where nobody says it.
     plain = {key: value for key, value in merged.items() if key not in _NUMBERS}
-    construct(name, plain | ({"sparsity": 0.5} if "sparsity" in merged else {}))
-    return Template(name, tuple(sorted((key, _frozen(key, merged[key])) for key in merged)))
+    kept = construct(name, plain | ({"sparsity": 0.5} if "sparsity" in merged else {}))._config
+    kept = {key: kept[key] for key in plain if key in kept}
+    kept |= {key: _number(value) for key, value in merged.items() if key in _NUMBERS}
+    said = {key: value for key, value in kept.items() if not _is_default(name, key, value)}
+    return Template(name, tuple(sorted((key, _frozen(key, said[key])) for key in said)))
+
+
+def _number(value: Any) -> Any:
+    """A number as files can hold it: Python's own, and the text of an open side."""
+    value = value.item() if isinstance(value, np.generic) else value
+    return str(value) if isinstance(value, float) and math.isinf(value) else value
+
+
+def _is_default(class_name: str, key: str, value: Any) -> bool:
+    """Whether an option has the value that it has where nobody says it."""
+    defaults = _defaults(class_name)
+    if key not in defaults or isinstance(defaults[key], bool) != isinstance(value, bool):
+        return False
+    return bool(defaults[key] == value)
+
+
+@functools.cache
+def _defaults(class_name: str) -> dict[str, Any]:
+    import inspect  # slow to load, and formulas alone need it
+
+    found = dict(_SILENT)
+    for of in (Axes, _CLASSES[class_name]):
+        parameters = inspect.signature(of).parameters.values()
+        found |= {p.name: p.default for p in parameters if p.default is not p.empty}
+    return found
 
 
 def _frozen(key: str, value: Any) -> Any:
