@@ -117,6 +117,14 @@ def test_any_text_is_a_pattern_or_a_clear_error(text):
         assert re.compile(text).pattern == text
 
 
+@pytest.mark.parametrize("pattern", [r"[\d-0]", r"[0-\d]", r"[\w-z]"])
+def test_a_range_from_or_to_a_class(pattern):
+    """It is none, as in Python; at the end of a set the dash is one."""
+    with pytest.raises(ValueError, match="a range the wrong way round"):
+        Regex(pattern)
+    assert Regex(r"[\d-]").matches("-")
+
+
 @pytest.mark.parametrize("pattern", ["(" * 49 + "a" + ")" * 49, "(){9999999999}a"])
 def test_patterns_that_took_for_ever_to_read(pattern):
     """Each group is built once, and what takes nothing is not repeated."""

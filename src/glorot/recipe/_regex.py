@@ -237,10 +237,10 @@ class _Reader:
         while first or self.peek() != "]":
             first = False
             low = self.member()
-            if isinstance(low, str) and self.peek() == "-" and self.text[self.at + 1 :][:1] != "]":
+            if self.peek() == "-" and self.text[self.at + 1 :][:1] != "]":
                 self.at += 1
                 high = self.member()
-                if not isinstance(high, str) or high < low:
+                if not isinstance(low, str) or not isinstance(high, str) or high < low:
                     self.fail("a range the wrong way round")
                 tests.append(lambda c, low=low, high=high: low <= c <= high)  # type: ignore[misc]
             else:
