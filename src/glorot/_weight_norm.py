@@ -18,7 +18,7 @@ from glorot._base import Initializer
 from glorot._batch import Batch
 from glorot._kernel import Measured
 from glorot._laws import Law, Normal, TruncatedNormal, Uniform, truncated_kurtosis
-from glorot._orthogonal import rounded
+from glorot._orthogonal import Orthogonal, rounded
 from glorot._stream import Name, check_name
 from glorot._writers import Array, Place, WholeWriter, Writer
 
@@ -132,6 +132,11 @@ class Length(_Half):
         square = mean * mean + stddev * stddev
         if not count or not square:
             return 0.0, 0.0
+        if isinstance(self.of, Orthogonal):
+            _, (number, *sides) = self.of._axes.matrices(self.whole)
+            kept = math.prod(shape)
+            if number == 1 and kept in (1, *sides) and kept <= count:  # all rows are of one length
+                return math.sqrt(count * square), 0.0
         if isinstance(law, Normal) and not mean:  # chi's law
             ratio = math.exp(math.lgamma((count + 1) / 2) - math.lgamma(count / 2))
             return (

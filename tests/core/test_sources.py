@@ -138,3 +138,10 @@ def test_without_a_preset_the_recipes_are_listed():
         glorot.sources.read({"w": (2,)}).recipe()
     with pytest.raises(ValueError, match="no built-in recipe is for 'opt'"):
         Source({}, "transformers config", "opt").recipe()
+
+
+@pytest.mark.parametrize("tree", [{"a.b": (2,), "a": {"b": (3,)}}, {"a": {1: (2,), "1": (3,)}}])
+def test_two_parameters_of_one_name(tree):
+    """One of them would be lost."""
+    with pytest.raises(ValueError, match=r"two parameters are called 'a\.[b1]': a key holds"):
+        glorot.sources.read(tree)

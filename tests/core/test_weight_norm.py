@@ -309,3 +309,28 @@ def test_memory_of_lengths():
     _, peak = tracemalloc.get_traced_memory()
     tracemalloc.stop()
     assert peak < 100e6  # of 134 MB
+
+
+@pytest.mark.parametrize("shape", [(8, 64), (64, 64), (64, 16)])
+@pytest.mark.parametrize("dtype", ["float32", "bfloat16", "float64"])
+@pytest.mark.parametrize("dim", [0, None])
+def test_the_norms_of_an_orthogonal_weight_are_audited(shape, dtype, dim):
+    """Of orthonormal rows all are the gain: neither an alarm, nor is another length right."""
+    recipe = Recipe([Rule("weight", glorot.Orthogonal(1.5, layout="torch.linear"))])
+    length = (shape[0], 1) if dim == 0 else ()
+    specs = {
+        "weight_g": {"shape": length, "dtype": dtype},
+        "weight_v": {"shape": shape, "dtype": dtype},
+    }
+    for seed in range(20):
+        made = {
+            a.name: a.initializer(a.shape, dtype, seed=seed, name=a.name)
+            for a in recipe.resolve(specs)
+        }
+        report = glorot.audit(made, recipe)
+        assert report.ok, str(report)
+    of_one_length = dim is None or shape[0] <= shape[1]
+    for wrong in (0.0, 1.1 if of_one_length else 2.0):
+        assert not glorot.audit(
+            made | {"weight_g": made["weight_g"] * np.float32(wrong)}, recipe
+        ).ok

@@ -11,6 +11,7 @@ from glorot._audit._facts import Facts, Finding
 from glorot._audit._measure import Measure
 from glorot._audit._promise import NORMS
 
+_STEPS = 8
 _ROUGH = 0.25  # steps of the dtype, in stddevs, above which rounding is what spreads the norms
 
 
@@ -35,9 +36,12 @@ def _off(found: Measure, mean: float, stddev: float, dtype: np.dtype[Any]) -> fl
     A norm changes by no more than the values do, and so is sub-Gaussian with their variance, which
     is twice that of the norms where the values are normal; the bound is for that.
     """
-    if not stddev or found.finite < 1:
+    if found.finite < 1:
         return 0.0
     step = unit(dtype) * mean
+    if not stddev:  # all are of one length, but for rounding
+        off = max(abs(found.smallest - mean), abs(found.largest - mean))
+        return -math.inf if off > _STEPS * step else 0.0
     away = max(0.0, abs(found.mean - mean) - step / 2) / stddev
     log_p = math.log(2) - found.finite * away * away / 4
     if step < _ROUGH * stddev and found.finite > 1:

@@ -67,8 +67,12 @@ def _flat(tree: Mapping[Any, Any], prefix: str = "") -> dict[str, Any]:
     found: dict[Any, Any] = {}
     for key, value in tree.items():
         name = f"{prefix}{key}" if prefix or not isinstance(key, str) else key
-        if isinstance(value, Mapping) and "shape" not in value:
-            found |= _flat(value, f"{name}.")
-        else:
-            found[name] = value
+        nested = isinstance(value, Mapping) and "shape" not in value
+        for below, part in (_flat(value, f"{name}.") if nested else {name: value}).items():
+            if below in found:
+                raise ValueError(
+                    f"two parameters are called {below!r}: a key holds a dot, or one is a number. "
+                    "Rename one."
+                )
+            found[below] = part
     return found
