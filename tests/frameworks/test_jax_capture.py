@@ -148,6 +148,8 @@ def test_laws(make, wanted):
         (lambda k, s: jax.random.normal(k, s).at[jnp.array([0, 3])].set(0.0), "scatter of Normal"),
         (lambda k, s: jax.random.normal(k, s).at[0].add(1.0), "scatter-add of Normal|scatter_add"),
         (lambda k, s: INITS.orthogonal()(k, s).at[0].set(0.0), "scatter of Orthogonal"),
+        (lambda k, s: jax.lax.map(lambda c: c * jax.random.normal(k, s[1:]), jnp.full(96, 0.5)),
+         "draws that are repeated"),
         (lambda k, s: jnp.ones(s).at[0].set(jax.random.normal(k)), "draws that are repeated"),
         (lambda k, s: (w := jax.random.normal(k, s)).at[0].set(w[1]), "draws that are repeated"),
         (twice, "draws that are repeated"),
@@ -391,6 +393,23 @@ def test_draws_that_no_input_shows(draw, why):
     """They are no constants, though all that goes in is."""
     with pytest.raises(ValueError, match=f"'w': {why}"):
         capture(lambda: {"w": draw()})
+
+
+@pytest.mark.parametrize(
+    "make",
+    [
+        lambda: INITS.orthogonal(column_axis=-2)(KEY, (3, 3, 8, 8)),
+        lambda: INITS.orthogonal()(KEY, (3, 3, 8, 8)).transpose(0, 1, 3, 2),
+        lambda: INITS.orthogonal()(KEY, (8, 8, 8)).swapaxes(0, 2),
+    ],
+)
+def test_an_orthogonal_kernel_whose_axes_are_moved(make):
+    """Its sides are others, though as long as before."""
+    with pytest.raises(ValueError, match="another order of Orthogonal"):
+        capture(lambda: {"w": make()})
+    assert capture(lambda: {"w": INITS.orthogonal()(KEY, (8, 8)).T}).rules[0].initializer == (
+        glorot.Orthogonal()
+    )
 
 
 def test_loops():

@@ -265,6 +265,36 @@ def test_memory_that_repeats():
         captured(lambda w: torch.randn(1, 4).expand(6, 4))
 
 
+def test_a_number_less_the_values():
+    """Of either spelling, and numbers that a row was set to before."""
+    assert captured(lambda w: (1 - 2 * torch.rand(6, 4)) * 0.3) == glorot.RandomUniform(-0.3, 0.3)
+    assert captured(lambda w: torch.sub(torch.tensor(2.0), torch.rand(6, 4))) == (
+        glorot.RandomUniform(1.0, 2.0)
+    )
+
+    def padded(w):
+        w.normal_()
+        w[0].zero_()
+        w.mul_(0.02)
+
+    wanted = glorot.Blocks([glorot.Zeros(), glorot.RandomNormal(stddev=0.02)], [1, 5], axis=0)
+    assert captured(padded) == wanted
+
+
+def test_numbers_after_a_change_of_parts():
+    """What is read of them is what they have become."""
+
+    def write(w):
+        rows = torch.empty(6, 4)
+        rows[0] = torch.tensor([1.0, 2, 3, 4])
+        rows[0].fill_(5)
+        rows[1:].normal_()
+        rows.mul_(2)
+        w.copy_((rows[0] + 1).expand(6, 4))
+
+    assert captured(write) == glorot.Constant(11.0)
+
+
 def test_a_clamp_at_the_bounds():
     """It takes nothing away."""
     found = captured(lambda w: w.uniform_(-1, 1).clamp_(-1, 1))

@@ -237,7 +237,8 @@ def _reshaped(equation: Any, value: Value) -> Value:
     if math.prod(after) > math.prod(before):
         return REPEATED
     turned = name == "transpose" and len(after) == 2
-    rows = name != "slice" and (turned or after[-1:] == before[-1:])
+    moved = name == "transpose" and equation.params["permutation"][-1:] != (len(after) - 1,)
+    rows = name != "slice" and (turned or (after[-1:] == before[-1:] and not moved))
     if isinstance(value, Given) or (isinstance(value, Orthogonal) and not rows):
         return Unknown(f"a part or another order of {describe(value)}")
     if isinstance(value, Parts):

@@ -69,7 +69,10 @@ class _Run:
         number = next(self._numbers)
         mark = frozenset({number})
         consts, carries = equation.params["num_consts"], equation.params["num_carry"]
-        changing = [seen._replace(loops=seen.loops | mark) for seen in inputs[consts:]]
+        changing = [
+            seen if i >= carries and _is_one(seen.value) else seen._replace(loops=seen.loops | mark)
+            for i, seen in enumerate(inputs[consts:])
+        ]
         carry = changing[:carries]
         slices = [seen._replace(value=_sliced(seen.value)) for seen in changing[carries:]]
         while True:
@@ -86,6 +89,11 @@ class _Run:
 
 
 _PROGRAMS = ("jaxpr", "call_jaxpr", "fun_jaxpr")
+
+
+def _is_one(value: Value) -> bool:
+    """Whether it is one number, of which all slices are the same."""
+    return isinstance(value, Fixed) and value.value is not None
 
 
 def _is_key(aval: Any) -> bool:

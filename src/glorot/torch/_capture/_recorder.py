@@ -257,6 +257,11 @@ class Recorder(TorchDispatchMode):
         ):
             memory = self._memory(call.target)
             memory.writes = [(region, change(value)) for region, value in memory.writes]
+            numbers = memory.numbers
+            for region, value in memory.writes:
+                if numbers is not None and isinstance(value, Fixed) and value.value is not None:
+                    part = numbers.as_strided(region.sizes, region.strides, region.offset)
+                    part.fill_(value.value)
         else:
             drawn = next(each for each in call.read if not isinstance(self.value(each), Fixed))
             self.put(call.target, change(self.value(drawn)))
@@ -294,7 +299,7 @@ class Recorder(TorchDispatchMode):
             def change(value: Drawn) -> Drawn:
                 return _drawn.clamped(value, found.get("min"), found.get("max"))
 
-        elif name in ("mul", "div", "add", "sub") and len(call.args) > 1:
+        elif name in ("mul", "div", "add", "sub", "rsub") and len(call.args) > 1:
             change = self._arithmetic(call)
         return change
 
@@ -305,6 +310,13 @@ class Recorder(TorchDispatchMode):
             call.name == "mul" or (alpha == 1 and call.name == "add")
         ):
             first, second = second, first
+        if call.name == "rsub":
+            first, second = second, first
+        of = self._number(first)
+        if call.name in ("sub", "rsub") and of is not None:  # a number less the values
+            if alpha != 1:
+                return None
+            return lambda value: _drawn.plus(_drawn.times(value, -1.0), of)
         number = self._number(second)
         if not isinstance(first, torch.Tensor) or number is None:
             return None
