@@ -148,6 +148,8 @@ def test_laws(make, wanted):
         (lambda k, s: jax.random.normal(k, s).at[jnp.array([0, 3])].set(0.0), "scatter of Normal"),
         (lambda k, s: jax.random.normal(k, s).at[0].add(1.0), "scatter-add of Normal|scatter_add"),
         (lambda k, s: INITS.orthogonal()(k, s).at[0].set(0.0), "scatter of Orthogonal"),
+        (lambda k, s: jax.random.normal(k, s).at[0].apply(jnp.exp), "scatter of Normal"),
+        (lambda k, s: jax.random.normal(k, s).at[:].apply(jnp.exp), "exp of N|scatter of Normal"),
         (lambda k, s: jax.lax.map(lambda c: c * jax.random.normal(k, s[1:]), jnp.full(96, 0.5)),
          "draws that are repeated"),
         (lambda k, s: jnp.ones(s).at[0].set(jax.random.normal(k)), "draws that are repeated"),

@@ -88,7 +88,7 @@ def test_layers(layer):
 def test_layers_where_keras_is_loaded(monkeypatch, layer):
     """Numbers that a module has beside its arrays stay numbers."""
     monkeypatch.setitem(sys.modules, "keras", types.ModuleType("keras"))
-    test_layers(layer)
+    test_layers(layer)  # which asserts
 
 
 def test_state_that_follows_from_the_input():

@@ -95,8 +95,8 @@ def capture(
         closed = jax.make_jaxpr(functools.partial(arrays))(*model.inputs)
         again, _ = _found(closed, names, wanted)
         for name, init in found.items():
-            if init is not None and again[name] != init:
-                left[name] = f"{init}, and {again[name]} when it ran again"
+            if init is not None and again.get(name) != init:
+                left[name] = f"{init}, and {again.get(name)} when it ran again"
                 found[name] = None
     return recipe_of(
         found,

@@ -331,7 +331,8 @@ def _window(equation: Any, values: list[Value]) -> list[tuple[int, int]] | None:
     else:
         numbers = equation.params["dimension_numbers"]
         at, written = equation.invars[1].aval.shape, equation.invars[2].aval.shape
-        if numbers.operand_batching_dims or math.prod(at[:-1]) != 1:
+        applied = equation.params["update_jaxpr"] is not None  # a function of what is there
+        if applied or numbers.operand_batching_dims or math.prod(at[:-1]) != 1:
             return None
         sizes = [1 if axis in numbers.inserted_window_dims else 0 for axis in range(len(shape))]
         for axis, along in zip(
