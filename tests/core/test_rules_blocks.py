@@ -243,3 +243,26 @@ def test_blocks_of_size_0_are_not_there(before, rows):
     assert [block.name for block in found.blocks] == (there if len(there) > 1 else [])
     if not found.blocks:  # what is one block is the whole
         assert found.initializer == one(Rule("*", NORMAL), (6, 4)).initializer
+
+
+def test_blocks_are_written_with_plain_numbers():
+    """NumPy's numbers and open sides are read back from a file of either kind."""
+    own = {"class_name": "TruncatedNormal", "config": {"upper": math.inf, "stddev": np.float32(2)}}
+    parts = [{"lower": -math.inf, "size": np.int64(1)}, np.int32(2), {"initializer": own}]
+    given = {"parts": parts, "axis": np.int64(-1), "repeat": np.int64(2)}
+    rule = Rule("*", "truncated_normal", where={"ndim": np.int64(1)}, blocks=given)
+    recipe = glorot.Recipe([rule, Rule("x", "ones", where={"shape": (np.int64(8), "*")})])
+    for text, read in (
+        (recipe.to_toml(), glorot.Recipe.from_toml),
+        (recipe.to_json(), glorot.Recipe.from_json),
+    ):
+        assert '"-inf"' in text
+        assert "Infinity" not in text
+        assert read(text) == recipe
+    found = one(rule, (8,))
+    assert [block.shape for block in found.blocks] == [(2,), (4,), (2,)]
+    assert [block.law for block in found.blocks] == [
+        "TN(0, 0.05, -inf, 2)", "TN(0, 0.05, ±2)", "TN(0, 2, -2, inf)"
+    ]  # fmt: skip
+    with pytest.raises(TypeError, match="`axis` must be an integer, got 1.0"):
+        Rule("*", "ones", blocks={"parts": 2, "axis": 1.0})

@@ -2,6 +2,7 @@
 """What a rule says of fused weights: the blocks, in order, and what some have of their own."""
 
 import json
+import numbers
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
@@ -11,7 +12,7 @@ from glorot._base import Initializer
 from glorot._registry import get, serialize
 from glorot.recipe._expression import Expression
 from glorot.recipe._gains import parse_gain
-from glorot.recipe._template import NONE, Lookup, Template, make, parse_option, whole
+from glorot.recipe._template import NONE, Lookup, Template, make, parse_option, plain, whole
 
 _LSTM = ("input", "forget", "cell", "output")
 _GRU = ("reset", "update", "new")
@@ -146,13 +147,13 @@ def parse_split(blocks: Any) -> Split | None:
         if "change" in content:
             content["change"], parts = _change(content["change"], parts)
         axis, repeat = content.get("axis"), _parse_size(content.get("repeat", 1))
-        if axis is not None and (isinstance(axis, bool) or not isinstance(axis, int)):
+        if isinstance(axis, bool) or not isinstance(axis, (numbers.Integral, type(None))):
             raise TypeError(f"`axis` must be an integer, got {_check.show(axis)}.")
-        said = content if set(content) > {"parts"} else content["parts"]
+        said = plain(content if set(content) > {"parts"} else content["parts"])
         text = json.dumps(said, sort_keys=True, separators=(",", ":"))
     except (TypeError, ValueError) as error:
         raise type(error)(f"`blocks`: {error}") from None
-    return Split(text, tuple(parts), axis, repeat)
+    return Split(text, tuple(parts), None if axis is None else int(axis), repeat)
 
 
 def _parse_parts(given: Any) -> tuple[Any, list[Part]]:

@@ -52,7 +52,7 @@ class Template:
 
     def config(self) -> dict[str, Any]:
         """Return it as `glorot.serialize` does, with the text of formulas."""
-        plain = {
+        said = {
             key: value.text
             if isinstance(value, Expression)
             else list(value)
@@ -60,7 +60,7 @@ class Template:
             else value
             for key, value in self.options
         }
-        return {"class_name": self.class_name, "config": plain}
+        return {"class_name": self.class_name, "config": said}
 
     def build(
         self, lookup: Lookup, shape: tuple[int, ...], extras: Mapping[str, Any]
@@ -145,16 +145,21 @@ def make(initializer: Any, options: Mapping[str, Any]) -> Initializer | Template
         return construct(name, merged)
     # What is no number is checked now, by the class, and kept as the class keeps it; numbers are
     # checked when all are known. What is a default is left out, as it is where nobody says it.
-    plain = {key: value for key, value in merged.items() if key not in _NUMBERS}
-    kept = construct(name, plain | ({"sparsity": 0.5} if "sparsity" in merged else {}))._config
-    kept = {key: kept[key] for key in plain if key in kept}
-    kept |= {key: _number(value) for key, value in merged.items() if key in _NUMBERS}
+    others = {key: value for key, value in merged.items() if key not in _NUMBERS}
+    kept = construct(name, others | ({"sparsity": 0.5} if "sparsity" in merged else {}))._config
+    kept = {key: kept[key] for key in others if key in kept}
+    kept |= {key: plain(value) for key, value in merged.items() if key in _NUMBERS}
     said = {key: value for key, value in kept.items() if not _is_default(name, key, value)}
     return Template(name, tuple(sorted((key, _frozen(key, said[key])) for key in said)))
 
 
-def _number(value: Any) -> Any:
-    """A number as files can hold it: Python's own, and the text of an open side."""
+def plain(value: Any) -> Any:
+    """What is said in a rule as files can hold it: numbers are Python's own, an open side is text,
+    and so in lists and dicts."""
+    if isinstance(value, Mapping):
+        return {key: plain(item) for key, item in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [plain(item) for item in value]
     value = value.item() if isinstance(value, np.generic) else value
     return str(value) if isinstance(value, float) and math.isinf(value) else value
 

@@ -2,6 +2,7 @@
 """Conditions of a rule on more than the name: ndim, shape, dtype, module type, tags."""
 
 import fnmatch
+import numbers
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -113,12 +114,12 @@ def _listed(value: Any) -> list[Any]:
 def _numbers(argument: str, value: Any) -> tuple[int, ...]:
     found = [] if value is None else _listed(value)
     for number in found:
-        if isinstance(number, bool) or not isinstance(number, int) or number < 0:
+        if not _is_size(number):
             raise TypeError(
                 f"`{argument}` in `where` must be a number of axes, or several; got "
                 f"{_check.show(value)}."
             )
-    return _some(argument, value, found)
+    return _some(argument, value, [*map(int, found)])
 
 
 def _globs(argument: str, value: Any) -> tuple[str, ...]:
@@ -142,10 +143,13 @@ def _some(argument: str, value: Any, found: list[Any]) -> tuple[Any, ...]:
 def _sizes(shape: Any) -> tuple[int | str, ...]:
     found = _listed(shape)
     for size in found:
-        number = isinstance(size, int) and not isinstance(size, bool) and size >= 0
-        if not number and size != ANY:
+        if not _is_size(size) and size != ANY:
             raise TypeError(
                 "`shape` in `where` must hold a size or '*' for each axis, got "
                 f"{_check.show(shape)}."
             )
-    return tuple(found)
+    return tuple(size if size == ANY else int(size) for size in found)
+
+
+def _is_size(value: Any) -> bool:
+    return isinstance(value, numbers.Integral) and not isinstance(value, bool) and value >= 0
