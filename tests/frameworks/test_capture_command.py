@@ -146,10 +146,17 @@ def test_the_command(tmp_path, monkeypatch):
     assert (tmp_path / "r.toml").read_text().rstrip() == printed.output.rstrip()
     written = invoke("init", "captured:build", "--recipe", "r.toml", "--seed", 1, "--out", "first")
     assert written.exit_code == 0, written.output
-    (tmp_path / "own.toml").write_text(glorot.Recipe([glorot.Rule("w", "ones")]).to_toml())
+    rule = glorot.Rule("w", "random_normal", stddev="width**-0.5")
+    own = glorot.Recipe([rule], variables={"width": {"size": "0.weight", "axis": 1}})
+    (tmp_path / "own.toml").write_text(own.to_toml())
     assert "--leave-out" in invoke("capture", "captured:strange").stderr
     for option in (["--leave-out"], ["--rules", "own.toml"]):
-        assert invoke("capture", "captured:strange", *option).exit_code == 0
+        done = invoke("capture", "captured:strange", *option)
+        assert done.exit_code == 0
+    captured = glorot.Recipe.from_toml(done.output)  # whose first rule keeps its variable
+    assert captured.variables == own.variables
+    found = captured.resolve(glorot.torch.shapes(sys.modules["captured"].strange()))
+    assert {a.name: a.stddev for a in found}["w"] == 3**-0.5
     for arguments, text in (
         (["captured:build", "--out", "r.toml"], "r.toml is there already"),
         (["captured:build", "--out", "r.json"], "must end in .toml"),

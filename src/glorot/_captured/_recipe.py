@@ -8,6 +8,16 @@ from glorot._base import Initializer
 from glorot._captured._by_fans import by_fans
 from glorot._captured._generalised import Choice, rules_of
 from glorot.recipe import Recipe, Rule, TensorSpec
+from glorot.recipe._variables import Variable
+
+
+def given_rules(
+    rules: Iterable[Rule] | Recipe,
+) -> tuple[list[Rule], Mapping[str, Variable]]:
+    """The rules of the user's that come first, and the variables that their formulas name."""
+    if isinstance(rules, Recipe):
+        return [*rules.rules], rules.variables
+    return [*rules], {}
 
 
 def recipe_of(
@@ -17,6 +27,7 @@ def recipe_of(
     *,
     source: str,
     rules: Iterable[Rule],
+    variables: Mapping[str, Variable],
     optional: Collection[str] = (),
     leave_out: bool = False,
     **by: Any,
@@ -29,6 +40,7 @@ def recipe_of(
         left: names whose values no initializer has, and why; refused unless `leave_out`.
         source: where the rules come from, in words.
         rules: that come first.
+        variables: of these.
         optional: names that may be missing where the recipe is used.
         leave_out: what is left.
         by: what `by_fans` is told.
@@ -48,7 +60,7 @@ def recipe_of(
         raise ValueError("`build` returns what has no parameters: there is nothing to capture.")
     choices = by_fans(found, specs, **by)
     choices = {name: _as_seen(choice, specs[name]) for name, choice in choices.items()}
-    return Recipe([*rules, *rules_of(choices, optional)], source=source)
+    return Recipe([*rules, *rules_of(choices, optional)], source=source, variables=variables)
 
 
 def _as_seen(choice: Choice, spec: TensorSpec) -> Choice:

@@ -40,7 +40,7 @@ def capture(
             raise ValueError(f"`--out` must end in .toml, got {out!r}.")
         if path is not None and path.exists() and not force:
             raise FileExistsError(f"{path} is there already. Give --force to replace it.")
-        first = () if rules is None else recipes.load(rules).rules
+        first = () if rules is None else recipes.load(rules)
         text = sources.capture(source, rules=first, leave_out=leave_out).to_toml()
         if path is None:
             click.echo(text.rstrip())

@@ -10,7 +10,7 @@ import keras
 
 from glorot import _check
 from glorot._base import Initializer
-from glorot._captured._recipe import recipe_of
+from glorot._captured._recipe import given_rules, recipe_of
 from glorot.keras import _private
 from glorot.keras._captured import laws_of, numbers_law
 from glorot.keras._init import spec_of
@@ -21,7 +21,7 @@ from glorot.recipe._coverage import match
 
 
 def capture(
-    build: Callable[[], Any], *, rules: Iterable[Rule] = (), leave_out: bool = False
+    build: Callable[[], Any], *, rules: Iterable[Rule] | Recipe = (), leave_out: bool = False
 ) -> Recipe:
     """Return a recipe of the laws by which a Keras model's own code gives its weights values.
 
@@ -34,7 +34,7 @@ def capture(
 
     Args:
         build: returns a built `keras.Model` or `keras.Layer`.
-        rules: come first; what they are for is not captured.
+        rules: come first, with the variables of a recipe; what they are for is not captured.
         leave_out: whether a weight whose values no initializer has gets a rule that leaves it out.
 
     Returns:
@@ -61,7 +61,7 @@ def capture(
         >>> [(p.name, p.law) for p in report.parameters][::2]
         [('dense.kernel', 'TN(0, 0.201, ±2)'), ('head.kernel', 'N(0, 0.02)')]
     """
-    rules = list(rules)
+    rules, variables = given_rules(rules)
     if not callable(build) or isinstance(build, keras.Layer):
         raise TypeError(
             "`build` must be a function that returns the model, built: a model that has its values "
@@ -77,6 +77,7 @@ def capture(
         source=f"the code of {found.model}, as it ran",
         rules=rules,
         optional=found.tied,
+        variables=variables,
         leave_out=leave_out,
     )
 

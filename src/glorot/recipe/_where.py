@@ -152,4 +152,4 @@ def _sizes(shape: Any) -> tuple[int | str, ...]:
 
 
 def _is_size(value: Any) -> bool:
-    return isinstance(value, numbers.Integral) and not isinstance(value, bool) and value >= 0
+    return isinstance(value, numbers.Integral) and not isinstance(value, bool) and int(value) >= 0

@@ -17,7 +17,7 @@ from glorot.sources._apart import runs_code
 from glorot.sources._frameworks import building, meta, require, said
 
 
-def capture(source: Any, *, rules: Iterable[Rule] = (), leave_out: bool = False) -> Recipe:
+def capture(source: Any, *, rules: Iterable[Rule] | Recipe = (), leave_out: bool = False) -> Recipe:
     """Return a recipe of the laws by which a model's own code gives its parameters values.
 
     For models that no preset is for: of transformers, of timm, and your own.

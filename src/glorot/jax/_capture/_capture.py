@@ -17,7 +17,7 @@ from glorot._captured._drawn import Fixed
 from glorot._captured._initializers import initializer_of
 from glorot._captured._numbers import proportions
 from glorot._captured._others import drawn_by_others, is_table
-from glorot._captured._recipe import recipe_of
+from glorot._captured._recipe import given_rules, recipe_of
 from glorot.jax._capture._built import built
 from glorot.jax._capture._program import outputs
 from glorot.jax._capture._seen import Key, Parts, Value
@@ -28,7 +28,7 @@ from glorot.sources._models import is_model
 
 
 def capture(
-    build: Callable[[], Any], *, rules: Iterable[Rule] = (), leave_out: bool = False
+    build: Callable[[], Any], *, rules: Iterable[Rule] | Recipe = (), leave_out: bool = False
 ) -> Recipe:
     """Return a recipe of the laws by which a model's own code gives its arrays values.
 
@@ -40,7 +40,7 @@ def capture(
         build: returns a flax.nnx or Equinox module, (a flax.linen module, its example inputs), or
             a tree of arrays, such as `lambda: net.init(jax.random.key(0), x)`. It makes its own
             keys, `nnx.Rngs` too.
-        rules: come first; what they are for is not captured.
+        rules: come first, with the variables of a recipe; what they are for is not captured.
         leave_out: whether an array whose values no initializer has gets a rule that leaves it out.
 
     Returns:
@@ -63,7 +63,7 @@ def capture(
         >>> [(a.name, a.law) for a in recipe.resolve(glorot.jax.shapes(jax.eval_shape(build)))]
         [('down', 'N(0, 0.02)'), ('scale', 'Ones'), ('up', 'TN(0, 0.201, ±2)')]
     """
-    rules = list(rules)
+    rules, variables = given_rules(rules)
     if not callable(build) or is_model(build):
         raise TypeError(
             "`build` must be a function that returns the model: its code is traced. "
@@ -105,6 +105,7 @@ def capture(
         source=f"the code of {model.what}, as it was traced",
         rules=rules,
         optional=model.state,  # which is often given apart
+        variables=variables,
         leave_out=leave_out,
         own=(1.0, "fan_in"),  # LeCun's
         said_by_shapes=True,

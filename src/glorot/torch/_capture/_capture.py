@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """A recipe of what a module's own code does: it is built while torch's writes are watched."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any, NamedTuple
 
 import torch
@@ -14,11 +14,12 @@ from glorot._captured._generalised import Choice, rules_of
 from glorot._captured._initializers import initializer_of
 from glorot._captured._numbers import proportions
 from glorot._captured._others import drawn_by_others, is_table
-from glorot._captured._recipe import recipe_of
+from glorot._captured._recipe import given_rules, recipe_of
 from glorot._constants import Constant, Ones, Zeros
 from glorot._weight_norm import summed_axes
 from glorot.recipe import Recipe, Rule, TensorSpec
 from glorot.recipe._coverage import match
+from glorot.recipe._variables import Variable
 from glorot.torch._capture._as_if_real import AsIfReal, truncated_by
 from glorot.torch._capture._memory import Region
 from glorot.torch._capture._own import filled_by_glorot
@@ -33,7 +34,10 @@ _BUFFER = {"tag": "buffer"}  # what a source says of the buffers of a state dict
 
 
 def capture(
-    build: Callable[[], torch.nn.Module], *, rules: Iterable[Rule] = (), leave_out: bool = False
+    build: Callable[[], torch.nn.Module],
+    *,
+    rules: Iterable[Rule] | Recipe = (),
+    leave_out: bool = False,
 ) -> Recipe:
     """Return a recipe of the laws by which a module's own code gives its parameters values.
 
@@ -45,7 +49,7 @@ def capture(
 
     Args:
         build: returns the module, such as its class or `lambda: Net(width=64)`.
-        rules: come first; what they are for is not captured.
+        rules: come first, with the variables of a recipe; what they are for is not captured.
         leave_out: whether a parameter whose values no initializer has gets a rule that leaves it
             out, as a buffer always does.
 
@@ -70,7 +74,7 @@ def capture(
         >>> {a.name: a.law for a in recipe.resolve(glorot.torch.shapes(build()))}["2.weight"]
         'N(0, 0.02)'
     """
-    rules = list(rules)
+    rules, variables = given_rules(rules)
     if not callable(build) or isinstance(build, torch.nn.Module):
         raise TypeError(
             "`build` must be a function that returns the module, such as its class: what the code "
@@ -81,7 +85,7 @@ def capture(
     if not certain:
         other = _found(*_built(build, again=True)[:2], rules)
         _compare(found, other)
-        _check_values(module, found, rules)
+        _check_values(module, found, rules, variables)
     elif any(map(is_table, found.parameters.values())):
         _compare(found, _found(*_built(build)[:2], rules))
     kept = [
@@ -95,6 +99,7 @@ def capture(
         source=f"the code of {type(module).__qualname__}, as it ran",
         rules=[*rules, *kept],
         optional=found.tied,
+        variables=variables,
         leave_out=leave_out,
     )
 
@@ -143,7 +148,12 @@ def _compare(found: _Found, other: _Found) -> None:
                 _leave(found, kind, name, f"{init}, and {again.get(name)} when it ran again")
 
 
-def _check_values(module: torch.nn.Module, found: _Found, rules: list[Rule]) -> None:
+def _check_values(
+    module: torch.nn.Module,
+    found: _Found,
+    rules: list[Rule],
+    variables: Mapping[str, Variable],
+) -> None:
     """Leave out what NumPy has written into memory that it shares with torch: no operator did."""
     from glorot import audit
 
@@ -151,7 +161,7 @@ def _check_values(module: torch.nn.Module, found: _Found, rules: list[Rule]) -> 
     if not kept or any(tensor.is_meta for tensor in module.parameters()):
         return
     chosen = rules_of({n: Choice(init) for n, init in found.parameters.items()}, found.tied)
-    for problem in audit(module, Recipe([*rules, *chosen])).problems:
+    for problem in audit(module, Recipe([*rules, *chosen], variables=variables)).problems:
         for name in problem.names:
             if name in kept:
                 _leave(found, found.parameters, name, f"{kept[name]}, which its values are not")
