@@ -264,5 +264,20 @@ def test_blocks_are_written_with_plain_numbers():
     assert [block.law for block in found.blocks] == [
         "TN(0, 0.05, -inf, 2)", "TN(0, 0.05, ±2)", "TN(0, 2, -2, inf)"
     ]  # fmt: skip
-    with pytest.raises(TypeError, match="`axis` must be an integer, got 1.0"):
+    with pytest.raises(TypeError, match=r"`axis` must be an integer, got 1\.0"):
         Rule("*", "ones", blocks={"parts": 2, "axis": 1.0})
+
+
+def test_blocks_of_constants_are_cut_along_the_layers_output_axis():
+    """Zeros have no axes of their own: those of the layer say which one is the output."""
+    rule = Rule("*", "zeros", blocks={"parts": 2, "change": {"1": "ones"}})
+    for layout, axis in (("torch.linear", 0), ("keras.dense", 1), (None, 1)):
+        found = one(rule, (4, 6), layout=layout)
+        values = np.moveaxis(found.initializer((4, 6)), axis, 0)
+        half = len(values) // 2
+        assert not values[:half].any(), layout
+        assert (values[half:] == 1).all(), layout
+        assert found.fans == found.blocks[0].fans
+    own = Rule("*", "zeros", blocks=[1, {"initializer": "he_normal"}])  # with the layer's fans too
+    assert one(own, (4, 6), layout="torch.linear").blocks[1].fans == (6.0, 2.0)
+    assert one(own, (4, 6)).blocks[1].fans == (4.0, 3.0)

@@ -9,7 +9,7 @@ from rule_cases import NORMAL, one
 
 import glorot
 from glorot import Recipe, Rule
-from glorot.recipe import Variable
+from glorot.recipe import TensorSpec, Variable
 
 
 def test_options_and_gains_are_formulas():
@@ -36,6 +36,26 @@ def test_the_axes_of_a_rule_with_formulas_are_its_own():
         assert own.fans == ((4, 4) if "batch_axes" in axes else (8, 4))
         assert own.stddev == 1 / own.fans[0]
         assert "axes by the rule" in own.why
+
+
+def test_fans_in_formulas_of_what_has_no_axes():
+    """A constant or an identity sees its layer's fans, and may have those of a weight beside."""
+    value = Rule("*", "constant", value="1 / fan_in")
+    conv = one(value, (8, 4, 3), layout="torch.conv", groups=2)
+    assert (conv.initializer, conv.fans) == (glorot.Constant(1 / 12), (12.0, 12.0))
+    assert one(value, (8, 4)).initializer == glorot.Constant(1 / 8)  # nobody says the axes
+    for rule in (
+        Rule("*", "identity", gain="3 / fan_in"),
+        Rule("*", glorot.Identity(gain=3.0), gain="1 / fan_in"),
+    ):
+        assert one(rule, (8, 4), layout="torch.linear").initializer == glorot.Identity(gain=3 / 4)
+    specs = {"a.weight": TensorSpec((8, 4), layout="torch.linear"), "a.bias": TensorSpec((8,))}
+    beside = Rule("*.bias", "constant", value="fan_in", fans_of="weight")
+    found = {a.name: a for a in Recipe([beside, Rule("*", "zeros")]).resolve(specs)}
+    assert found["a.bias"].initializer == glorot.Constant(4.0)
+    assert (found["a.weight"].fans, found["a.weight"].roles) == ((4.0, 8.0), "OI")
+    with pytest.raises(ValueError, match="`fans_of`='weight' changes nothing"):
+        Rule("*.bias", "constant", value="1 / 2", fans_of="weight")
 
 
 def test_depth_scalings():

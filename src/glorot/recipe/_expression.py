@@ -21,6 +21,7 @@ from typing import Any, NamedTuple, NoReturn
 from glorot import _check
 
 MOST_CHARACTERS = 400
+FANS = ("fan_in", "fan_out")  # of the parameter at hand: known to a rule, not to a variable
 _DEEPEST = 40
 _TOKEN = re.compile(
     r"\s*(?:(?P<number>(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]+)?)"

@@ -15,11 +15,12 @@ from glorot.recipe import _coverage, _schema, _toml
 from glorot.recipe._assignment import Assignment
 from glorot.recipe._coverage import Matches
 from glorot.recipe._explain import Explanation, explain
+from glorot.recipe._expression import FANS
 from glorot.recipe._gains import activation
 from glorot.recipe._resolve import Resolver
 from glorot.recipe._rule import Rule
 from glorot.recipe._shapes import TensorSpec, load_json, parse_shapes
-from glorot.recipe._variables import FANS, Values, Variable, parse_variable, parse_variables
+from glorot.recipe._variables import Values, Variable, parse_variable, parse_variables
 
 
 class Recipe:

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """From a rule and one parameter to an initializer, each step noted in words."""
 
+import contextlib
 import copy
 import math
 from collections.abc import Mapping
@@ -10,18 +11,19 @@ from glorot import _check
 from glorot._base import Initializer
 from glorot._blocks import Blocks
 from glorot._dtypes import INTEGERS, parse_dtype
+from glorot._fans import Axes
 from glorot._layouts import BOTH
 from glorot._random import RandomNormal
 from glorot._weight_norm import Direction, Length
 from glorot.recipe._assignment import Assignment, BlockPlan
-from glorot.recipe._expression import Expression
+from glorot.recipe._expression import FANS, Expression
 from glorot.recipe._gains import activation
 from glorot.recipe._law import describe_law
 from glorot.recipe._rule import Rule
 from glorot.recipe._shapes import TensorSpec
 from glorot.recipe._split import Cut, parse_split
-from glorot.recipe._template import Template, build, make, says_axes, takes
-from glorot.recipe._variables import FANS, Values
+from glorot.recipe._template import Template, asks_fans, build, make, says_axes, takes
+from glorot.recipe._variables import Values
 from glorot.recipe._weight_norm import Half, by_weight, halves
 
 WIDTH = "width_mult"  # the variable that `mup` reads
@@ -143,8 +145,14 @@ class Resolver:
         init = found.initializer
         wanted = _wanted(spec, init, dtype)
         init._writer(spec.shape, parse_dtype(wanted, floating=init.random))
-        fans, stddev = init.fans(spec.shape), init.expected_stddev(spec.shape)
-        roles = _roles(init, spec.shape)
+        axes, fans = init._axes, init.fans(spec.shape)
+        if extras and rule.initializer is not None and not _has_axes(rule.initializer):
+            with contextlib.suppress(ValueError):  # shown alone, where no law follows from them
+                fans = Axes(**extras).fans(spec.shape)
+                axes = Axes(**extras)
+        if found.blocks:
+            fans = max(found.blocks, key=lambda block: math.prod(block.shape)).fans
+        stddev, roles = init.expected_stddev(spec.shape), _roles(axes, spec.shape)
         return Assignment(
             name, spec.shape, wanted, rule, init, fans, stddev, found.gain, roles, found.blocks,
             found.why, spec,
@@ -162,11 +170,12 @@ class Resolver:
             sibling = self._sibling(name, rule)
             fan_in, fan_out = self._fans_of(sibling)
             return {"fan_in": fan_in, "fan_out": fan_out}, (f"fans are those of {sibling!r}",)
-        if spec.layout is not None and takes(init, "layout") and not says_axes(init):
+        if spec.layout is not None and not says_axes(init):
             extras["layout"] = spec.layout
-            why = (f"axes are {spec.layout} by the shapes",)
-            if spec.groups > 1 and takes(init, "groups"):
+            if spec.groups > 1:
                 extras["groups"] = spec.groups
+            if takes(init, "layout") or asks_fans(init):
+                why = (f"axes are {spec.layout} by the shapes",)
         elif says_axes(init):
             why = ("axes by the rule",)
         elif len(spec.shape) > 1 and takes(init, "layout"):
@@ -190,11 +199,11 @@ class Resolver:
         if rule.initializer is None or rule.fans_of:
             what = "takes its own from another" if rule.fans_of else "is left out by its rule"
             raise ValueError(f"`fans_of` asks for the fans of {sibling!r}, which {what}.")
-        if spec.layout is not None and not takes(rule.initializer, "layout"):
-            # Zeros and the like have no axes; the layer's are those of its weight all the same.
-            return RandomNormal(layout=spec.layout, groups=spec.groups).fans(spec.shape)
         rule = self._rule(sibling, spec)
         extras, _ = self._extras(sibling, spec, rule)
+        init = rule.initializer
+        if extras and init is not None and not takes(init, "layout"):
+            return Axes(**extras).fans(spec.shape)
         return self._build(rule, spec.shape, extras, ()).initializer.fans(spec.shape)
 
     def _build(
@@ -213,7 +222,7 @@ class Resolver:
             if not cut.whole:
                 return self._build_blocks(rule, cut, init, shape, extras, notes, beside)
         made = build(init, self._lookup, shape, extras)
-        factor = self._factor(rule, made, shape, notes, beside)
+        factor = self._factor(rule, made, shape, extras, notes, beside)
         return _Found(_scaled(made, factor), factor or 1.0, (), tuple(notes))
 
     def _build_blocks(
@@ -229,7 +238,8 @@ class Resolver:
         axis, parts, sizes, repeat = cut
         # A stand-in with the rule's axes says which axis is cut and what shapes the blocks have.
         plain = build(init, self._lookup, shape, extras)
-        shaped = Blocks(plain, sizes, axis=axis, repeat=repeat, dtype=plain.dtype)
+        stand_in = plain if takes(plain, "layout") else RandomNormal(**extras)
+        shaped = Blocks(stand_in, sizes, axis=axis, repeat=repeat)
         shapes = [block.shape for block in shaped.blocks(shape)]
         axis = shaped._split(shape).axis
         made, gains = [], []
@@ -240,16 +250,16 @@ class Resolver:
                 changed = make(init, dict(part.options)) if part.options else init
                 assert changed is not None
                 block = build(changed, self._lookup, alone, extras)
-                factor = self._factor(rule, block, alone, notes, beside)
+                factor = self._factor(rule, block, alone, extras, notes, beside)
             else:
-                block = build(own, self._lookup, alone, _inherited(plain, own))
+                block = build(own, self._lookup, alone, _inherited(stand_in, own))
             if part.gain is not None:
-                factor = (factor or 1.0) * self._gain(part.gain, block, alone)
+                factor = (factor or 1.0) * self._gain(part.gain, block, alone, extras)
             made.append(_scaled(block, factor).replace(dtype=plain.dtype))
             gains.append(factor or 1.0)
         whole = Blocks(made, sizes, axis=axis, repeat=repeat, dtype=plain.dtype)
         plans = tuple(
-            BlockPlan(part.name, alone, b.fans(alone), describe_law(b, alone),
+            BlockPlan(part.name, alone, _fans(b, alone, extras), describe_law(b, alone),
                       b.expected_stddev(alone), gain)
             for part, alone, b, gain in zip(parts, shapes, made, gains, strict=True)
         )  # fmt: skip
@@ -263,13 +273,14 @@ class Resolver:
         rule: Rule,
         init: Initializer,
         shape: tuple[int, ...],
+        extras: Mapping[str, Any],
         notes: list[str],
         beside: str | None,
     ) -> float | None:
         """What the rule multiplies the stddev with; None where it says nothing of it."""
         factor: float | None = None
         if rule.gain is not None:
-            factor = self._gain(rule.gain, init, shape)
+            factor = self._gain(rule.gain, init, shape, extras)
             if isinstance(rule.gain, Expression):
                 where = "".join(
                     f", {name} = {self.values[name]:g} {self.values.source(name)}".rstrip()
@@ -300,13 +311,19 @@ class Resolver:
             )
         return _check.positive(WIDTH, self.values[WIDTH])
 
-    def _gain(self, gain: float | Expression, init: Initializer, shape: tuple[int, ...]) -> float:
+    def _gain(
+        self,
+        gain: float | Expression,
+        init: Initializer,
+        shape: tuple[int, ...],
+        extras: Mapping[str, Any],
+    ) -> float:
         if not isinstance(gain, Expression):
             return gain
 
         def lookup(name: str) -> float:
             if name in FANS:
-                return init.fans(shape)[name == "fan_out"]
+                return _fans(init, shape, extras)[name == "fan_out"]
             return self._lookup(name)
 
         try:
@@ -330,6 +347,19 @@ def _scaled(init: Initializer, factor: float | None) -> Initializer:
     return init if factor is None else init.scaled(factor)
 
 
+def _has_axes(init: Initializer | Template) -> bool:
+    return takes(init, "layout") or isinstance(init, Blocks)
+
+
+def _fans(
+    init: Initializer, shape: tuple[int, ...], extras: Mapping[str, Any]
+) -> tuple[float, float]:
+    """The fans; a weight whose initializer has no axes, as zeros have none, has its layer's."""
+    if not extras or _has_axes(init):
+        return init.fans(shape)
+    return Axes(**extras).fans(shape)
+
+
 def _inherited(init: Initializer, own: Initializer | Template) -> dict[str, Any]:
     """The axes options of a rule's initializer that a block's own takes and does not say itself."""
     if says_axes(own):
@@ -343,7 +373,7 @@ def _mup(
     """Table 8: at the base width the stddev is the initializer's own; `width` times wider, hidden
     weights have 1/sqrt(width) of that, input and output weights the same. A bias with the fans of a
     weight has fans that grow as that weight's do, if the rule `beside` says so; else both grow."""
-    vector = BOTH in _roles(init, shape)  # a bias: its one axis is both
+    vector = BOTH in _roles(init._axes, shape)  # a bias: its one axis is both
     of = (beside or "") if vector else role
     inputs = width if of != "input" else 1.0
     outputs = width if of != "output" else 1.0
@@ -357,8 +387,8 @@ def _sibling(name: str, last: str) -> str:
     return name[: cut + 1] + last
 
 
-def _roles(init: Initializer, shape: tuple[int, ...]) -> str:
+def _roles(axes: Axes, shape: tuple[int, ...]) -> str:
     try:
-        return init._axes.roles(shape)
+        return axes.roles(shape)
     except ValueError:
         return ""

@@ -12,7 +12,7 @@ from glorot.recipe._gains import parse_gain
 from glorot.recipe._pattern import matcher, parse_counter, parse_pattern
 from glorot.recipe._shapes import TensorSpec
 from glorot.recipe._split import Split, parse_split
-from glorot.recipe._template import Template, make, takes
+from glorot.recipe._template import Template, asks_fans, make, takes
 from glorot.recipe._variables import count_beginnings
 from glorot.recipe._where import Where, parse_where
 
@@ -129,7 +129,7 @@ class Rule:
             raise ValueError(f"`{given[0]}` has nothing to scale or cut: {pattern!r} is left out.")
         if {"gain", "layers", "mup"} & set(given) and isinstance(made, Initializer):
             made.scaled(0.5)  # a constant refuses here, not when the recipe is used
-        if made is not None and found["fans_of"] and not takes(made, "fan_in"):
+        if found["fans_of"] and made and not (takes(made, "fan_in") or asks_fans(made)):
             raise ValueError(f"`fans_of`={fans_of!r} changes nothing: the initializer has no fans.")
         for field, value in found.items():
             object.__setattr__(self, field, value)

@@ -13,7 +13,7 @@ from glorot import _check
 from glorot._base import Initializer
 from glorot._fans import Axes
 from glorot._registry import _CLASSES, _find, class_name, construct, get, option_names
-from glorot.recipe._expression import Expression
+from glorot.recipe._expression import FANS, Expression
 from glorot.recipe._gains import activation
 
 # What a rule says besides its pattern and its initializer's options.
@@ -65,16 +65,19 @@ class Template:
     def build(
         self, lookup: Lookup, shape: tuple[int, ...], extras: Mapping[str, Any]
     ) -> Initializer:
-        """Return the initializer of a weight of this shape; `extras` are further axes options."""
+        """Return the initializer of a weight of this shape; `extras` are further axes options,
+        which count for the fans in formulas where the class has no axes."""
         cls = _CLASSES[self.class_name]
         options = dict(self.options) | dict(extras)
         axes = {
-            key: _compute(key, options[key], lookup) for key in cls.axes_options if key in options
+            key: _compute(key, options[key], lookup)
+            for key in (*cls.axes_options, *extras)
+            if key in options
         }
         fans: list[float] = []
 
         def with_fans(name: str) -> float:
-            if name not in ("fan_in", "fan_out"):
+            if name not in FANS:
                 return lookup(name)
             if not fans:
                 fans.extend(Axes(**axes).fans(shape))
@@ -85,7 +88,7 @@ class Template:
             for key, value in options.items()
             if key not in axes
         }
-        return cls(**axes, **others)
+        return cls(**{key: axes[key] for key in axes if key in cls.axes_options}, **others)
 
 
 def _compute(key: str, value: Any, lookup: Lookup) -> Any:
@@ -253,13 +256,21 @@ def takes(initializer: Initializer | Template, option: str) -> bool:
     return option in initializer.axes_options
 
 
+def asks_fans(initializer: Initializer | Template) -> bool:
+    """Return whether a formula of the initializer's names a fan of the weight."""
+    formulas = initializer.formulas.values() if isinstance(initializer, Template) else ()
+    return any(name in FANS for formula in formulas for name in formula.names)
+
+
 def build(
     initializer: Initializer | Template,
     lookup: Lookup,
     shape: Sequence[int],
     extras: Mapping[str, Any],
 ) -> Initializer:
-    """Return the initializer of a weight of this shape, with these further axes options."""
+    """Return the initializer of a weight of this shape, with those of these further axes options
+    that its class has."""
     if isinstance(initializer, Template):
         return initializer.build(lookup, tuple(shape), extras)
-    return initializer.replace(**extras) if extras else initializer
+    known = {key: value for key, value in extras.items() if takes(initializer, key)}
+    return initializer.replace(**known) if known else initializer

@@ -7,12 +7,11 @@ from dataclasses import dataclass
 from typing import Any
 
 from glorot import _check
-from glorot.recipe._expression import Expression
+from glorot.recipe._expression import FANS, Expression
 from glorot.recipe._pattern import beginning, matcher, parse_counter, parse_pattern
 from glorot.recipe._shapes import TensorSpec
 from glorot.recipe._weight_norm import with_weights
 
-FANS = ("fan_in", "fan_out")  # of the parameter at hand: known to a rule, not to a variable
 _DEEPEST = 64  # formulas that ask for one another: each takes a part of Python's stack
 _KEYS = ("value", "count", "size", "axis", "about")
 
