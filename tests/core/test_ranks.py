@@ -13,7 +13,7 @@ from rank_cases import RECIPE, SHAPES, SHARDED, one
 
 import glorot
 from glorot import Recipe, Rule
-from glorot.checkpoint import _records, _share, _together, write
+from glorot.checkpoint import _records, _share, _together, plan, write
 from glorot.checkpoint._job import make_job
 
 pytestmark = pytest.mark.usefixtures("small_pages")
@@ -99,6 +99,32 @@ def test_a_rank_that_is_killed(tmp_path, alone, options, after):
     report = one(tmp_path, 1, 3, resume=True, **options)
     assert report.complete
     assert contents(tmp_path) == alone[str(options)]
+
+
+def test_the_plan_of_a_rank_is_refused_as_the_rank_is(tmp_path):
+    """Nothing is refused that the rank itself may do, and nothing is touched."""
+    one(tmp_path, 0, 2, **SHARDED)
+    before = contents(tmp_path)
+
+    def planned(rank, size, **more):
+        options = {"seed": 42, "rank": rank, "world_size": size, **SHARDED}
+        return plan(SHAPES, RECIPE, tmp_path, **options | more)
+
+    assert len(planned(1, 2).files) > 1
+    assert planned(0, 2, resume=True).nbytes == planned(1, 2).nbytes
+    for rank, size, more, error, text in (
+        (None, None, {}, FileExistsError, "holds the rest of a write that did not end"),
+        (0, 2, {}, FileExistsError, "rank 0 of 2 has begun in .* before"),
+        (1, 3, {}, ValueError, "must agree on `world_size`"),
+        (1, 2, {"seed": 41}, ValueError, "rank 1 of 2 writes another seed than rank 0"),
+        (2, 2, {}, ValueError, "below `world_size`=2"),
+    ):
+        with pytest.raises(error, match=text):
+            planned(rank, size, **more)
+        options = {"seed": 42, "rank": rank, "world_size": size, **SHARDED, **more}
+        with pytest.raises(error, match=text):
+            write(SHAPES, RECIPE, tmp_path, **options)
+    assert contents(tmp_path) == before
 
 
 @pytest.mark.parametrize("size", [1, 2, 5])

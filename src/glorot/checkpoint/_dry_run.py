@@ -17,7 +17,10 @@ from glorot.checkpoint import _files
 from glorot.checkpoint._blocks import blocks, compute
 from glorot.checkpoint._job import Job, make_job
 from glorot.checkpoint._places import find_places
+from glorot.checkpoint._ranks import check_ranks
+from glorot.checkpoint._records import begun_path
 from glorot.checkpoint._report import PlannedFile, PlanReport
+from glorot.checkpoint._together import Rank, begun_before, may_begin
 from glorot.recipe import Recipe
 
 _SAMPLE_BYTES = 2 << 20
@@ -35,14 +38,18 @@ def plan(
     format: str = "safetensors",
     force: bool = False,
     resume: bool = False,
+    rank: int | None = None,
+    world_size: int | None = None,
 ) -> PlanReport:
     """Return what `write` would do with these arguments; nothing is written, not even the folder.
 
     The time is that of computing the values, from a measurement of some of them here.  How fast
-    the disk is cannot be known without writing: a slower one decides.
+    the disk is cannot be known without writing: a slower one decides. Sizes and time are of the
+    whole checkpoint, of which each of several ranks has its share.
 
     Args:
-        shapes, recipe, out_dir, seed, dtype, max_shard_size, format, force, resume: as for `write`.
+        shapes, recipe, out_dir, seed, dtype, max_shard_size, format, force, resume, rank,
+            world_size: as for `write`.
 
     Raises:
         ValueError, TypeError, FileExistsError, OSError: as `write`, before it writes anything; but
@@ -61,13 +68,20 @@ def plan(
     _kernel.check_environment()
     folder = _check.path("out_dir", out_dir, needed="the path of a folder")
     force, resume = _check.flag("force", force), _check.flag("resume", resume)
+    number, size = check_ranks(rank, world_size)
     job = make_job(shapes, recipe, seed, dtype, max_shard_size, format)
     _files.refuse_dangling(folder)
     above = _existing(folder)
     if not os.access(above, os.W_OK | os.X_OK):
         raise PermissionError(f"{above} cannot be written to. Give another folder as `out_dir`.")
     if folder.exists():
-        find_places(folder, job, force=force, resume=resume, restore=False)
+        me = Rank(number, size, force, resume)
+        if size == 1:
+            find_places(folder, job, force=force, resume=resume, restore=False)
+        elif begun_path(folder, number, size).exists() and not resume:
+            raise begun_before(folder, me)
+        else:
+            may_begin(folder, job, me)
     seconds, unmeasured = estimate(job)
     return PlanReport(
         directory=str(folder),

@@ -65,12 +65,8 @@ def write_share(work: Work, me: Rank) -> Outcome:
         except (BlockingIOError, FileExistsError) as error:
             if isinstance(error, BlockingIOError) or _records.is_held(marker):
                 text = f"another process is writing as {me} in {folder}. Give each its own rank."
-            else:
-                text = (
-                    f"{me} has begun in {folder} before and did not end. Give `resume` (--resume) "
-                    "to go on with it."
-                )
-            raise FileExistsError(text) from None
+                raise FileExistsError(text) from None
+            raise begun_before(folder, me) from None
         try:
             places, old, fallen = _begin(folder, job, me)
         except BaseException:
@@ -93,13 +89,35 @@ def write_share(work: Work, me: Rank) -> Outcome:
         return _finish(folder, job, me, old, fallen)
 
 
+def begun_before(folder: Path, me: Rank) -> FileExistsError:
+    """Return the error for a rank of which a marker is there."""
+    return FileExistsError(
+        f"{me} has begun in {folder} before and did not end. Give `resume` (--resume) to go on "
+        "with it."
+    )
+
+
 def _begin(folder: Path, job: Job, me: Rank) -> tuple[Places, dict[int, str], Marker | None]:
     """What to do; the tokens of the records that are there already; the marker of a rank that fell
     while it gave the files their names."""
     done_path(folder, me.rank, me.world_size).unlink(missing_ok=True)
     # Behind that: whoever is about to finish finds the record gone, or this rank its marker.
     fallen = _finisher.await_end(folder) if me.resume else _finisher.newest(folder)
-    if fallen is not None and not me.resume:
+    places = may_begin(folder, job, me)
+    check_space(folder, places.todo)
+    found = ((rank, _read(folder, rank, me)) for rank in range(me.world_size))
+    tokens = {rank: record.token for rank, record in found if record is not None}
+    return places, tokens, fallen
+
+
+def may_begin(folder: Path, job: Job, me: Rank) -> Places:
+    """Return what to do of the files, by what is there and what other ranks have begun; nothing is
+    touched.
+
+    Raises:
+        FileExistsError, ValueError: as `write_share`, before it writes.
+    """
+    if not me.resume and _finisher.newest(folder) is not None:
         raise FileExistsError(
             f"another rank gives the checkpoint in {folder} its names, or was cut off doing so. "
             "Let it end; then `resume` (--resume) goes on."
@@ -122,11 +140,7 @@ def _begin(folder: Path, job: Job, me: Rank) -> tuple[Places, dict[int, str], Ma
             raise _disagree(me, rank, words)
     # Another rank may have completed the write that `resume` goes on with, of what this one left.
     force = me.force and not (me.resume and _is_complete(folder, job))
-    places = find_places(folder, job, force=force, resume=me.resume, together=True, restore=False)
-    check_space(folder, places.todo)
-    found = ((rank, _read(folder, rank, me)) for rank in range(me.world_size))
-    tokens = {rank: record.token for rank, record in found if record is not None}
-    return places, tokens, fallen
+    return find_places(folder, job, force=force, resume=me.resume, together=True, restore=False)
 
 
 def _is_complete(folder: Path, job: Job) -> bool:

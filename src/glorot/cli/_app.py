@@ -100,7 +100,6 @@ def init(
     """
     with mendable(debug, " What `init` had begun, --resume goes on with."):
         from glorot import checkpoint
-        from glorot.checkpoint._ranks import check_ranks
         from glorot.cli import _show, _source
 
         if distributed:
@@ -114,10 +113,10 @@ def init(
             found.say_left_out(dtype)
         about = {"source": found.as_dict(), "left_out": found.left_out(dtype)} if as_json else {}
         if dry_run:
-            check_ranks(rank, world_size)
             planned = checkpoint.plan(
                 found.source.shapes, loaded, out, seed=seed, dtype=dtype,
                 max_shard_size=max_shard_size, format=format, force=force, resume=resume,
+                rank=rank, world_size=world_size,
             )  # fmt: skip
             if as_json:
                 click.echo(json.dumps({**planned.as_dict(), **about}))
