@@ -166,7 +166,8 @@ def verify(
     PATH is a checkpoint's folder, of safetensors or torch's DCP, or a .safetensors file.
 
     Every byte is computed again and compared; exit code 1 when any differs. Without --recipe and
-    --seed those of its manifest, glorot.json, are taken, and the files' checksums compared too.
+    --seed those of its manifest, glorot.json, are taken, and the files' checksums compared too;
+    where there is none, the preset for the model, and --seed must be given.
 
     \b
     Example:
@@ -225,7 +226,8 @@ def explain(
     SOURCE is a shapes file, a checkpoint, a Hugging Face config.json, timm:NAME, or
     package.module:callable. PATTERN is over the names to explain, each by itself.
 
-    Without --recipe that of the manifest, glorot.json, is taken, else the preset for the model.
+    Without --recipe that of the manifest, glorot.json, is taken, of torch's DCP excepted; else the
+    preset for the model.
 
     \b
     Example:
@@ -282,7 +284,7 @@ def inspect(
     PATH is a checkpoint's folder, of safetensors or torch's DCP, or a .safetensors file.
 
     Exit code 1 when something is wrong. Without --recipe that of its manifest, glorot.json, is
-    taken; where there is none, nothing is promised.
+    taken, of torch's DCP excepted; where there is none, nothing is promised.
 
     \b
     Example:
