@@ -39,6 +39,7 @@ def test_what_is_not_there(tmp_path):
     assert "nowhere.json does not exist." in refused("nowhere.json", tmp_path)
     (tmp_path / "empty").mkdir()
     assert "nor .metadata of torch.distributed.checkpoint" in refused(tmp_path / "empty", tmp_path)
+    assert f"{os.devnull} is neither a file nor a folder." in refused(os.devnull, tmp_path)
     line = refused("meta-llama/Meta-Llama-3-8B", tmp_path)
     assert "Nothing is downloaded: give the path of the model's config.json." in line
 

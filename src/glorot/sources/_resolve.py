@@ -56,6 +56,8 @@ def read(source: Any) -> Source:
         return _of_file(path)
     if isinstance(source, str) and _callable.FORM.fullmatch(source):
         return _callable.read(source)
+    if path.exists():
+        raise ValueError(f"{path} is neither a file nor a folder. Give the path of one.")
     hub = ""
     if isinstance(source, str) and _HUB.fullmatch(source) and not path.suffix:
         hub = " Nothing is downloaded: give the path of the model's config.json."
