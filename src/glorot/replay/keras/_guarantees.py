@@ -82,6 +82,10 @@ def _orthogonal(backend: str, below: str, *dtypes: str) -> Guarantee:
 _TENSORFLOW = "TensorFlow 2.21.0 on CPU, eagerly"
 _GLIBC = "Linux with glibc 2.28 or later"
 _CHOICE = "Linux with glibc 2.36 or later, or what `arithmetic` says"
+_CHOICE_OF_TORCH = (
+    "Linux with glibc 2.39 or later, or Debian 12's 2.36, or what `arithmetic` says: among others "
+    '"fma-2.36" for other 2.36 to 2.38, "aten-default" where ATen does not use AVX2'
+)
 _TORCH = "torch 2.13.0 on x86-64 CPU"
 _JAX = "jax 0.10.2 on CPU"
 _JAX64 = f"{_JAX} and `jax_enable_x64`, which is glorot.replay.jax's option too"
@@ -114,7 +118,10 @@ ROWS = (
     _orthogonal("JAX", _JAX64, "float64"),
     _row("Torch", _TORCH, _SEEDS, ("int32",), seekable=False),
     _row("Torch", _TORCH, _UNIFORM, _FLOATS, seekable=False),
-    _row("Torch", _TORCH, _NORMAL, _FLOATS, seekable=False, arithmetic="FMA", note=_CHOICE),
+    _row(
+        "Torch", _TORCH, _NORMAL, _FLOATS,
+        seekable=False, arithmetic="FMA", note=_CHOICE_OF_TORCH,
+    ),
     _row(
         "Torch", _TORCH, ("keras.random.randint",),
         ("int8", "int16", "int32", "int64", "uint8"), seekable=False,
