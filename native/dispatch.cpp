@@ -46,7 +46,6 @@ struct Cpu {
 #endif
 
 // Below this, starting a thread costs more than it saves.
-constexpr uint64_t kLeastBytesEach = 256 << 10;
 // A thread takes a share, then the next: one that started late, or was held up, takes fewer.
 constexpr uint64_t kSharesEach = 16, kLeastBytesShare = 64 << 10;
 

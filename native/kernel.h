@@ -87,7 +87,6 @@ struct Task {
   Stream stream;
   uint64_t start, count;
 };
-void fill_together(const Kernel&, const std::vector<Task>&, int threads);
 
 struct Measured {
   Moments moments;

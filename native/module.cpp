@@ -12,6 +12,7 @@
 
 #include "bind.h"
 #include "crc32.h"
+#include "together.h"
 #include "xla_call.h"
 
 namespace nb = nanobind;
@@ -70,14 +71,42 @@ void py_fill_strided(uintptr_t out, uint32_t dtype, nb::bytes constants, uint64_
 using PyTask =
     std::tuple<uintptr_t, uint32_t, nb::bytes, uint64_t, uint64_t, uint64_t, uint64_t, uint64_t>;
 
-void py_fill_together(std::vector<PyTask> given, int threads) {
-  std::vector<Task> tasks;
-  for (const auto& [out, dtype, law, key, counter_lo, counter_hi, start, count] : given)
-    tasks.push_back({reinterpret_cast<void*>(out), Dtype(dtype), law_of(law),
-                     {key, counter_lo, counter_hi}, start, count});
-  nb::gil_scoped_release release;
-  fill_together(kernel(), tasks, threads);
-}
+class PyTogether {
+ public:
+  explicit PyTogether(int threads) : fills_(kernel(), threads) {}
+
+  // `held` keeps the memory until nobody writes to it.
+  void add(const std::vector<PyTask>& given, nb::list held) {
+    std::vector<Task> tasks;
+    for (const auto& [out, dtype, law, key, counter_lo, counter_hi, start, count] : given)
+      tasks.push_back({reinterpret_cast<void*>(out), Dtype(dtype), law_of(law),
+                       {key, counter_lo, counter_hi}, start, count});
+    held_.push_back(std::move(held));
+    fills_.add(tasks);
+  }
+
+  bool wait(double seconds) {
+    bool done;
+    {
+      nb::gil_scoped_release release;
+      done = fills_.wait(seconds);
+    }
+    if (done) held_.clear();
+    return done;
+  }
+
+  void stop() {
+    {
+      nb::gil_scoped_release release;
+      fills_.stop();
+    }
+    held_.clear();
+  }
+
+ private:
+  std::vector<nb::list> held_;  // outlives what writes
+  Together fills_;
+};
 
 void py_apply(nb::bytes constants, uint32_t dtype, uintptr_t words, uint64_t count, uintptr_t out) {
   const Law law = law_of(constants);
@@ -138,7 +167,11 @@ NB_MODULE(_native, m) {
   m.def("set_target", &set_target, nb::arg("name"));
   m.def("fill_run", &py_fill_run);
   m.def("fill_strided", &py_fill_strided);
-  m.def("fill_together", &py_fill_together);
+  nb::class_<PyTogether>(m, "Together")
+      .def(nb::init<int>())
+      .def("add", &PyTogether::add)
+      .def("wait", &PyTogether::wait)
+      .def("stop", &PyTogether::stop);
   m.def("apply", &py_apply);
   m.def("normal_bounds", &py_normal_bounds);
   m.def("moments", &py_moments);

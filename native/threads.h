@@ -10,6 +10,8 @@
 
 namespace glorot {
 
+constexpr uint64_t kLeastBytesEach = 256 << 10;  // a thread takes longer to start than to fill less
+
 // Calls work(begin, end) for shares of [0, pieces); `bytes` is what all of it writes.
 void in_parallel(uint64_t pieces, uint64_t bytes, int threads,
                  const std::function<void(uint64_t, uint64_t)>& work);

@@ -262,9 +262,11 @@ def fill_straight(
     return True
 
 
-def fill_together(tasks: list[tuple[Any, ...]], threads: int) -> None:
-    """Do what `Batch` has kept: (address, dtype, law, key, counter's halves, start, count) each."""
-    _native.fill_together(tasks, threads)
+def together(threads: int) -> Any:
+    """What fills for a `Batch`: `add(tasks, held)` takes lists of (address, dtype, law, key,
+    counter's halves, start, count), `wait(seconds)` says whether all is done, `stop()` leaves the
+    rest undone."""
+    return _native.Together(threads)
 
 
 def threads_for(most: int | None) -> int:

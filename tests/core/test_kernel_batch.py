@@ -1,6 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """Fills that wait for one another and are done in one call leave what each alone does."""
 
+import time
+import weakref
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -56,6 +59,108 @@ def test_a_batch_writes_what_each_alone_does(target, threads, monkeypatch):
             guards = memory[: out.itemsize], memory[memory.size - out.itemsize :]
             assert all((guard == 0xA5).all() for guard in guards)
     assert np.count_nonzero(whole) == 6 * 30 + 30 * 5
+
+
+@pytest.mark.parametrize("target", TARGETS)
+def test_other_threads_begin_before_all_is_there(target, monkeypatch):
+    """What waits for memory that they write is done first, whatever writes it; the values are
+    those of fills one after another."""
+    monkeypatch.setenv("GLOROT_THREADS", "3")
+    law, outs = LAWS["normal"], [np.zeros(3 << 18, np.float32) for _ in range(4)]
+    with _kernel.forced(target), Batch(ahead=1 << 20) as batch:
+        for number, out in enumerate(outs):
+            _kernel.fill(out, law, _stream.stream(1, str(number)), batch=batch)
+            assert (batch._tasks, batch._bytes) == ([], (number + 1) * outs[0].nbytes)
+        _kernel.fill(outs[0][1:], law, _stream.stream(1, "x"), batch=batch)  # done before it
+        assert batch._bytes == outs[0][1:].nbytes
+        _kernel.fill(outs[1][::2], law, _stream.stream(1, "y"), batch=batch)
+        batch.before(outs[0][5:])
+        assert batch._bytes == 0
+        outs[0][5:] = 7
+    for number, out in enumerate(outs):
+        expected = np.empty_like(out)
+        _kernel.fill(expected, law, _stream.stream(1, str(number)))
+        if number == 0:
+            _kernel.fill(expected[1:], law, _stream.stream(1, "x"))
+            expected[5:] = 7
+        elif number == 1:
+            _kernel.fill(expected[::2], law, _stream.stream(1, "y"))
+        assert (out == expected).all(), number
+
+
+@pytest.mark.parametrize("target", TARGETS)
+@pytest.mark.parametrize("ahead", [1, 1 << 40])
+def test_an_error_leaves_nothing_that_is_written_behind(target, ahead, monkeypatch):
+    """Where an error leaves the context, no thread writes any more."""
+    monkeypatch.setenv("GLOROT_THREADS", "3")
+    outs = [np.zeros(1 << 20, np.float32) for _ in range(20)]
+    law = LAWS["normal"]
+
+    def fail(error):
+        with _kernel.forced(target), Batch(ahead=ahead) as batch:
+            for number, out in enumerate(outs):
+                _kernel.fill(out, law, _stream.stream(1, str(number)), batch=batch)
+            raise error
+
+    for error in (ValueError(), KeyboardInterrupt()):
+        with pytest.raises(type(error)):
+            fail(error)
+        before = [out.copy() for out in outs]
+        time.sleep(0.01)
+        assert all((out == then).all() for out, then in zip(outs, before, strict=True))
+        if ahead > 1:
+            assert not any(out.any() for out in outs)
+
+
+@pytest.mark.parametrize("target", TARGETS)
+def test_a_batch_that_is_interrupted(target, monkeypatch):
+    """Ctrl-C while it runs leaves undone what no thread has begun, and is heard."""
+    monkeypatch.setenv("GLOROT_THREADS", "3")
+    told = []
+
+    class Interrupted:
+        def __init__(self, threads):
+            self.fills = _kernel._native.Together(threads)
+            self.add = self.fills.add
+
+        def wait(self, seconds):
+            assert self.fills.wait(0.0) is False  # there is too much for so short a time
+            told.append("wait")
+            raise KeyboardInterrupt
+
+        def stop(self):
+            told.append("stop")
+            self.fills.stop()
+            assert self.fills.wait(0.0)
+
+    outs = [np.zeros(1 << 22, np.float32) for _ in range(8)]
+    batch = Batch(ahead=1 << 40)
+    with _kernel.forced(target), monkeypatch.context() as patch:
+        patch.setattr(_kernel, "together", Interrupted)
+        for number, out in enumerate(outs):
+            _kernel.fill(out, LAWS["normal"], _stream.stream(1, str(number)), batch=batch)
+        with pytest.raises(KeyboardInterrupt):
+            batch.run()
+    assert told == ["wait", "stop"]
+    assert (batch._bytes, batch._tasks) == (0, [])
+    assert outs[0].any()
+    assert not outs[-1].any()
+
+
+@pytest.mark.parametrize("target", TARGETS)
+def test_a_batch_keeps_the_memory_that_it_writes(target, monkeypatch):
+    """Also where nobody waits for it: the memory is let go when no thread writes any more."""
+    monkeypatch.setenv("GLOROT_THREADS", "3")
+    with _kernel.forced(target):
+        for _ in range(20):
+            batch = Batch(ahead=1)
+            out = np.zeros(1 << 20, np.float32)
+            kept = weakref.ref(out)
+            _kernel.fill(out, LAWS["normal"], _stream.stream(1, "x"), batch=batch)
+            del out
+            assert kept() is not None
+            del batch
+            assert kept() is None
 
 
 @pytest.mark.parametrize("target", TARGETS)

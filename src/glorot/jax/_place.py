@@ -92,17 +92,16 @@ def compute(works: Iterable[Work], seed: int) -> list[Array]:
     made: list[Array] = []
     fresh: list[int] = []  # those on the default device: handed over all at once, which is quicker
     default = _default_platform()
-    batch = Batch()
-    for work in works:
-        if not _by_host(work, default):
-            made.append(_on_devices(work, seed))
-        elif work.sharding is None:
-            fresh.append(len(made))
-            made.append(aligned(work.writer.shape, work.dtype))
-            work.writer.part_of(batch, made[-1], None, seed, work.name)
-        else:
-            made.append(_sharded(work, seed))
-    batch.run()
+    with Batch() as batch:
+        for work in works:
+            if not _by_host(work, default):
+                made.append(_on_devices(work, seed))
+            elif work.sharding is None:
+                fresh.append(len(made))
+                made.append(aligned(work.writer.shape, work.dtype))
+                work.writer.part_of(batch, made[-1], None, seed, work.name)
+            else:
+                made.append(_sharded(work, seed))
     for place, array in zip(fresh, jax.device_put([made[i] for i in fresh]), strict=True):
         made[place] = array
     return made

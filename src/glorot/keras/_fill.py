@@ -2,6 +2,7 @@
 """Filling the variables of each backend: their own memory where it can be had."""
 
 from collections.abc import Callable
+from types import TracebackType
 from typing import Any
 
 import keras
@@ -22,7 +23,7 @@ _TOGETHER = 1 << 28  # bytes on the way to JAX's devices or TensorFlow's variabl
 
 
 class Filler:
-    """Fills variables one after another; `finish` when all are."""
+    """Fills variables one after another, all of them by the end of the context."""
 
     def __init__(self) -> None:
         prepare, hand_over = {
@@ -40,7 +41,20 @@ class Filler:
         """Check that a variable can be given its value, and return what gives it."""
         return self._prepare(variable, assignment)
 
-    def finish(self) -> None:
+    def __enter__(self) -> "Filler":
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self._batch.__exit__(kind, error, traceback)
+        if kind is None:
+            self._finish()
+
+    def _finish(self) -> None:
         """Compute and hand over what still waits."""
         self._batch.run()
         self._hand_over(self._waiting)
@@ -50,7 +64,7 @@ class Filler:
         self._waiting.append((variable, array, there))
         self._bytes += array.nbytes
         if self._bytes > _TOGETHER:
-            self.finish()
+            self._finish()
 
     def _tensorflow(self, variable: Any, assignment: Assignment) -> Work:
         dtype = ALL[assignment.dtype]

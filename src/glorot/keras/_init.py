@@ -63,13 +63,12 @@ def init(model: Any, recipe: Any, *, seed: int, names: Names = None) -> InitRepo
     number = check_seed(seed)
     contents = collect(model, names)
     plan = make_plan(contents, rules)
-    filler = _fill.Filler()
-    works = [filler.prepare(place.variable, assignment) for place, assignment in plan.assigned]
-    reports = [
-        report_parameter(assignment, place.names, work(number))
-        for (place, assignment), work in zip(plan.assigned, works, strict=True)
-    ]
-    filler.finish()
+    with _fill.Filler() as filler:
+        works = [filler.prepare(place.variable, assignment) for place, assignment in plan.assigned]
+        reports = [
+            report_parameter(assignment, place.names, work(number))
+            for (place, assignment), work in zip(plan.assigned, works, strict=True)
+        ]
     state = (place.names[0] for place in contents.state)
     return report_all(rules, number, reports, plan.left_out, state)
 

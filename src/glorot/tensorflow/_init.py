@@ -63,8 +63,8 @@ def init(target: Any, recipe: Any, *, seed: int, names: Names = None) -> InitRep
     for assignment in assignments:
         writer = _base._prepared(assignment.initializer, assignment.shape, ALL[assignment.dtype])
         works.append((weights[chosen[assignment.name]], assignment, writer))
-    batch = Batch()
-    assign_all((value for work in works for value in _values(*work, number, batch)), batch)
+    with Batch() as batch:
+        assign_all((value for work in works for value in _values(*work, number, batch)), batch)
     reports = []
     for weight, assignment, _ in works:
         shards = [shard for _, shard in weight.parts if shard is not None]

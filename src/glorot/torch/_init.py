@@ -177,23 +177,19 @@ def fill(plan: Plan, contents: Contents, recipe: Recipe, seed: int) -> InitRepor
         _parametrized.check_apart(planned.group for planned in plan.parameters)
         for planned, value in computed:
             value.check(planned.assignment.initializer, seed, planned.assignment.name)
-    batch = Batch()
-    for planned, target, writer in plain:
-        target.fill(writer, seed, planned.assignment.name, batch)
-    batch.run()
-    for planned, value in computed:
-        value.fill(planned.assignment.initializer, seed, planned.assignment.name)
-    held = {id(planned.group): target.shards for planned, target, _ in plain}
-    return report_all(
-        recipe,
-        seed,
-        [
+    with Batch() as batch:
+        for planned, target, writer in plain:
+            target.fill(writer, seed, planned.assignment.name, batch)
+        held = {id(planned.group): target.shards for planned, target, _ in plain}
+        reports = [
             report_parameter(found, [place.name for place in group.places], held.get(id(group)))
             for group, found in plan.parameters
-        ],
-        [group.places[0].name for group in plan.left_out],
-        [group.places[0].name for group in contents.buffers],
-    )
+        ]
+    for planned, value in computed:
+        value.fill(planned.assignment.initializer, seed, planned.assignment.name)
+    left_out = [group.places[0].name for group in plan.left_out]
+    buffers = [group.places[0].name for group in contents.buffers]
+    return report_all(recipe, seed, reports, left_out, buffers)
 
 
 def _check_buffers(buffers: list[Group]) -> None:
