@@ -264,3 +264,16 @@ def test_fans_of_a_weight_that_is_not_drawn(weight):
     found = Recipe([bias, Rule("*", weight)]).resolve(shapes)
     fans = {a.name: a.fans for a in found if a.name.endswith("bias")}
     assert fans == {"down.bias": (256.0, 16.0), "conv.bias": (12.0, 24.0)}
+
+
+def test_near_names_are_of_different_kinds():
+    """Of numbered layers the first one stands for all: other kinds of names are shown beside."""
+    parts = ("gate_proj", "up_proj", "down_proj")
+    names = {f"layers.{i}.mlp.{part}.weight": (2, 2) for i in range(2000) for part in parts}
+    rules = [Rule("layers.*.mlp.gate_prj.weight", "ones"), Rule("*", "zeros")]
+    with pytest.raises(ValueError, match="matches no parameter") as raised:
+        glorot.Recipe(rules).resolve(names)
+    near = str(raised.value).partition("Near: ")[2]
+    assert sorted(near.removesuffix(".").split(", ")) == sorted(
+        f"layers.0.mlp.{part}.weight" for part in parts
+    )

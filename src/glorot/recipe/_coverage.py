@@ -15,7 +15,8 @@ from glorot.recipe._shapes import TensorSpec
 from glorot.recipe._weight_norm import Half, by_weight, halves
 
 _KEPT = tuple(name for name, dtype in ALL.items() if dtype.kind in "iub")
-_NAMES_SEARCHED = 10_000  # for near names in errors: difflib is slow
+_MOST_COMPARED = 1000  # for near names in errors: difflib is slow
+_NUMBER = re.compile(r"\d+")
 
 
 class Matches(NamedTuple):
@@ -131,13 +132,18 @@ def _state(spec: TensorSpec | None) -> str:
 
 def _idle(found: Matches, specs: Mapping[str, TensorSpec | None]) -> list[str]:
     names = list(specs)
+    # Of layers that differ in their number alone, the first: comparing takes long.
+    kinds: dict[str, str] = {}
+    for name in names:
+        kinds.setdefault(_NUMBER.sub("*", name), name)
+    compared = list(kinds.values())[:_MOST_COMPARED]
     said = []
     lost = []
     patterns = []
     for rule in found.idle:
         taken = next((name for name in found.rules if rule.matches(name, specs[name])), None)
         named = next((name for name in names if matcher(rule.pattern)(name)), None)
-        near = difflib.get_close_matches(rule.pattern, names[:_NAMES_SEARCHED], n=3, cutoff=0.5)
+        near = difflib.get_close_matches(rule.pattern, compared, n=3, cutoff=0.5)
         if taken is not None:
             said.append(
                 f"the rule for {rule} is never used: earlier rules take all that it "
