@@ -147,6 +147,7 @@ def test_stacked_nnx_layers_have_the_axes_of_one():
             self.conv = nnx.Conv(4, 6, (2,), feature_group_count=2, rngs=rngs)
             self.up = nnx.ConvTranspose(4, 6, (2,), transpose_kernel=True, rngs=rngs)
             self.general = nnx.LinearGeneral((4, 2), (3, 6), axis=(-2, -1), rngs=rngs)
+            self.embed = nnx.Embed(7, 6, rngs=rngs)
 
     make = nnx.split_rngs(splits=3)(nnx.vmap(Layers, in_axes=0, out_axes=0))
     specs = glorot.sources.read(nnx.eval_shape(lambda: make(nnx.Rngs(0)))).shapes
@@ -154,8 +155,8 @@ def test_stacked_nnx_layers_have_the_axes_of_one():
     found, alone = (
         {a.name: a.fans for a in glorot.recipe.load("flax").resolve(of)} for of in (specs, one)
     )
-    kernels = [name for name in alone if name.endswith("kernel")]
-    assert len(kernels) == 4
+    kernels = [name for name in alone if name.endswith(("kernel", "embedding"))]
+    assert len(kernels) == 5
     assert {name: found[name] for name in kernels} == {name: alone[name] for name in kernels}
 
 
@@ -228,3 +229,66 @@ def test_haiku():
 
     assert is_value(params["mlp/~/linear_1"]["w"], KERNEL, "mlp/~/linear_1.w")
     assert network.apply(params, None, x).shape == (2, 5)
+
+
+class Around(nn.Module):
+    """A module that has the scope of another, as adapters around a layer have."""
+
+    base: nn.Module
+
+    def setup(self):
+        """Its variables are named as the other's."""
+        nn.share_scope(self, self.base)
+
+    def __call__(self, x):
+        """The other's."""
+        return self.base(x)
+
+
+@pytest.mark.parametrize(
+    ("layer", "x"),
+    [
+        (nn.ConvTranspose(6, (3, 3), transpose_kernel=True), jnp.ones((1, 8, 8, 4))),
+        (nn.DenseGeneral((2, 6)), jnp.ones((1, 4))),
+        (nn.vmap(nn.Dense, variable_axes={"params": None}, split_rngs={"params": False})(6),
+         jnp.ones((3, 1, 4))),
+    ],
+)  # fmt: skip
+def test_what_made_a_variable_says_what_it_is(layer, x):
+    """Also where another module has its name, or a transformation its class."""
+    alone, shared = (glorot.sources.read((m, x)).shapes for m in (layer, Around(layer)))
+    assert alone["params.kernel"] == shared["params.kernel"]
+    assert alone["params.kernel"].layout is not None
+    assert alone["params.kernel"].type == type(layer).__name__.removeprefix("Vmap")
+    fans = [a.fans for of in (alone, shared) for a in glorot.recipe.load("flax").resolve(of)[:1]]
+    assert fans[0] == fans[1]
+
+
+@pytest.mark.parametrize(
+    ("layer", "x", "fans"),
+    [
+        (nn.Einsum((4, 2, 3), "bi,ijk->bjk"), (5, 4), (4.0, 6.0)),
+        (nn.Einsum((5, 4, 3), "bei,eio->beo"), (2, 5, 4), (4.0, 3.0)),
+        (nn.ConvLocal(6, (3, 3)), (1, 8, 8, 4), (36.0, 6.0)),
+    ],
+)
+def test_einsums_and_local_convolutions(layer, x, fans):
+    """Axes by the equation that the layer has; each place of a local convolution stands alone."""
+    shapes = glorot.sources.read((layer, jnp.ones(x))).shapes
+    recipe = glorot.Recipe([glorot.Rule("*.kernel", "he_normal"), glorot.Rule("*", "zeros")])
+    found = {a.name: a.fans for a in recipe.resolve(shapes)}
+    assert found["params.kernel"] == fans
+
+
+def test_an_einsum_whose_equation_the_call_gives():
+    """Its axes are not known."""
+
+    class Net(nn.Module):
+        @nn.compact
+        def __call__(self, x):
+            return nn.Einsum((4, 2, 3))(x, "bi,ijk->bjk")
+
+    assert (
+        glorot.sources.read((Net(), jnp.ones((5, 4)))).shapes["params.Einsum_0.kernel"].layout
+        is None
+    )

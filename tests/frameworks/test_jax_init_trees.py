@@ -215,3 +215,21 @@ def test_arrays_are_read_for_shape_and_dtype_alone():
     assert bool((tree["w"] == 1).all())
     assert isinstance(made["v"], jax.Array)
     assert not made["w"].committed
+
+
+@pytest.mark.parametrize("given", ["one", "tree", "prefix"])
+def test_shardings_of_trees_that_hold_none(given):
+    """None in a tree is no leaf, as a missing bias or a part of a module; in shardings it is one:
+    the default device."""
+    here = jax.sharding.SingleDeviceSharding(jax.devices()[0])
+    tree = {"w": abstract(kernel=(8, 4), bias=(4,)) | {"scale": None}, "gone": None}
+    shardings = {
+        "one": here,
+        "tree": {"w": {"kernel": here, "bias": None, "scale": None}, "gone": None},
+        "prefix": {"w": here, "gone": None},
+    }[given]
+    made = glorot.jax.init(tree, KERNEL, seed=SEED, shardings=shardings)
+    assert is_value(made["w"]["kernel"], KERNEL, "w.kernel")
+    assert is_value(made["w"]["bias"], KERNEL, "w.bias")
+    assert (made["w"]["scale"], made["gone"]) == (None, None)
+    assert made["w"]["kernel"].sharding == here

@@ -27,7 +27,13 @@ LAYERS = {
         lambda key: eqx.filter_vmap(lambda k: NN.Linear(6, 4, key=k))(jax.random.split(key, 3)),
         (6.0, 4.0),
     ),
-}
+    "stacked in between": (
+        lambda key: eqx.filter_vmap(
+            lambda k: NN.Conv2d(4, 8, 3, groups=2, key=k), out_axes=1
+        )(jax.random.split(key, 7)),
+        (18.0, 36.0),
+    ),
+}  # fmt: skip
 
 
 class Net(eqx.Module):
@@ -82,6 +88,32 @@ def test_names_and_types():
     assert source.shapes["scale"].type == "Net"
     assert source.notes == ("left out: 1 array of a dtype that no weight has",)
     assert glorot.sources.read(eqx.filter_eval_shape(make)).shapes == source.shapes
+
+
+def test_a_node_whose_children_have_no_names():
+    """Such as a function with arrays; what is below it belongs to the module around it."""
+
+    class Called(eqx.Module):
+        lin: NN.Linear
+        act: object
+
+    scaled = jax.tree_util.Partial(jnp.multiply, jnp.ones(3))
+    module = Called(NN.Linear(3, 4, key=jax.random.key(0)), scaled)
+    shapes = glorot.sources.read(module).shapes
+    assert shapes["act.0.0"].type == "Called"
+    assert shapes["lin.weight"].type == "Linear"
+    assert set(shapes) == set(glorot.jax.shapes(module))
+
+
+@pytest.mark.parametrize(("kind", "gates"), [(NN.LSTMCell, 4), (NN.GRUCell, 3)])
+def test_a_stack_of_cells(kind, gates):
+    """Each kernel by its own sizes, wherever the axis of the stack is."""
+    keys = jax.random.split(jax.random.key(0), 7)
+    for axis, layouts in ((0, ("BOI", "BOI")), (2, ("OIB", "OIB"))):
+        make = eqx.filter_vmap(lambda key: kind(6, 5, key=key), out_axes=axis if axis == 0 else -1)
+        shapes = glorot.sources.read(eqx.filter_eval_shape(make, keys)).shapes
+        assert (shapes["weight_ih"].layout, shapes["weight_hh"].layout) == layouts
+        assert sorted(shapes["weight_ih"].shape) == sorted((7, gates * 5, 6))
 
 
 def test_the_preset_fits():

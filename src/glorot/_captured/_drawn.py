@@ -36,11 +36,13 @@ class Normal:
 @dataclass(frozen=True)
 class Orthogonal:
     """A matrix of this shape, or turned, with orthonormal rows or columns, times the gain; one of
-    its sides is the weight's first axis, or its last, and the other all others."""
+    its sides is the weight's first axis, or its last, and the other all others.  There may be a
+    stack of so many, along further axes in front."""
 
     shape: tuple[int, ...]
     gain: float = 1.0
     first: bool = True
+    stack: int = 1
 
 
 @dataclass(frozen=True)

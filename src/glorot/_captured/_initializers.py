@@ -54,7 +54,10 @@ def initializer_of(value: Drawn, shape: tuple[int, ...], numbers: Array | None) 
 
 
 def _orthogonal(shape: tuple[int, ...], value: _drawn.Orthogonal) -> Initializer:
-    """An orthogonal matrix, one side of which is all axes but the first, or but the last."""
+    """An orthogonal matrix, one side of which is all axes but the first, or but the last; or a
+    stack of them."""
+    if value.stack > 1:
+        return _stack(shape, value)
     apart = (0 if value.first else -1) if shape else 0
     sides = (shape[apart], math.prod(shape) // (shape[apart] or 1)) if shape else ()
     same = sides == value.shape if value.first else {*sides} == {*value.shape}
@@ -63,6 +66,17 @@ def _orthogonal(shape: tuple[int, ...], value: _drawn.Orthogonal) -> Initializer
     if not value.first:
         return Orthogonal(value.gain)
     return Orthogonal(value.gain, layout="torch.linear" if len(shape) == 2 else "torch.conv")
+
+
+def _stack(shape: tuple[int, ...], value: _drawn.Orthogonal) -> Initializer:
+    for lead in range(1, len(shape) - 1):
+        sides = {math.prod(shape[lead:-1]), shape[-1]}
+        if math.prod(shape[:lead]) == value.stack and sides == {*value.shape}:
+            spatial = len(shape) - lead - 2
+            return Orthogonal(value.gain, layout="B" * lead + "L" * spatial + "IO")
+    raise ValueError(
+        f"a part or another shape of {value.stack} orthogonal matrices of shape {value.shape}"
+    )
 
 
 def _round(number: float) -> float:

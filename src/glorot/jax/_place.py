@@ -36,7 +36,7 @@ def shardings_of(tree: Any, shardings: Any) -> list[Any]:
             "`shardings` must be one sharding or a tree of them that is `tree` or a prefix of it: "
             f"{error}"
         ) from None
-    return list(jax.tree.leaves(spread, is_leaf=_is_placement))
+    return list(jax.tree.structure(tree).flatten_up_to(spread))
 
 
 def _own(leaf: Any) -> Any:

@@ -217,7 +217,8 @@ def placed(compute: Callable[..., Array], sharding: Any) -> Callable[..., Array]
     if sharding is None:
         return jitted(compute)
 
-    laid = jitted(compute, out_shardings=sharding)
+    manual = isinstance(sharding.mesh, jax.sharding.AbstractMesh) and sharding.mesh.manual_axes
+    laid = jitted(compute, out_shardings=sharding.spec if manual else sharding)
 
     @jitted
     def typed(*args: Array) -> Array:

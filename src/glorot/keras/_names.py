@@ -169,7 +169,7 @@ def _check_names(found: Iterable[Found]) -> None:
             if name in seen:
                 raise ValueError(
                     f"two weights of `model` are called {name!r}; they would be given the same "
-                    "values. Give one of their layers another name, or tell them apart with "
-                    "`names`."
+                    "values. Give one of their layers, or of the weights that one layer made, "
+                    "another name; and where `names` has made them one, two."
                 )
             seen.add(name)

@@ -9,6 +9,7 @@ from glorot._loaded import is_a
 from glorot._words import counted
 from glorot.recipe import TensorSpec, parse_shapes
 from glorot.sources._source import Source
+from glorot.sources._stacks import layout_of, stacked
 
 KIND = "equinox module"
 
@@ -63,26 +64,42 @@ def _owner(module: Any, path: Any) -> Any:
     for key in path[:-1]:
         if isinstance(key, jax.tree_util.GetAttrKey):
             node = getattr(node, key.name)
+        elif isinstance(key, jax.tree_util.FlattenedIndexKey):  # of a node that names no children
+            node = list(jax.tree_util.default_registry.flatten_one_level(node)[0])[key.key]
         else:
             node = node[key.key if isinstance(key, jax.tree_util.DictKey) else key.idx]
         owner = node if is_module(node) else owner
     return owner
 
 
+_GATES = {"LSTMCell": 4, "GRUCell": 3}
+
+
+def _size(features: Any) -> int:
+    return 1 if features == "scalar" else int(features)
+
+
 def _spec(owner: Any, last: Any, value: Any) -> TensorSpec:
     """The shape and dtype of an array, and what the layer says of its axes.  `eqx.filter_vmap`
-    stacks layers along axes in front."""
+    stacks layers, along axes in front where it is not told otherwise."""
     names = {c.__name__ for c in type(owner).__mro__ if c.__module__.startswith("equinox.")}
     shape, layout, groups = tuple(value.shape), None, 1
-    if getattr(last, "name", "").startswith("weight"):
-        if names & {"Linear", "LSTMCell", "GRUCell"}:
-            layout = "OI"
-        elif names & {"Conv", "ConvTranspose"}:  # both (out, in / groups, ...)
+    attribute = getattr(last, "name", "")
+    if attribute.startswith("weight"):
+        alone: tuple[int, ...] = ()
+        if "Linear" in names:
+            layout, alone = "OI", (_size(owner.out_features), _size(owner.in_features))
+        elif gates := next((_GATES[name] for name in names if name in _GATES), 0):
+            inputs = owner.hidden_size if attribute == "weight_hh" else owner.input_size
+            layout, alone = "OI", (gates * owner.hidden_size, inputs)
+        elif names & {"Conv", "ConvTranspose"}:
             layout, groups = "OI" + "L" * owner.num_spatial_dims, owner.groups
+            alone = (owner.out_channels, owner.in_channels // groups, *owner.kernel_size)
         elif "Embedding" in names:
-            layout = "BN"
-    if layout is not None:
-        layout = "B" * (len(shape) - len(layout)) + layout
+            layout, alone = "BN", (owner.num_embeddings, owner.embedding_size)
+        if layout is not None:
+            axes = stacked(shape, alone) or tuple(range(len(shape) - len(alone)))
+            layout = layout_of(layout, alone, axes)
     return parse_shapes(
         {"spec": {"shape": shape, "dtype": value.dtype, "type": type(owner).__name__,
                   "layout": layout, "groups": groups}}

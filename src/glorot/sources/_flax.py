@@ -5,11 +5,12 @@ import itertools
 import sys
 from typing import Any
 
-from glorot._layouts import BATCH, SPATIAL, expand, parse_layout
+from glorot._layouts import parse_equation
 from glorot._loaded import is_a
 from glorot.recipe import TensorSpec, parse_shapes
 from glorot.sources._frameworks import require, said
 from glorot.sources._source import Source
+from glorot.sources._stacks import layout_of, stacked
 
 KIND = "flax module"
 
@@ -88,6 +89,7 @@ def _of_linen(module: Any, inputs: tuple[Any, ...]) -> dict[str, TensorSpec]:
     from glorot.jax._names import leaves
 
     owners: dict[tuple[str, ...], Any] = {}
+    makers: dict[tuple[str, ...], Any] = {}
     alone: dict[tuple[str, ...], tuple[int, ...]] = {}  # shapes as the layer itself sees them
 
     def note(call: Any, args: Any, kwargs: Any, context: Any) -> Any:
@@ -98,6 +100,8 @@ def _of_linen(module: Any, inputs: tuple[Any, ...]) -> dict[str, TensorSpec]:
             for name, value in nn.meta.unbox(dict(held)).items():
                 if hasattr(value, "shape"):
                     alone.setdefault((collection, *module.path, name), tuple(value.shape))
+                    # Of modules that share a scope the one that made it, whose call ends first.
+                    makers.setdefault((collection, *module.path, name), module)
         return result
 
     def init(*args: Any) -> Any:  # JAX would not call `module.init` where it has traced it before
@@ -114,7 +118,8 @@ def _of_linen(module: Any, inputs: tuple[Any, ...]) -> dict[str, TensorSpec]:
     for leaf in leaves(tree):
         if leaf.name is not None:
             path = tuple(leaf.name.split("."))
-            owner, around = owners.get(path[1:-1]), owners.get(path[1:-2])
+            owner = makers.get(path) or owners.get(path[1:-1])
+            around = owners.get(path[1:-2])
             found[leaf.name] = _spec(owner, path[-1], leaf.value, alone.get(path), around)
     return found
 
@@ -168,7 +173,7 @@ def _spec(
 
     A tag says the recurrent cell, `around`, of which the module is a gate."""
     shape = tuple(value.shape)
-    stack = () if alone is None else _stacked(shape, alone)
+    stack = () if alone is None else stacked(shape, alone)
     own = shape if alone is None or not stack else alone
     names = [c.__name__ for c in type(owner).__mro__ if c.__module__.startswith("flax.")]
     kind = "" if owner is None else type(owner).__name__
@@ -179,44 +184,42 @@ def _spec(
         layout = next((_LAYOUTS[name] for name in names if name in _LAYOUTS), None)
         if {"DenseGeneral", "LinearGeneral"} & set(names):
             layout = _general(owner, len(own))
+        elif "Einsum" in names:
+            layout = _by_equation(owner, len(own))
+        elif "ConvLocal" in names:  # each place has a matrix of its own
+            layout = "B" * (len(own) - 2) + "IO"
         elif layout == "flax.conv_transpose" and getattr(owner, "transpose_kernel", False):
             layout = "flax.conv_transpose.transpose_kernel"
     groups = getattr(owner, "feature_group_count", 1) if layout == "flax.conv" else 1
     if layout is not None and stack:
-        roles = list(expand(parse_layout(layout), own, layout).replace(SPATIAL, "L"))
-        for axis in stack:
-            roles.insert(axis, BATCH)
-        layout = "".join(roles)
+        layout = layout_of(layout, own, stack)
     return parse_shapes(
         {"spec": {"shape": shape, "dtype": value.dtype, "type": kind, "layout": layout,
                   "groups": groups, "tags": tags}}
     )["spec"]  # fmt: skip
 
 
-def _stacked(shape: tuple[int, ...], alone: tuple[int, ...]) -> tuple[int, ...]:
-    """The axes of `shape` that are not those of one layer, the first that may be; () where no axes
-    are.
-
-    Examples:
-        >>> _stacked((3, 4, 8), (4, 8)), _stacked((4, 3, 8), (4, 8)), _stacked((4, 8), (4, 8))
-        ((0,), (1,), ())
-    """
-    for axes in itertools.combinations(range(len(shape)), max(len(shape) - len(alone), 0)):
-        if tuple(size for i, size in enumerate(shape) if i not in axes) == alone:
-            return axes
-    return ()
-
-
 def _alone(owner: Any) -> tuple[int, ...] | None:
     """The shape that the kernel of one nnx layer has by what the layer was made with."""
     if hasattr(owner, "kernel_shape"):
         return tuple(owner.kernel_shape)
+    if hasattr(owner, "num_embeddings") and hasattr(owner, "features"):
+        return (owner.num_embeddings, owner.features)
     if hasattr(owner, "in_features") and hasattr(owner, "out_features"):
         batch = getattr(owner, "batch_axis", None) or {}
         sizes = (owner.in_features, owner.out_features)
         spread = (each if isinstance(each, (tuple, list)) else (each,) for each in sizes)
         return (*batch.values(), *itertools.chain.from_iterable(spread))
     return None
+
+
+def _by_equation(owner: Any, axes: int) -> str | None:
+    """The axes of an einsum's kernel; None where the call says the equation, or none is said."""
+    try:
+        roles = parse_equation(owner.einsum_str)
+    except (TypeError, ValueError):
+        return None
+    return roles if len(roles) == axes else None
 
 
 def _general(owner: Any, axes: int) -> str:

@@ -75,7 +75,7 @@ def collect(target: Any, names: Names = None) -> Contents:
         if known.parts and (None in new or any(part.shard in new for part in known.parts)):
             raise ValueError(
                 f"two variables are called {name!r}; they would be given the same values. Pass the "
-                "tf.Module that holds them, or a mapping from names, or use `names`."
+                "tf.Module that holds them, or a mapping from names."
             )
         known.parts.extend(parts)
         held[id(variable)] = known

@@ -73,7 +73,8 @@ def _truncated_normal(inputs: list[Value], aval: Any) -> Value:
 def _orthogonal(inputs: list[Value], aval: Any) -> Value:
     if not is_real(aval):
         return Unknown("a unitary matrix")
-    return Orthogonal(tuple(aval.shape[-2:]), first=False)
+    stack = math.prod(aval.shape[:-2])  # of `vmap`
+    return Orthogonal(tuple(aval.shape[-2:]), first=False, stack=stack)
 
 
 # By the names that JAX's functions have in a program. Source: JAX 0.10.2, jax/_src/random/core.py.
@@ -238,6 +239,9 @@ def _reshaped(equation: Any, value: Value) -> Value:
         return REPEATED
     turned = name == "transpose" and len(after) == 2
     moved = name == "transpose" and equation.params["permutation"][-1:] != (len(after) - 1,)
+    if isinstance(value, Orthogonal) and value.stack > 1:  # of which the axes in front stay there
+        turned = name == "transpose" and tuple(equation.params["permutation"]) == (0, 2, 1)
+        moved = name == "transpose"
     rows = name != "slice" and (turned or (after[-1:] == before[-1:] and not moved))
     if isinstance(value, Given) or (isinstance(value, Orthogonal) and not rows):
         return Unknown(f"a part or another order of {describe(value)}")

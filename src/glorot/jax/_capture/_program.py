@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """A traced program, run over laws in the place of numbers."""
 
+import dataclasses
 import itertools
 from collections.abc import Sequence
 from typing import Any
@@ -8,7 +9,7 @@ from typing import Any
 import jax
 from jax.extend import core
 
-from glorot._captured._drawn import Fixed, Unknown
+from glorot._captured._drawn import Fixed, Orthogonal, Unknown
 from glorot.jax._capture._operations import draw_of, result_of
 from glorot.jax._capture._seen import REPEATED, Key, Parts, Seen, Value, constant
 
@@ -82,7 +83,9 @@ class _Run:
                 break
             carry = joined
         stacked = [
-            seen._replace(value=_stacked(seen.value, number in seen.loops))
+            seen._replace(
+                value=_stacked(seen.value, number in seen.loops, equation.params["length"])
+            )
             for seen in found[carries:]
         ]
         return [seen._replace(loops=seen.loops - mark) for seen in (*carry, *stacked)]
@@ -126,8 +129,10 @@ def _sliced(value: Value) -> Value:
     return value
 
 
-def _stacked(value: Value, changes: bool) -> Value:
+def _stacked(value: Value, changes: bool, rounds: int) -> Value:
     """Values of many rounds, along a new first axis."""
+    if isinstance(value, Orthogonal) and changes:
+        return dataclasses.replace(value, stack=value.stack * rounds)
     if isinstance(value, Parts):
         return Parts(value.axis + 1, value.parts)
     return value if changes or isinstance(value, Fixed | Key | Unknown) else REPEATED
