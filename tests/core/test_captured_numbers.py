@@ -13,6 +13,7 @@ KNOWN = [
     (glorot.Identity(), (5, 3)),
     (glorot.Identity(-0.25), (4, 4)),
     (glorot.Identity(0.1), (2, 6)),
+    (glorot.Identity(1e-7), (8, 8)),
     (glorot.Dirac(layout="torch.conv"), (8, 4, 3)),
     (glorot.Dirac(2, layout="torch.conv"), (8, 4, 3, 3)),
     (glorot.Dirac(6, layout="torch.conv"), (6, 1, 5)),
@@ -65,8 +66,22 @@ def test_blocks_of_constants(data, axis, repeat):
         np.array([0.0, np.inf, np.inf]),
         np.array([[np.nan, 0.0], [0.0, np.nan]]),
         np.where(np.arange(27).reshape(3, 3, 3) == 13, 1.0, 0.0),  # a Dirac of one channel alone
+        1e-8 * np.arange(64.0).reshape(8, 8),  # as near to 0 as rounding is to 1
+        np.diag(np.linspace(1e-6, 2e-6, 8)),
+        1e-5 * np.eye(8) + 1e-6 * (np.arange(64).reshape(8, 8) % 2),
     ],
-    ids=["range", "two diagonals", "diagonal", "triangle", "infinite", "nan", "one tap"],
+    ids=[
+        "range",
+        "two diagonals",
+        "diagonal",
+        "triangle",
+        "infinite",
+        "nan",
+        "one tap",
+        "small range",
+        "small diagonal",
+        "small beside",
+    ],
 )
 def test_what_no_initializer_gives_is_not(numbers):
     """Not nearly, either."""

@@ -61,8 +61,10 @@ def _gives(init: Initializer, shape: tuple[int, ...], numbers: Array) -> bool:
     except ValueError:
         return False
     places = isinstance(init, (Sinusoids, SinCosGrid, SamplingOffsets))  # whose angles grow
-    off = min(_NEAR * max(shape), _FAR_PLACES) if places else _NEAR
-    return np.allclose(found, numbers.astype(np.float64), rtol=_NEAR, atol=off)
+    given = numbers.astype(np.float64)
+    # Of others by their size: an identity times 1e-8 is one, and a table of such numbers none.
+    off = min(_NEAR * max(shape), _FAR_PLACES) if places else _NEAR * np.abs(given).max()
+    return np.allclose(found, given, rtol=_NEAR, atol=off)
 
 
 def _known(shape: tuple[int, ...], numbers: Array) -> Iterator[Initializer]:

@@ -261,7 +261,7 @@ def _side_by_side(equation: Any, inputs: Sequence[Seen]) -> Value:
     if _share(inputs):
         return REPEATED
     parts: list[tuple[Drawn, int]] = []
-    for (value, _, _), atom in zip(inputs, equation.invars, strict=True):
+    for (value, *_), atom in zip(inputs, equation.invars, strict=True):
         if isinstance(value, Key):
             return Key()
         if isinstance(value, Parts) and (joined == "stack" or value.axis != axis):

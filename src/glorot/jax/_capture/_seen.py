@@ -35,6 +35,7 @@ class Seen(NamedTuple):
     value: Value
     draws: frozenset[int] = frozenset()  # which it is made of
     loops: frozenset[int] = frozenset()  # over whose rounds it changes
+    words: Any = None  # keys, or numbers that they are made of, where these are known
 
 
 def constant(value: Any) -> Fixed:
