@@ -165,6 +165,8 @@ def test_killed_between_the_names(tmp_path, monkeypatch, fresh, first, second, o
             with pytest.raises(StopError):
                 write(SHAPES, RECIPE, folder, seed=7, force=True, progress=stop, **second)
             assert before.items() <= contents(folder).items()
+            assert verify(folder).seed == 1  # by its own index, or none
+            assert verify(folder).equal
         refused = attempt(folder, **{option: True}, **second)
         if refused is not None:  # part of the old one still has its names
             assert option == "resume"
@@ -172,6 +174,52 @@ def test_killed_between_the_names(tmp_path, monkeypatch, fresh, first, second, o
             assert "--force" in str(refused)
             write(SHAPES, RECIPE, folder, seed=42, force=True, **second)
         assert contents(folder) == fresh[str(second)]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("option", ["force", "resume"])
+@pytest.mark.parametrize(("first", "second"), WAYS)
+def test_killed_while_the_old_files_go(tmp_path, monkeypatch, fresh, first, second, option):
+    """The new checkpoint is complete then, and stays where the next write is cut off too."""
+    remove = _files.remove
+    for place in range(1, 99):
+        folder, calls = tmp_path / str(place), []
+        write(SHAPES, RECIPE, folder, seed=1, **first)
+
+        def failing(path, calls=calls, place=place):
+            calls.append(path)
+            if len(calls) >= place:
+                raise StopError
+            remove(path)
+
+        with monkeypatch.context() as patch:
+            patch.setattr(_files, "remove", failing)
+            if attempt(folder, force=True, **second) is None:
+                break
+        assert any(name.endswith(".old") for name in contents(folder))
+        seed = 7 if option == "force" else 42
+        with pytest.raises(StopError):
+            write(SHAPES, RECIPE, folder, seed=seed, progress=stop, **{option: True}, **second)
+        assert fresh[str(second)].items() <= contents(folder).items()
+        assert verify(folder).equal
+        assert not any(name.endswith(".old") for name in contents(folder))
+        write(SHAPES, RECIPE, folder, seed=42, force=True, **second)
+        assert contents(folder) == fresh[str(second)]
+    assert place > 1
+
+
+def test_a_stray_file_beside_the_old_index(tmp_path, monkeypatch):
+    """A single file that stood beside shards: cut off between the two, all of the old is there."""
+    write(SHAPES, RECIPE, tmp_path, seed=1, **SHARDED)
+    (tmp_path / "model.safetensors").write_bytes(b"stray")
+    before = contents(tmp_path)
+    for place in range(1, len(before) + 1):
+        with monkeypatch.context() as patch:
+            fail_at(patch, place, StopError(), after=True)
+            assert attempt(tmp_path, force=True, **LARGER) is not None
+        with pytest.raises(StopError):
+            write(SHAPES, RECIPE, tmp_path, seed=7, force=True, progress=stop, **LARGER)
+        assert before.items() <= contents(tmp_path).items()
 
 
 def test_messages_name_the_users_files(tmp_path):

@@ -202,6 +202,11 @@ def rename(path: Path, to: Path) -> None:
         path.unlink()
 
 
+def remove(path: Path) -> None:
+    """Remove a file, if it is there."""
+    path.unlink(missing_ok=True)
+
+
 def link(path: Path, to: Path) -> None:
     """Give a file a second name, in place of what has that name.
 

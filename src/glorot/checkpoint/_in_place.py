@@ -42,5 +42,5 @@ def put_in_place(folder: Path, new: list[Path], replaced: list[Path]) -> None:
         raise
     for path in _layout.leftovers(folder).aside:
         with _files.naming(path):
-            aside_path(path).unlink(missing_ok=True)
+            _files.remove(aside_path(path))
     _files.sync_folder(folder)

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """What is in the folder before a write, and whether it may be touched."""
 
+import contextlib
 from pathlib import Path
 from typing import NamedTuple
 
@@ -59,10 +60,8 @@ def find_places(
     left = _layout.leftovers(folder)
     if any(left) and not (force or resume or together):
         raise cut_off(folder)
-    if force and restore:
-        for path in left.aside:
-            with _files.naming(path):
-                _files.rename(aside_path(path), path)
+    if (force or resume) and restore:
+        _settle(folder, left, force=force)
     there = [folder / name for name in known if (folder / name).exists()]
     if there and not (force or resume):
         raise FileExistsError(
@@ -82,6 +81,36 @@ def find_places(
             )
     todo = [file for file in files if file not in finished]
     return Places(todo, finished, obsolete, [], resume)
+
+
+def _settle(folder: Path, left: _layout.Leftovers, *, force: bool) -> None:
+    """End what a write that was cut off has begun with files that stand aside: where the new ones
+    have all their names, the manifest's the last, the old go; else, with `force`, they come back.
+    """
+    manifest = folder / MANIFEST
+    unnamed = manifest in left.partial and manifest not in left.aside
+    if manifest.exists() and not unnamed:
+        for path in left.aside:
+            with _files.naming(path):
+                _files.remove(aside_path(path))
+    elif force:
+        named = not any(path.suffix == ".safetensors" for path in left.partial)
+        if named and folder / SINGLE in left.aside and folder / INDEX not in left.aside:
+            _remove_named(folder / INDEX)  # of the new, which would be read in place of the old
+        for path in left.aside:
+            with _files.naming(path):
+                _files.rename(aside_path(path), path)
+
+
+def _remove_named(index: Path) -> None:
+    """Remove an index and the shards that it names; none of them was there before."""
+    if not index.is_file():
+        return
+    with contextlib.suppress(ValueError):
+        for name in set(_layout.read_index(index).values()):
+            if _layout.is_shard(name):
+                _files.remove(index.parent / name)
+    _files.remove(index)
 
 
 def _is_of(path: Path, job: Job) -> bool:
