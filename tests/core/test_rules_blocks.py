@@ -10,6 +10,7 @@ from rule_cases import NORMAL, one
 
 import glorot
 from glorot import Rule
+from glorot.recipe import TensorSpec
 
 
 def within(values, stddev):
@@ -281,3 +282,59 @@ def test_blocks_of_constants_are_cut_along_the_layers_output_axis():
     own = Rule("*", "zeros", blocks=[1, {"initializer": "he_normal"}])  # with the layer's fans too
     assert one(own, (4, 6), layout="torch.linear").blocks[1].fans == (6.0, 2.0)
     assert one(own, (4, 6)).blocks[1].fans == (4.0, 3.0)
+
+
+LINEAR = {"layout": "torch.linear"}
+
+
+@pytest.mark.parametrize("said", [True, False])
+def test_a_blocks_constant_sees_the_fans_of_its_layer(said):
+    """Whoever says the axes, the rule or the shapes; shown so too."""
+    parts = [1, {"initializer": "constant", "value": "fan_in"}, {"initializer": "zeros"},
+             {"initializer": "identity", "gain": "fan_out"}]  # fmt: skip
+    rule = Rule("*", "xavier_uniform", blocks=parts, **(LINEAR if said else {}))
+    found = one(rule, (64, 4), **({} if said else LINEAR))
+    assert [block.fans for block in found.blocks] == [(4.0, 16.0)] * 4
+    assert found.initializer.initializers[1] == glorot.Constant(4.0)
+    assert found.initializer.initializers[3] == glorot.Identity(gain=16.0)
+
+
+def test_a_blocks_own_axes_win():
+    """Over those that the shapes say, as over the rule's."""
+    parts = [1, {"layout": "IO"}, {"input_axes": 0, "output_axes": 1}]
+    by_shapes = one(Rule("*", "xavier_uniform", blocks=parts), (96, 30), **LINEAR)
+    by_rule = one(Rule("*", "xavier_uniform", blocks=parts[:2], **LINEAR), (96, 30))
+    assert [block.fans for block in by_shapes.blocks] == [(30.0, 32.0), (32.0, 30.0), (32.0, 30.0)]
+    assert [block.fans for block in by_rule.blocks] == [(30.0, 48.0), (48.0, 30.0)]
+
+
+def test_blocks_as_an_initializer_have_the_layers_axes():
+    """Where none of them says its own: cut along its outputs, with its fans."""
+    blocks = glorot.Blocks(["xavier_uniform", "zeros", glorot.Constant(2.0)], [1, 1, 2])
+    found = one(Rule("*", blocks), (96, 30, 3), layout="torch.conv")
+    assert found.initializer == glorot.Blocks(
+        [glorot.GlorotUniform(layout="torch.conv"), "zeros", glorot.Constant(2.0)],
+        [1, 1, 2],
+        axis=0,
+    )
+    same = one(Rule("*", "xavier_uniform", blocks=[1, 1, 1]), (96, 30, 3), layout="torch.conv")
+    both = one(Rule("*", glorot.Blocks("xavier_uniform", 3)), (96, 30, 3), layout="torch.conv")
+    assert both.initializer == same.initializer
+    own = glorot.Blocks(glorot.GlorotUniform(layout="IO*"), 3, axis=1)
+    assert one(Rule("*", own), (96, 30, 3), layout="torch.conv").initializer == own
+    assert one(Rule("*", glorot.Blocks("he_normal", 3)), (30, 96)).fans == (30.0, 32.0)
+
+
+def test_fans_of_a_weight_in_blocks_are_those_of_one():
+    """Also where the weight is zeros, which have no axes."""
+    shapes = {"w": TensorSpec((96, 32), **LINEAR), "b": TensorSpec((96,))}
+    for init in ("zeros", "xavier_uniform"):
+        rules = [Rule("w", init, blocks=3), Rule("b", "xavier_uniform", fans_of="w")]
+        assert glorot.Recipe(rules).resolve(shapes)[1].fans == (32.0, 32.0)
+
+
+def test_none_in_blocks_is_what_is_not_said():
+    """A file of TOML has no null: the recipe that it gives is the same."""
+    recipe = glorot.Recipe([Rule("*", "ones", blocks={"parts": 3, "axis": None, "repeat": None})])
+    assert recipe == glorot.Recipe([Rule("*", "ones", blocks=3)])
+    assert glorot.Recipe.from_toml(recipe.to_toml()) == recipe

@@ -4,6 +4,7 @@
 import math
 import re
 
+import numpy as np
 import pytest
 from rule_cases import NORMAL, one
 
@@ -291,3 +292,46 @@ def test_mup_needs_the_width():
     blocks = glorot.Blocks(NORMAL, 2)
     with pytest.raises(ValueError, match=r"Say the blocks in the rule: `blocks`"):
         one(Rule("*", blocks, mup="hidden"), variables={"width_mult": 2})
+
+
+@pytest.mark.parametrize("role", ["input", "hidden", "output"])
+def test_mup_of_a_formula_of_fans(role):
+    """The same as by the initializer that has it built in: the stddev of the base model is the
+    formula's at its fans."""
+    variables = {"width_mult": 4}
+    wide = {"layout": "torch.linear"}
+    for shape in ((1024, 1024), (256, 1024), (1024, 64)):
+        built = one(Rule("*", "random_normal", stddev="1 / sqrt(fan_in)", mup=role, **wide),
+                    shape, variables)  # fmt: skip
+        known = one(Rule("*", "lecun_normal", mup=role, **wide), shape, variables)
+        assert built.stddev == pytest.approx(known.stddev, rel=1e-13)
+    fixed = one(Rule("*", "random_normal", stddev="2 / 64", mup=role), (64, 64), variables)
+    assert fixed.stddev == pytest.approx(1 / 32 / (2 if role == "hidden" else 1))
+
+
+def test_equal_rules_have_equal_fingerprints():
+    """A whole number beside a formula is the float that it is without one."""
+    recipes = [
+        Recipe([Rule("*", "normal", mean=mean, stddev="0.02 * 2")]) for mean in (1, 1.0, "1.0")
+    ]
+    assert recipes[0] == recipes[1] != recipes[2]
+    assert recipes[0].fingerprint == recipes[1].fingerprint
+    assert Recipe.from_json(recipes[0].to_json()).fingerprint == recipes[0].fingerprint
+
+
+def test_each_parameter_names_its_own_sibling():
+    """Of equal layers too, whose fans are resolved once."""
+    shapes = {f"{layer}.{name}": size for layer in "ab" for name, size in
+              (("weight", (4, 4)), ("bias", (4,)))}  # fmt: skip
+    recipe = Recipe([Rule("*.bias", "xavier_uniform", fans_of="weight"), Rule("*", "ones")])
+    found = {a.name: a.why for a in recipe.resolve(shapes)}
+    for layer in "ab":
+        assert found[f"{layer}.bias"] == (f"fans are those of '{layer}.weight'",)
+
+
+def test_numpys_number_as_an_axis_of_a_variable():
+    """As in `blocks`."""
+    variables = {"d": {"size": "w", "axis": np.int64(1)}}
+    recipe = Recipe([Rule("*", "normal", stddev="1 / d")], variables=variables)
+    assert recipe.resolve({"w": (3, 4)})[0].stddev == 0.25
+    assert Recipe.from_toml(recipe.to_toml()) == recipe

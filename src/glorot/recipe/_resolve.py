@@ -4,7 +4,7 @@
 import contextlib
 import copy
 import math
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any, NamedTuple
 
 from glorot import _check
@@ -16,6 +16,7 @@ from glorot._layouts import BOTH
 from glorot._random import RandomNormal
 from glorot._weight_norm import Direction, Length
 from glorot.recipe._assignment import Assignment, BlockPlan
+from glorot.recipe._axes import has_axes, laid_out, weight_fans, weight_roles
 from glorot.recipe._expression import FANS, Expression
 from glorot.recipe._gains import activation
 from glorot.recipe._law import describe_law
@@ -77,7 +78,7 @@ class Resolver:
                 own = self._extras(name, spec, rule)
                 beside = self._weight_beside(name, rule)
                 role = beside.mup if beside else None
-            key = (id(rule), spec, dtype, own and tuple(own[0].items()), role)
+            key = (id(rule), spec, dtype, own and (tuple(own[0].items()), own[1]), role)
             found = self.assigned.get(key)
             if found is None:
                 extras, why = own or self._extras(name, spec, rule)
@@ -146,13 +147,13 @@ class Resolver:
         wanted = _wanted(spec, init, dtype)
         init._writer(spec.shape, parse_dtype(wanted, floating=init.random))
         axes, fans = init._axes, init.fans(spec.shape)
-        if extras and rule.initializer is not None and not _has_axes(rule.initializer):
+        if extras and rule.initializer is not None and not has_axes(rule.initializer):
             with contextlib.suppress(ValueError):  # shown alone, where no law follows from them
                 fans = Axes(**extras).fans(spec.shape)
                 axes = Axes(**extras)
         if found.blocks:
-            fans = max(found.blocks, key=lambda block: math.prod(block.shape)).fans
-        stddev, roles = init.expected_stddev(spec.shape), _roles(axes, spec.shape)
+            fans = _largest(found.blocks).fans
+        stddev, roles = init.expected_stddev(spec.shape), weight_roles(axes, spec.shape)
         return Assignment(
             name, spec.shape, wanted, rule, init, fans, stddev, found.gain, roles, found.blocks,
             found.why, spec,
@@ -174,7 +175,7 @@ class Resolver:
             extras["layout"] = spec.layout
             if spec.groups > 1:
                 extras["groups"] = spec.groups
-            if takes(init, "layout") or asks_fans(init):
+            if has_axes(init) or asks_fans(init):
                 why = (f"axes are {spec.layout} by the shapes",)
         elif says_axes(init):
             why = ("axes by the rule",)
@@ -201,10 +202,10 @@ class Resolver:
             raise ValueError(f"`fans_of` asks for the fans of {sibling!r}, which {what}.")
         rule = self._rule(sibling, spec)
         extras, _ = self._extras(sibling, spec, rule)
-        init = rule.initializer
-        if extras and init is not None and not takes(init, "layout"):
-            return Axes(**extras).fans(spec.shape)
-        return self._build(rule, spec.shape, extras, ()).initializer.fans(spec.shape)
+        found = self._build(rule, spec.shape, extras, ())
+        if found.blocks:
+            return _largest(found.blocks).fans
+        return weight_fans(found.initializer, spec.shape, extras)
 
     def _build(
         self,
@@ -221,8 +222,10 @@ class Resolver:
             cut = rule.blocks.cut(self._lookup)
             if not cut.whole:
                 return self._build_blocks(rule, cut, init, shape, extras, notes, beside)
+        if isinstance(init, Blocks):
+            init = laid_out(init, shape, extras)
         made = build(init, self._lookup, shape, extras)
-        factor = self._factor(rule, made, shape, extras, notes, beside)
+        factor = self._factor(rule, init, made, shape, extras, notes, beside)
         return _Found(_scaled(made, factor), factor or 1.0, (), tuple(notes))
 
     def _build_blocks(
@@ -242,6 +245,7 @@ class Resolver:
         shaped = Blocks(stand_in, sizes, axis=axis, repeat=repeat)
         shapes = [block.shape for block in shaped.blocks(shape)]
         axis = shaped._split(shape).axis
+        axes = stand_in._axes.changed  # for those without axes of their own, as zeros, too
         made, gains = [], []
         for part, alone in zip(parts, shapes, strict=True):
             factor: float | None = None
@@ -249,17 +253,20 @@ class Resolver:
             if own is None:
                 changed = make(init, dict(part.options)) if part.options else init
                 assert changed is not None
-                block = build(changed, self._lookup, alone, extras)
-                factor = self._factor(rule, block, alone, extras, notes, beside)
+                given = dict(extras)
+                if says_axes(changed):  # the block itself, else there would be no other to say it
+                    given.pop("layout", None)
+                block = build(changed, self._lookup, alone, given)
+                factor = self._factor(rule, changed, block, alone, axes, notes, beside)
             else:
-                block = build(own, self._lookup, alone, _inherited(stand_in, own))
+                block = build(own, self._lookup, alone, {} if says_axes(own) else axes)
             if part.gain is not None:
-                factor = (factor or 1.0) * self._gain(part.gain, block, alone, extras)
+                factor = (factor or 1.0) * self._gain(part.gain, block, alone, axes)
             made.append(_scaled(block, factor).replace(dtype=plain.dtype))
             gains.append(factor or 1.0)
         whole = Blocks(made, sizes, axis=axis, repeat=repeat, dtype=plain.dtype)
         plans = tuple(
-            BlockPlan(part.name, alone, _fans(b, alone, extras), describe_law(b, alone),
+            BlockPlan(part.name, alone, weight_fans(b, alone, axes), describe_law(b, alone),
                       b.expected_stddev(alone), gain)
             for part, alone, b, gain in zip(parts, shapes, made, gains, strict=True)
         )  # fmt: skip
@@ -271,6 +278,7 @@ class Resolver:
     def _factor(
         self,
         rule: Rule,
+        given: Initializer | Template,
         init: Initializer,
         shape: tuple[int, ...],
         extras: Mapping[str, Any],
@@ -298,10 +306,38 @@ class Resolver:
             factor = depth if factor is None else factor * depth
         if rule.mup is not None:
             width = self._width(rule)
-            scale = _mup(rule.mup, init, shape, width, beside)
+            scale = self._mup(rule.mup, given, init, shape, extras, width, beside)
             notes.append(f"muP {rule.mup}, {width:g} times the base width: {scale:.6g}")
             factor = scale if factor is None else factor * scale
         return factor
+
+    def _mup(
+        self,
+        role: str,
+        given: Initializer | Template,
+        init: Initializer,
+        shape: tuple[int, ...],
+        extras: Mapping[str, Any],
+        width: float,
+        beside: str | None,
+    ) -> float:
+        """Table 8: at the base width the stddev is the initializer's own; `width` times wider,
+        hidden weights have 1/sqrt(width) of that, input and output weights the same. A bias with
+        the fans of a weight has fans that grow as that weight's do, if the rule `beside` says so;
+        else both grow."""
+        vector = BOTH in weight_roles(init._axes, shape)  # a bias: its one axis is both
+        of = (beside or "") if vector else role
+        inputs = width if of != "input" else 1.0
+        outputs = width if of != "output" else 1.0
+        stddev = init.expected_stddev(shape)
+        if asks_fans(given) and stddev:
+            fan_in, fan_out = weight_fans(init, shape, extras)
+            fans = {"fan_in": fan_in / inputs, "fan_out": fan_out / outputs}
+            narrower = build(given, self._lookup, shape, {**extras, **fans})
+            base = (narrower.expected_stddev(shape) / stddev) ** 2
+        else:
+            base = init._narrower(shape, inputs, outputs)  # its variance there over that here
+        return math.sqrt(base / width if role == "hidden" else base)
 
     def _width(self, rule: Rule) -> float:
         if WIDTH not in self.values:
@@ -323,7 +359,7 @@ class Resolver:
 
         def lookup(name: str) -> float:
             if name in FANS:
-                return _fans(init, shape, extras)[name == "fan_out"]
+                return weight_fans(init, shape, extras)[name == "fan_out"]
             return self._lookup(name)
 
         try:
@@ -347,48 +383,12 @@ def _scaled(init: Initializer, factor: float | None) -> Initializer:
     return init if factor is None else init.scaled(factor)
 
 
-def _has_axes(init: Initializer | Template) -> bool:
-    return takes(init, "layout") or isinstance(init, Blocks)
-
-
-def _fans(
-    init: Initializer, shape: tuple[int, ...], extras: Mapping[str, Any]
-) -> tuple[float, float]:
-    """The fans; a weight whose initializer has no axes, as zeros have none, has its layer's."""
-    if not extras or _has_axes(init):
-        return init.fans(shape)
-    return Axes(**extras).fans(shape)
-
-
-def _inherited(init: Initializer, own: Initializer | Template) -> dict[str, Any]:
-    """The axes options of a rule's initializer that a block's own takes and does not say itself."""
-    if says_axes(own):
-        return {}
-    return {key: value for key, value in init._axes.changed.items() if takes(own, key)}
-
-
-def _mup(
-    role: str, init: Initializer, shape: tuple[int, ...], width: float, beside: str | None
-) -> float:
-    """Table 8: at the base width the stddev is the initializer's own; `width` times wider, hidden
-    weights have 1/sqrt(width) of that, input and output weights the same. A bias with the fans of a
-    weight has fans that grow as that weight's do, if the rule `beside` says so; else both grow."""
-    vector = BOTH in _roles(init._axes, shape)  # a bias: its one axis is both
-    of = (beside or "") if vector else role
-    inputs = width if of != "input" else 1.0
-    outputs = width if of != "output" else 1.0
-    base = init._narrower(shape, inputs, outputs)  # its variance there over its variance here
-    return math.sqrt(base / width if role == "hidden" else base)
+def _largest(blocks: Iterable[BlockPlan]) -> BlockPlan:
+    """The first of those, as that of `Blocks`."""
+    return max(blocks, key=lambda block: math.prod(block.shape))
 
 
 def _sibling(name: str, last: str) -> str:
     """a.b.bias -> a.b.weight; names of arrays in trees are joined by / as well."""
     cut = max(name.rfind("."), name.rfind("/"))
     return name[: cut + 1] + last
-
-
-def _roles(axes: Axes, shape: tuple[int, ...]) -> str:
-    try:
-        return axes.roles(shape)
-    except ValueError:
-        return ""

@@ -189,6 +189,14 @@ def shapes_from_json(text: str | bytes) -> dict[str, TensorSpec]:
     return parse_shapes(content)
 
 
+def shapes_content(tensors: Mapping[str, TensorSpec]) -> dict[str, Any]:
+    """Return what a shapes file of these tensors holds."""
+    return {
+        name: {"shape": list(spec.shape), "dtype": spec.dtype, **spec.extras()}
+        for name, spec in tensors.items()
+    }
+
+
 def load_json(text: str | bytes, what: str) -> Any:
     """Return what JSON text holds, refusing keys written twice, which would hide one another.
 

@@ -136,6 +136,7 @@ def parse_split(blocks: Any) -> Split | None:
         return blocks
     try:
         content: dict[str, Any] = dict(blocks) if isinstance(blocks, Mapping) else {"parts": blocks}
+        content = {key: value for key, value in content.items() if value is not None}
         unknown = [key for key in content if key not in _KEYS]
         if unknown:
             raise ValueError(

@@ -151,7 +151,7 @@ def make(initializer: Any, options: Mapping[str, Any]) -> Initializer | Template
     others = {key: value for key, value in merged.items() if key not in _NUMBERS}
     kept = construct(name, others | ({"sparsity": 0.5} if "sparsity" in merged else {}))._config
     kept = {key: kept[key] for key in others if key in kept}
-    kept |= {key: plain(value) for key, value in merged.items() if key in _NUMBERS}
+    kept |= {key: _number(key, value) for key, value in merged.items() if key in _NUMBERS}
     said = {key: value for key, value in kept.items() if not _is_default(name, key, value)}
     return Template(name, tuple(sorted((key, _frozen(key, said[key])) for key in said)))
 
@@ -165,6 +165,13 @@ def plain(value: Any) -> Any:
         return [plain(item) for item in value]
     value = value.item() if isinstance(value, np.generic) else value
     return str(value) if isinstance(value, float) and math.isinf(value) else value
+
+
+def _number(key: str, value: Any) -> Any:
+    """A number as the class keeps it: a float, where it need not be whole."""
+    value = plain(value)
+    whole = key in _WHOLE or key == "value" or isinstance(value, bool)
+    return float(value) if isinstance(value, int) and not whole else value
 
 
 def _is_default(class_name: str, key: str, value: Any) -> bool:

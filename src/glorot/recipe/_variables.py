@@ -2,6 +2,7 @@
 """Variables of a recipe: numbers, formulas, counts of names and sizes of parameters."""
 
 import difflib
+import numbers
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -104,13 +105,13 @@ def parse_variable(content: Any) -> Variable:
         raise TypeError(f"`about` must be a string, got {_check.show(about)}.")
     if "axis" in content and "size" not in content:
         raise ValueError("`axis` needs `size`, the pattern of the parameters whose size it takes.")
-    if isinstance(axis, bool) or not isinstance(axis, int):
+    if isinstance(axis, bool) or not isinstance(axis, numbers.Integral):
         raise TypeError(f"`axis` must be an integer, got {_check.show(axis)}.")
     return Variable(
         value=_number(content["value"]) if "value" in content else None,
         count=parse_counter("count", content["count"]) if "count" in content else None,
         size=parse_pattern(content["size"]) if "size" in content else None,
-        axis=axis,
+        axis=int(axis),
         about=about,
     )
 
