@@ -101,6 +101,19 @@ def test_a_rank_that_is_killed(tmp_path, alone, options, after):
     assert contents(tmp_path) == alone[str(options)]
 
 
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [({"layout": "torch.linear"}, {}), ({"layout": "OI"}, {"layout": "IO"}), ({"tags": ["x"]}, {})],
+)
+def test_ranks_that_are_told_other_layouts(tmp_path, one, other):
+    """What the shapes say of the layers decides values, and the header: they must agree."""
+    recipe = Recipe([Rule("*", "he_normal")])
+    shapes = ({"w": {"shape": [512, 128], **said}} for said in (one, other))
+    write(next(shapes), recipe, tmp_path, seed=1, rank=0, world_size=2)
+    with pytest.raises(ValueError, match="writes another names, shapes or dtypes than rank 0"):
+        write(next(shapes), recipe, tmp_path, seed=1, rank=1, world_size=2)
+
+
 def test_the_plan_of_a_rank_is_refused_as_the_rank_is(tmp_path):
     """Nothing is refused that the rank itself may do, and nothing is touched."""
     one(tmp_path, 0, 2, **SHARDED)

@@ -348,6 +348,41 @@ def test_verify_takes_the_dtype_of_the_write(tmp_path):
     assert verify(tmp_path, ONES, 1, shapes=shapes).problems[0].status == "dtype"
 
 
+LEFT = {
+    "counted": (
+        Recipe([Rule("*.mask", None), Rule("*.w", "normal", layers="h.*.")]),
+        {"h.0.w": (16, 16), "h.1.w": (16, 16), "h.2.mask": {"shape": (4, 4), "dtype": "bool"}},
+    ),
+    "sized": (
+        Recipe(
+            [Rule("head.weight", None), Rule("*", "normal", stddev="1 / d")],
+            variables={"d": {"size": "head.weight", "axis": 1}},
+        ),
+        {"w": (16, 16), "head.weight": (4, 64)},
+    ),
+}
+
+
+@pytest.mark.parametrize("case", LEFT)
+@pytest.mark.parametrize("given", [True, False])
+def test_what_was_left_out_counts(tmp_path, case, given):
+    """A recipe may count or measure what it leaves out, which no file holds: the manifest says
+    it."""
+    recipe, shapes = LEFT[case]
+    write(shapes, recipe, tmp_path, seed=1, max_shard_size=1500)
+    arguments = (recipe, 1) if given else ()
+    assert verify(tmp_path, *arguments).equal
+    assert verify(tmp_path, recipe, 1, shapes=shapes).equal
+    if case == "counted":
+        (tmp_path / "model-00001-of-00002.safetensors").unlink()
+        problems = verify(tmp_path, *arguments).problems
+        assert (problems[0].name, problems[0].status) == ("h.0.w", "missing")
+    manifest = json.loads((tmp_path / "glorot.json").read_bytes())
+    assert manifest["shapes"].keys() == shapes.keys()
+    write({"w": (4, 4)}, ONES, tmp_path / "plain", seed=1)
+    assert "shapes" not in json.loads((tmp_path / "plain" / "glorot.json").read_bytes())
+
+
 def test_a_lost_sibling_is_asked_for(tmp_path):
     """A bias whose fans were those of a weight in a lost file can be proven with the shapes."""
     shapes = {"a.weight": (40, 30), "a.bias": (40,)}

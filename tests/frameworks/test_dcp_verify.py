@@ -158,3 +158,25 @@ def test_what_ranks_write(tmp_path):
     files[3].unlink()
     lost = {c.name for c in verify(folder, recipe, 42).problems if c.status == "missing"}
     assert {"0.both", "1.twice"} <= lost < set(shapes)
+
+
+def test_what_layers_are_is_in_the_manifest(tmp_path):
+    """A directory of torch's says no types and no axes: the manifest does, so that it verifies by
+    what stands there; sharded too, and by another recipe as before."""
+    shapes = {
+        "up.weight": {"shape": (96, 32), "type": "Linear", "layout": "torch.linear"},
+        "up.bias": {"shape": (96,), "type": "Linear"},
+        "mask": {"shape": (3,), "dtype": "bool"},
+    }
+    rules = [
+        Rule("mask", None),
+        Rule("*.weight", "he_normal", where={"type": "Linear"}),
+        Rule("*.bias", "lecun_uniform", fans_of="weight"),
+    ]
+    recipe = Recipe(rules)
+    write(shapes, recipe, tmp_path, seed=1, format="dcp", max_shard_size=9000)
+    for arguments in ((), (recipe, 1)):
+        assert verify(tmp_path, *arguments).equal
+    assert {c.status for c in verify(tmp_path, recipe, 2).problems} == {"trained"}
+    other = Recipe([Rule("*", "he_normal")])
+    assert not verify(tmp_path, other, 1).equal

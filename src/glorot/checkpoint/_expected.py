@@ -16,18 +16,19 @@ def by_shapes(
     dtype: Any,
     found: dict[str, Found],
     checks: dict[str, TensorCheck],
+    source: str,
 ) -> dict[str, Assignment]:
-    """Return what each tensor that can be compared should be by the shapes given; `checks` gets the
-    rest.
+    """Return what each tensor that can be compared should be by the shapes that `source` gives;
+    `checks` gets the rest.
 
     A recipe that does not fit them is an error.
     """
     resolved = {a.name: a for a in recipe.resolve(expected, dtype=dtype)}
     for name in found.keys() - resolved.keys():
-        note = "the recipe leaves it out" if name in expected else "`shapes` does not name it"
+        note = "the recipe leaves it out" if name in expected else f"{source} does not name it"
         checks[name] = TensorCheck(name, "extra", note)
     for name in resolved.keys() - found.keys() - checks.keys():
-        checks[name] = TensorCheck(name, "missing", "`shapes` names it")
+        checks[name] = TensorCheck(name, "missing", f"{source} names it")
     return _comparable(resolved, expected, dtype, found, checks)
 
 

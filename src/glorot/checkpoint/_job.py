@@ -14,19 +14,25 @@ from glorot.checkpoint import _dcp, _layout
 from glorot.checkpoint._arguments import read_recipe, read_shapes
 from glorot.checkpoint._dcp import METADATA
 from glorot.checkpoint._layout import File
-from glorot.recipe import Assignment, Recipe, TensorSpec
+from glorot.recipe import Assignment, Recipe, TensorSpec, parse_shapes
 
 FORMATS = ("safetensors", "dcp")
 
 
 class Job(NamedTuple):
-    """The whole of a checkpoint before its first byte; equal jobs write equal bytes."""
+    """The whole of a checkpoint before its first byte; equal jobs write equal bytes.
+
+    Attributes:
+        shapes: of the whole model, where the files do not say all that the recipe goes by: what it
+            leaves out, which formulas may count, and of torch's files what layers are.
+    """
 
     recipe: Recipe
     seed: int
     assignments: dict[str, Assignment]
     files: list[File]
     format: str = "safetensors"
+    shapes: dict[str, TensorSpec] | None = None
 
     @property
     def parameters(self) -> int:
@@ -36,12 +42,13 @@ class Job(NamedTuple):
     @property
     def identity(self) -> dict[str, Any]:
         """What processes that write one checkpoint together agree on."""
-        names = {a.name: (a.shape, a.dtype) for a in self.assignments.values()}
+        names = {a.name: (a.shape, a.dtype, a.spec.extras()) for a in self.assignments.values()}
+        left = [(name, spec.shape, spec.dtype) for name, spec in (self.shapes or {}).items()]
         return {
             "recipe": self.recipe.fingerprint,
             "seed": self.seed,
             "stream": STREAM_VERSION,
-            "plan": _digest(sorted(names.items())),
+            "plan": _digest([sorted(names.items()), sorted(left)]),
             "format": self.format,
             "files": _digest([(f.name, list(f.tensors)) for f in self.files]),
         }
@@ -96,7 +103,8 @@ def make_job(
     limit = _layout.parse_size(max_shard_size)
     loaded = read_recipe(recipe)
     _check_encodes(loaded)
-    assignments = {a.name: a for a in loaded.resolve(read_shapes(shapes), dtype=dtype)}
+    given = parse_shapes(read_shapes(shapes))
+    assignments = {a.name: a for a in loaded.resolve(given, dtype=dtype)}
     specs = {
         name: TensorSpec(a.shape, a.dtype, **a.spec.extras()) for name, a in assignments.items()
     }
@@ -105,7 +113,9 @@ def make_job(
     else:
         said = metadata(loaded, number) | _layout.plan_metadata(specs)
         files = _layout.plan(specs, said, limit)
-    return Job(loaded, number, assignments, files, format)
+    told = format == "dcp" and any(spec.extras() for spec in specs.values())
+    whole = {**given, **specs} if told or given.keys() != specs.keys() else None
+    return Job(loaded, number, assignments, files, format, whole)
 
 
 def _digest(content: Any) -> str:

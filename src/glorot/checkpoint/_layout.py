@@ -13,7 +13,7 @@ from glorot import _check
 from glorot.checkpoint import _dcp, _header
 from glorot.checkpoint._dcp import METADATA, Item
 from glorot.checkpoint._header import Entry
-from glorot.recipe._shapes import TensorSpec, load_json, shapes_from_json
+from glorot.recipe._shapes import TensorSpec, load_json, shapes_content, shapes_from_json
 
 SINGLE = "model.safetensors"
 SHAPES_KEY = "glorot.shapes"
@@ -151,11 +151,7 @@ def _groups(
 
 def shapes_text(tensors: Mapping[str, TensorSpec]) -> str:
     """Return a shapes file of these tensors, as short as it can be."""
-    content = {
-        name: {"shape": spec.shape, "dtype": spec.dtype, **spec.extras()}
-        for name, spec in tensors.items()
-    }
-    return json.dumps(content, ensure_ascii=False, separators=(",", ":"))
+    return json.dumps(shapes_content(tensors), ensure_ascii=False, separators=(",", ":"))
 
 
 def index_text(files: Iterable[File]) -> bytes:

@@ -5,6 +5,7 @@
      "fingerprint": "...", "files": {"model.safetensors": {"bytes": 9, "crc32": "00c0ffee"}},
      "recipe": {...}}
 
+Where the files do not say all that the recipe goes by, "shapes" has the whole model's.
 It is a function of what was written and the library's version: no time, no machine.
 """
 
@@ -17,13 +18,14 @@ from typing import Any, NamedTuple
 import glorot
 from glorot import _check
 from glorot._stream import STREAM_VERSION, check_seed
-from glorot.recipe import Recipe
-from glorot.recipe._shapes import load_json
+from glorot.recipe import Recipe, TensorSpec, parse_shapes
+from glorot.recipe._shapes import load_json, shapes_content
 
 MANIFEST = "glorot.json"
 FORMAT = "glorot-checkpoint"
 VERSION = 1
 _KEYS = ("format", "version", "glorot", "stream", "seed", "fingerprint", "files", "recipe")
+_SHAPES = "shapes"
 _MOST_BYTES = 100_000_000
 _CRC = re.compile(r"[0-9a-f]{8}")
 
@@ -42,6 +44,7 @@ class Manifest(NamedTuple):
     seed: int
     files: dict[str, FileSum]
     glorot: str  # the version that wrote it
+    shapes: dict[str, TensorSpec] | None = None  # of the whole model, where the files lack some
 
     def text(self) -> bytes:
         """Return the file."""
@@ -59,6 +62,8 @@ class Manifest(NamedTuple):
             "files": files,
             "recipe": json.loads(self.recipe.to_json()),
         }
+        if self.shapes is not None:
+            content[_SHAPES] = shapes_content(self.shapes)
         return (json.dumps(content, indent=2, ensure_ascii=False) + "\n").encode()
 
     def says(self, recipe: Recipe, seed: int, sizes: Mapping[str, int]) -> bool:
@@ -68,9 +73,14 @@ class Manifest(NamedTuple):
         return same and mine == dict(sizes)
 
 
-def make(recipe: Recipe, seed: int, files: Mapping[str, FileSum]) -> Manifest:
+def make(
+    recipe: Recipe,
+    seed: int,
+    files: Mapping[str, FileSum],
+    shapes: dict[str, TensorSpec] | None = None,
+) -> Manifest:
     """Return the manifest of these files as this version of the library writes it."""
-    return Manifest(recipe, seed, dict(files), glorot.__version__)
+    return Manifest(recipe, seed, dict(files), glorot.__version__, shapes)
 
 
 def read(path: Path) -> Manifest:
@@ -105,7 +115,7 @@ def parse(text: bytes) -> Manifest:
                 f"{supported} alone."
             )
     lacking = sorted(set(_KEYS) - set(content))
-    unknown = sorted(set(content) - set(_KEYS))
+    unknown = sorted(set(content) - {*_KEYS, _SHAPES})
     if lacking or unknown:
         what = f"it lacks {lacking[0]!r}" if lacking else f"it has the unknown key {unknown[0]!r}"
         raise ValueError(f"{what}; a manifest has {', '.join(_KEYS)}.")
@@ -114,13 +124,14 @@ def parse(text: bytes) -> Manifest:
     try:
         seed = check_seed(content["seed"])
         recipe = Recipe._from(content["recipe"])
+        shapes = parse_shapes(content[_SHAPES]) if _SHAPES in content else None
     except TypeError as error:
         raise ValueError(str(error)) from None
     if content["fingerprint"] != recipe.fingerprint_of(seed):
         raise ValueError(
             "it contradicts itself: its fingerprint is not that of its recipe and seed."
         )
-    return Manifest(recipe, seed, _parse_files(content["files"]), content["glorot"])
+    return Manifest(recipe, seed, _parse_files(content["files"]), content["glorot"], shapes)
 
 
 def _parse_files(content: Any) -> dict[str, FileSum]:

@@ -35,7 +35,7 @@ def _manifest_text(
         if crc is None:
             raise RuntimeError(f"not all of {file.name} was computed.")
         sums[file.name] = FileSum(file.size, crc)
-    made = _manifest.make(job.recipe, job.seed, sums)
+    made = _manifest.make(job.recipe, job.seed, sums, job.shapes)
     path = folder / MANIFEST
     if places.todo or not path.exists():
         return made.text()

@@ -16,10 +16,10 @@ from glorot.checkpoint._checksum import Checksum
 from glorot.checkpoint._compare import compare_values
 from glorot.checkpoint._dcp import METADATA
 from glorot.checkpoint._file_checks import check_files, find_manifest
-from glorot.checkpoint._manifest import Manifest
+from glorot.checkpoint._manifest import MANIFEST, Manifest
 from glorot.checkpoint._report import VerifyReport
 from glorot.checkpoint._written import Written, compare_plans, read_written, said_otherwise
-from glorot.recipe import Recipe, parse_shapes
+from glorot.recipe import Recipe, TensorSpec, parse_shapes
 
 
 def verify(
@@ -42,7 +42,7 @@ def verify(
         shapes: what the checkpoint should hold, as for `write`. Without it, what the files say
             was written: `write` puts the names, shapes and dtypes of a file's tensors in that
             file, and a fingerprint of all tensors in every one; the index names the tensors of a
-            file that is lost. A checkpoint made by something else says nothing of it: the
+            file that is lost; the manifest says what else its recipe goes by. A checkpoint made by something else says nothing of it: the
             report's `note` then says that a missing tensor would not show. Of torch's directories
             the metadata says what they hold, but for what optimizers and other entries hold, and a
             key that the whole model is under is left off the names.
@@ -82,7 +82,9 @@ def verify(
         manifest = find_manifest(place)
         recipe = manifest.recipe if recipe is None else recipe
         number = manifest.seed if seed is None else number
-    whole, note = True, ""
+    whole, note, source = True, "", "`shapes`"
+    if expected is None and not place.is_file():  # what the files do not say themselves
+        expected, source = _told(manifest or _readable_manifest(place), recipe), MANIFEST
     if expected is None:
         written = read_written(contents.metadata)
         if contents.lost or not contents.metadata:  # other formats say nothing of themselves
@@ -90,7 +92,7 @@ def verify(
         whole, note = compare_plans(contents, written, alone=place.is_file())
         assignments = _expected.by_files(recipe, written, dtype, found, checks)
     else:
-        assignments = _expected.by_shapes(recipe, expected, dtype, found, checks)
+        assignments = _expected.by_shapes(recipe, expected, dtype, found, checks, source)
     checksums = None if manifest is None else {path: Checksum() for path in contents.files}
     for check in compare_values(assignments, found, number, block_bytes, progress, checksums):
         checks[check.name] = check
@@ -118,6 +120,13 @@ def verify(
         note="; ".join(filter(None, (note, other, *contents.notes))),
         files=files,
     )
+
+
+def _told(manifest: Manifest | None, recipe: Recipe) -> dict[str, TensorSpec] | None:
+    """The whole model's shapes, where a manifest of this recipe has them."""
+    if manifest is None or manifest.recipe.fingerprint != recipe.fingerprint:
+        return None
+    return manifest.shapes
 
 
 def _readable_manifest(place: Path) -> Manifest | None:
