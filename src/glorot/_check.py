@@ -139,15 +139,20 @@ def choice(argument: str, value: object, choices: Sequence[str]) -> str:
     return value
 
 
+_MOST_SHOWN = 60  # of which most are no help
+_MOST_COMPARED = 10_000  # which takes a second
+
+
 def near(word: str, choices: Sequence[str], what: str = "") -> str:
     """The end of an error: those of `choices` that `word` may have meant, else all of them;
     `what` they are where that is not clear."""
     import difflib  # only errors need it
 
-    found = difflib.get_close_matches(word, choices, n=3, cutoff=0.5)
+    found = difflib.get_close_matches(word, choices[:_MOST_COMPARED], n=3, cutoff=0.5)
     if found:
         return f"Near{what and ' ' + what}: {', '.join(found)}."
-    return f"There are{what and ' the ' + what}: {', '.join(choices)}."
+    more = f", and {len(choices) - _MOST_SHOWN} more" if len(choices) > _MOST_SHOWN else ""
+    return f"There are{what and ' the ' + what}: {', '.join(choices[:_MOST_SHOWN])}{more}."
 
 
 def parse_shape(shape: Any) -> tuple[int, ...]:

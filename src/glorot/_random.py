@@ -24,7 +24,8 @@ class RandomUniform(LawInitializer):
             index; not the law.
 
     Raises:
-        ValueError: ends in the wrong order or not finite; a half width below 2**-96.
+        ValueError: ends in the wrong order or not finite; a half width, or a middle but 0, below
+            2**-96 in size.
         TypeError: an option that it does not have, or of the wrong type.
 
     Source: Keras 3, `RandomUniform`.
@@ -78,7 +79,7 @@ class RandomNormal(LawInitializer):
     """N(mean, stddev**2), untruncated; values reach 6.3 stddevs.
 
     Args:
-        mean: finite.
+        mean: 0, or at least 2**-96 in size.
         stddev: 0, or at least 2**-96.
         seed: the default seed of calls, 0 <= seed < 2**64.
         dtype: the default dtype of calls, a float type.
@@ -132,7 +133,7 @@ class TruncatedNormal(LawInitializer):
     cut-off, which configs write as "-inf" or "inf".
 
     Args:
-        mean: finite.
+        mean: 0, or at least 2**-96 in size.
         stddev: 0, or at least 2**-96.
         lower, upper: the cut-offs in stddevs, `lower` below `upper`; infinite: that side is open.
         seed: the default seed of calls, 0 <= seed < 2**64.

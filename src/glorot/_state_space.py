@@ -88,7 +88,8 @@ class LogOfUniform(Initializer):
         dtype: the default dtype of calls, a float type.
 
     Raises:
-        ValueError: ends in the wrong order or not finite; a half width below 2**-96.
+        ValueError: ends in the wrong order or not finite; a half width, or a middle but 0, below
+            2**-96 in size.
 
     Source: state-spaces/mamba, mamba_ssm/modules/mamba2.py: in [1, 16]; Yang, Kautz, Hatamizadeh,
     "Gated Delta Networks", 2024, and fla-org/flash-linear-attention, fla/layers/gated_deltanet.py:

@@ -122,7 +122,7 @@ def test_init_options(shapes, tmp_path):
         (("sample", "ones", "3", "--seed", "0", "--set", "x"), "`--set` must be NAME=VALUE"),
         (
             ("sample", "normal", "3", "--seed", "0", "--set", "sd=1"),
-            "no option 'sd'. It has batch_axes, dtype",
+            "no option 'sd'. It has batch_axes, equation",
         ),
         (("sample", "normal", "3", "--seed", "0", "--set", "mean=a"), "`mean` must be a number"),
         (

@@ -311,6 +311,9 @@ def test_command():
     rows = json.loads(invoke("--json").stdout)
     assert [row["name"] for row in rows] == list(presets())
     assert all(row["models"] and row["source"] for row in rows)
+    variables = {row["name"]: row["variables"] for row in rows}
+    assert variables["convnext"] == ["initializer_range", "layer_scale_init_value"]
+    assert variables["flax"] == []
     assert Recipe.from_toml(invoke("show", "llama").stdout) == preset("llama")
     assert Recipe.from_toml(invoke("show", "gpt2").stdout) == preset("gpt2")  # of a JSON file
     assert Recipe.from_json(invoke("show", "llama", "--json").stdout) == preset("llama")

@@ -229,6 +229,30 @@ REFUSED = {
         ValueError,
         "`buffers` has values for 'frequencies', and the module has no such buffer. It has: freqs",
     ),
+    "a buffer of another shape": (
+        Rotary,
+        {"buffers": {"freqs": torch.ones(1)}},
+        ValueError,
+        r"of shape \(1,\); the buffer has",
+    ),
+    "a buffer without values": (
+        Rotary,
+        {"buffers": {"freqs": torch.empty(2, device="meta")}},
+        ValueError,
+        "has no values",
+    ),
+    "a buffer that is none": (
+        Rotary,
+        {"buffers": {"freqs": None}},
+        TypeError,
+        "has None for 'freqs', of which torch",
+    ),
+    "a buffer of complex numbers": (
+        Rotary,
+        {"buffers": {"freqs": torch.ones(2, dtype=torch.complex64)}},
+        TypeError,
+        "of torch.complex64, which a buffer of torch.float32 cannot hold",
+    ),
     "buffers of another kind": (Rotary, {"buffers": 3}, TypeError, "`buffers` must be a mapping"),
     "the meta device": (
         Rotary,

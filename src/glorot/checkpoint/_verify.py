@@ -42,8 +42,9 @@ def verify(
         shapes: what the checkpoint should hold, as for `write`. Without it, what the files say
             was written: `write` puts the names, shapes and dtypes of a file's tensors in that
             file, and a fingerprint of all tensors in every one; the index names the tensors of a
-            file that is lost; the manifest says what else its recipe goes by. A checkpoint made by something else says nothing of it: the
-            report's `note` then says that a missing tensor would not show. Of torch's directories
+            file that is lost; the manifest says what else its recipe goes by. A checkpoint made by
+            something else says nothing of it: the report's `note` then says that a missing tensor
+            would not show. Of torch's directories
             the metadata says what they hold, but for what optimizers and other entries hold, and a
             key that the whole model is under is left off the names.
         dtype: as for `write`: of all floating tensors, in place of what `shapes` says.

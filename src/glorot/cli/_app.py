@@ -370,7 +370,8 @@ def sample(
         wrong = sorted(set(options) - set(known))
         if wrong:
             raise ValueError(
-                f"{initializer} has no option {wrong[0]!r}. It has {', '.join(known)}."
+                f"{initializer} has no option {wrong[0]!r}. It has "
+                f"{', '.join(key for key in known if key not in own)}."
             )
         init = _registry.construct(class_name, {**given, "dtype": dtype, **options})
         values = init(shape, seed=seed, name=name)

@@ -34,7 +34,13 @@ def presets(context: click.Context, as_json: bool, debug: bool) -> None:
         found = [recipes.describe(name) for name in recipes.presets()]
         if as_json:
             fields = [
-                {"name": p.name, "models": p.models, "source": p.recipe.source} for p in found
+                {
+                    "name": p.name,
+                    "models": p.models,
+                    "source": p.recipe.source,
+                    "variables": list(p.recipe.variables),
+                }
+                for p in found
             ]
             click.echo(json.dumps(fields))
         else:

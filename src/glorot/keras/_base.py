@@ -43,7 +43,10 @@ class Initializer(keras.initializers.Initializer):
 
     def __init__(self, *args: Any, **options: Any) -> None:
         name = options.pop("name", "") if self.of.random else ""
-        given = dict(self._signature.bind(*args, **options).arguments)
+        try:
+            given = dict(self._signature.bind(*args, **options).arguments)
+        except TypeError as error:
+            raise TypeError(f"{type(self).__name__}: {error}") from None
         given |= given.pop("options", {})
         seed = given.pop("seed", None)
         self._has_dtype = given.get("dtype") is not None

@@ -32,7 +32,7 @@ class Assignment:
         fans: (fan_in, fan_out) as the initializer counts them; of the largest block.
         stddev: what the values' standard deviation should be, before rounding to the dtype.
         gain: what the rule multiplies the standard deviation with, in all; of the largest block.
-        roles: of the axes, one of the letters BSGINO each (see docs/initializers.md).
+        roles: of the axes, one letter each: I input, O output, N both, B batch, G group, S spatial.
         blocks: of a fused parameter, in order.
         why: how it came to this, a few words a step.
         spec: what was known of the parameter.

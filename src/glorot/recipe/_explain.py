@@ -70,7 +70,7 @@ def explain(
     names = [name for name in specs if wanted(name)]
     if not names:
         raise ValueError(
-            f"`pattern` {pattern!r} matches no parameter. {_check.near(pattern, tuple(specs)[:99])}"
+            f"`pattern` {pattern!r} matches no parameter. {_check.near(pattern, tuple(specs))}"
         )
     assigned = {assignment.name: assignment for assignment in assignments}
     numbers = {rule: number for number, rule in reversed(list(enumerate(rules)))}

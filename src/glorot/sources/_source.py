@@ -19,7 +19,8 @@ class Source:
         shapes: what `Recipe.resolve`, `Recipe.explain` and `glorot.checkpoint.write` take. A
             weight of several names comes once, under the name that a checkpoint stores it by.
         kind: what was read: "shapes file", "safetensors", "DCP metadata", "transformers config",
-            "timm model", "torch module", "flax module", "Keras model" or "shapes".
+            "timm model", "torch module", "flax module", "equinox module", "Keras model" or
+            "shapes".
         model: what the model is, as `glorot.recipe.preset_for` takes it; "" where nobody says.
         preset: the built-in recipe for that; None where there is none.
         variables: of the preset, as the model's config sets them.

@@ -28,18 +28,38 @@ def check(given: Given, groups: list[Group]) -> None:
     """Refuse `buffers` that is neither a mapping of buffers nor a function, before anything is
     changed."""
     if isinstance(given, Mapping):
-        known = {place.name for group in groups for place in group.places}
+        known = {place.name: group.tensor for group in groups for place in group.places}
         unknown = [name for name in given if name not in known]
         if unknown:
             raise ValueError(
                 f"`buffers` has values for {unknown[0]!r}, and the module has no such buffer. It "
                 f"has: {', '.join(sorted(known)) or 'none'}."
             )
+        for name, value in given.items():
+            _check_value(name, value, known[name])
     elif given is not None and not callable(given):
         raise TypeError(
             "`buffers` must be a mapping from names to values, or a function of a module; got "
             f"{show(given)} of {type(given).__name__}."
         )
+
+
+def _check_value(name: str, value: Any, buffer: torch.Tensor) -> None:
+    what = f"`buffers` has {show(value)} for {name!r}"
+    try:
+        given = torch.as_tensor(value)
+    except (RuntimeError, TypeError, ValueError):
+        raise TypeError(
+            f"{what}, of which torch makes no tensor. Give the buffer's values."
+        ) from None
+    if given.is_meta:
+        raise ValueError(f"{what}, which is on the meta device and has no values.")
+    if given.shape != buffer.shape:
+        raise ValueError(
+            f"{what}, of shape {tuple(given.shape)}; the buffer has {tuple(buffer.shape)}."
+        )
+    if not torch.can_cast(given.dtype, buffer.dtype):
+        raise TypeError(f"{what}, of {given.dtype}, which a buffer of {buffer.dtype} cannot hold.")
 
 
 class Remaking:

@@ -128,7 +128,7 @@ def truncated_normal(
     """Return what `keras.random.truncated_normal` draws: within two standard deviations.
 
     `stddev` is that before the cut.  Arguments, errors and source as for `normal`, but a negative
-    `stddev` on torch mirrors the values.  (On torch one value in 2 million is beyond: all four
+    `stddev` on torch mirrors the values.  (On torch one value in 233,000 is beyond: all four
     tries of it were.)
 
     Replays Keras 3.15.1: exact, on each backend.
