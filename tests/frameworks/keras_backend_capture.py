@@ -418,3 +418,39 @@ def test_applications(name):
         name == "MobileNetV2" and BACKEND != "jax"
     ):  # which compiles a function for each of the shapes
         assert not problems(drawn(build), recipe)
+
+
+def test_bounds_the_wrong_way_round():
+    """On JAX Keras fills the first number, elsewhere it draws between the two."""
+
+    def build():
+        kernel = given.RandomUniform(0.5, -0.1)
+        return keras.Sequential([keras.Input((64,)), layers.Dense(99, kernel_initializer=kernel)])
+
+    if BACKEND == "jax":
+        with pytest.raises(ValueError, match=r"RandomUniform\(0.5, -0.1\), which is 0.5 everywher"):
+            capture(build)
+        return
+    (kernel,) = (a for a in glorot.keras.explain(build(), capture(build)) if "kernel" in a.name)
+    law = kernel.initializer.law((64, 99))
+    assert law.bounds == pytest.approx((-0.1, 0.5))
+    drawn = ops.convert_to_numpy(build().layers[0].kernel)
+    assert -0.1 <= drawn.min() < -0.05
+    assert 0.45 < drawn.max() <= 0.5
+
+
+def test_a_variable_of_an_array_that_is_no_initializers():
+    """The error says that it is an array, and none of this library's own names."""
+
+    class Table(keras.Layer):
+        def build(self, shape):
+            self.table = keras.Variable(np.arange(64.0).reshape(8, 8) % 5)
+
+    def build():
+        table = Table(name="table")
+        table.build(None)
+        table.built = True
+        return table
+
+    with pytest.raises(ValueError, match="an array gives numbers"):
+        capture(build)

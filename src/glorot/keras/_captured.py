@@ -61,6 +61,13 @@ def _call(cls: Any) -> Any:
     return cls.__call__
 
 
+def _uniform(init: Any) -> _drawn.Drawn:
+    low, high = init.minval, init.maxval
+    if low > high and keras.backend.backend() == "jax":
+        raise ValueError(f"RandomUniform({low}, {high}), which is {low} everywhere on JAX")
+    return _drawn.uniform(*sorted((low, high)))
+
+
 def _truncated(init: Any) -> _drawn.Drawn:
     mean, stddev = init.mean, abs(init.stddev)
     return _drawn.normal(mean, stddev, mean - 2 * stddev, mean + 2 * stddev)
@@ -70,7 +77,7 @@ _KERAS = keras.initializers
 _DRAWN: dict[Any, Callable[[Any], _drawn.Drawn]] = {
     _KERAS.Zeros.__call__: lambda init: _drawn.Fixed(0.0),
     _KERAS.Ones.__call__: lambda init: _drawn.Fixed(1.0),
-    _KERAS.RandomUniform.__call__: lambda init: _drawn.uniform(*sorted((init.minval, init.maxval))),
+    _KERAS.RandomUniform.__call__: _uniform,
     _KERAS.RandomNormal.__call__: lambda init: _drawn.normal(init.mean, abs(init.stddev)),
     _KERAS.TruncatedNormal.__call__: _truncated,
 }

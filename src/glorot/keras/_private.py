@@ -109,6 +109,8 @@ def arrays_as_initializers() -> Iterator[None]:
             def initializer(shape: Any, dtype: Any = None) -> Any:
                 return value
 
+            initializer.__qualname__ = "an array"  # which errors name
+
         made(self, initializer, shape, dtype, *args, **named)
 
     base.__init__ = init
