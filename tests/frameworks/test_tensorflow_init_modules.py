@@ -272,3 +272,15 @@ def test_a_variable_of_a_shape_that_may_change():
         for variable in (made, created):
             assert (variable.numpy() == wanted).all()
             variable.assign(tf.zeros((2, 3)))
+
+
+def test_a_variable_of_dtensor_is_refused():
+    """Its values are DTensors: nothing is changed, and what to do is said."""
+    dtensor = tf.experimental.dtensor
+    mesh = dtensor.create_mesh([("x", 1)], device_type="CPU")
+    layout = dtensor.Layout.replicated(mesh, rank=2)
+    zeros = dtensor.call_with_layout(tf.zeros, layout, shape=(4, 4))
+    plain = tf.Variable(tf.zeros((4, 4)))
+    with pytest.raises(TypeError, match=r"'w' is a DVariable of tf.experimental.dtensor"):
+        glorot.tensorflow.init({"a": plain, "w": dtensor.DVariable(zeros)}, HE, seed=SEED)
+    assert not plain.numpy().any()

@@ -45,7 +45,7 @@ def collect(target: Any, names: Names = None) -> Contents:
     """Return what a module, a list or a mapping of variables holds, under names changed by `names`.
 
     Raises:
-        TypeError: something that is no variable.
+        TypeError: something that is no variable, or one of DTensor's.
         ValueError: two weights of one name; a graph's variables.
     """
     renamed = Renaming(names)
@@ -60,6 +60,11 @@ def collect(target: Any, names: Names = None) -> Contents:
                 f"the variable {path!r} is a graph's, which has no values outside of a session. "
                 "Fill it as it is made, by glorot.tensorflow.custom_getter, and run its "
                 "initializer."
+            )
+        if type(first).__name__ == "DVariable":
+            raise TypeError(
+                f"the variable {path!r} is a DVariable of tf.experimental.dtensor, which takes "
+                "DTensors alone. Make it from glorot's values, laid out by dtensor.relayout."
             )
         if not first.trainable:
             state.setdefault(id(variable), renamed(path))
