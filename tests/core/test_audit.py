@@ -173,6 +173,23 @@ def test_arguments():
         glorot.audit({"w": np.ones(3)}, recipe, progress=3)
 
 
+@pytest.mark.parametrize(
+    "tree",
+    [
+        {"a": {"b": np.ones(64)}, "a.b": np.arange(64.0)},
+        {"a": [np.ones(64)], "a.0": np.arange(64.0)},
+        {1: np.ones(64), "1": np.arange(64.0)},
+    ],
+)
+def test_two_arrays_of_one_name(tree):
+    """No rule, no line of the report and no pair could tell one from the other."""
+    for known in (None, "ones"):
+        with pytest.raises(ValueError, match=r"`model` has two arrays of the name '.*Rename one"):
+            glorot.audit(tree, known)
+    with pytest.raises(ValueError, match="two arrays of the name"):
+        glorot.testing.assert_same_init(tree, tree)
+
+
 def test_progress(gpt2):
     """It is told the bytes done and in all, the end included."""
     seen = []

@@ -59,8 +59,8 @@ def audit(
 
     Raises:
         TypeError: nothing that holds parameters, an unsupported dtype, a seed without a recipe.
-        ValueError: no parameters, or some without values; a malformed file or recipe; specs of
-            another model.
+        ValueError: no parameters, some without values, or two of one name; a malformed file or
+            recipe; specs of another model.
         OSError: a file that cannot be read.
 
     Examples:

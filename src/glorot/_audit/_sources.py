@@ -36,8 +36,8 @@ def read_model(model: Any, specs: Any = None) -> Model:
 
     Raises:
         TypeError: nothing that holds parameters; an array whose dtype is not supported.
-        ValueError: no parameters; parameters without values; a malformed checkpoint; specs of
-            another model.
+        ValueError: no parameters, or two of one name; parameters without values; a malformed
+            checkpoint; specs of another model.
         OSError: a checkpoint that cannot be read.
     """
     notes: tuple[str, ...] = ()
@@ -148,6 +148,14 @@ def _of_weight(weight: Weight) -> Iterator[Parameter]:
 
 def _of_tree(tree: Any) -> tuple[list[Parameter], tuple[str, ...]]:
     leaves = list(_leaves(tree))
+    seen: set[str] = set()
+    for name, _ in leaves:
+        if name in seen:  # by which both would be judged, and each is looked up
+            raise ValueError(
+                f"`model` has two arrays of the name {name!r}: a key holds a dot, or two keys are "
+                "written alike. Rename one."
+            )
+        seen.add(name)
     keys = [name for name, value in leaves if str(value.dtype).startswith("key<")]
     found = [parameter(name, value) for name, value in leaves if name not in keys]
     return found, ((f"no weights, but JAX keys: {', '.join(keys)}",) if keys else ())
