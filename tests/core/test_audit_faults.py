@@ -229,6 +229,31 @@ def test_matrices():
     assert "1 of 400 values" in only(glorot.audit({**model, "eye": eye}, ZOO), "constant").text
 
 
+@pytest.mark.parametrize(
+    ("values", "init", "words"),
+    [
+        ([1] * 63 + [1.0001], "ones", "from 1 to 1.0001, stddev 1.24e-05, where 1 is promised"),
+        ([1.0000001] * 64, "ones", "all 1.0000001 where 1 is promised"),
+        ([0.30000001] * 9, glorot.Constant(0.3), ""),
+    ],
+)
+def test_numbers_that_differ_look_different(values, init, words):
+    """What is found is written in as many digits as tell it from what is promised, and its ends
+    apart; rounded to the dtype it may be what is promised."""
+    report = glorot.audit({"w": np.array(values, np.float32)}, Recipe([Rule("*", init)]))
+    assert report.ok == (not words), str(report)
+    assert words in str(report)
+
+
+def test_an_end_that_is_hardly_outside():
+    """The ends of a uniform law and those found are written as different numbers."""
+    init = glorot.RandomUniform(-0.1083, 0.1083)
+    values = init((256, 256), seed=1, name="w") * np.float32(1.0003)
+    problem = only(glorot.audit({"w": values}, Recipe([Rule("*", init)])), "outside")
+    assert "values from -0.10833 to 0.10833, " in problem.text
+    assert "ends at -0.1083 and 0.1083: " in problem.text
+
+
 def test_coverage(gpt2):
     """A parameter without a rule, a rule without a parameter, a shape that the rule refuses."""
     report = glorot.audit({**gpt2, "extra.kernel": np.ones((2, 2), np.float32)}, "gpt2")

@@ -22,6 +22,7 @@ from glorot._audit._promise import (
     tolerance,
 )
 from glorot._audit._tests import Outcome, distinct, scores
+from glorot._words import digits_apart
 from glorot.recipe import describe_law
 
 MEMORY = "memory that nothing wrote (torch.empty)?"
@@ -103,9 +104,12 @@ def _constant(facts: Facts) -> Finding | None:
         return None
     wild = abs(found.largest) > 1e6 or abs(found.smallest) > 1e6 or found.tiny
     if found.smallest == found.largest:
-        text = f"all {found.smallest:.6g} where {value:g} is promised"
+        digits = digits_apart((found.smallest, value), least=6)
+        text = f"all {found.smallest:.{digits}g} where {value:.{digits}g} is promised"
         return Finding("constant", (text,), text, -math.inf)
-    span = f"from {found.smallest:.4g} to {found.largest:.4g}, stddev {found.stddev:.4g}"
+    digits = digits_apart((found.smallest, found.largest))
+    low, high = (f"{end:.{digits}g}" for end in (found.smallest, found.largest))
+    span = f"from {low} to {high}, stddev {found.stddev:.4g}"
     hint = MEMORY if wild else "another rule's values, or a trained model?"
     kind = "uninitialised" if wild else "constant"
     return Finding(kind, (hint,), f"{span}, where {value:g} is promised: {hint}", -math.inf)
@@ -160,9 +164,10 @@ def _square(facts: Facts, limit: float) -> Finding | None:
         return None
     low, high = facts.spectrum.smallest / gain, facts.spectrum.largest / gain
     if low < 1 - near or high > 1 + near:
+        digits = digits_apart((low, high), (low, 1.0), (high, 1.0))
         text = (
-            f"singular values from {low * gain:.4g} to {high * gain:.4g} where all {gain:g} are "
-            "promised: not orthogonal"
+            f"singular values from {low * gain:.{digits}g} to {high * gain:.{digits}g} where all "
+            f"{gain:g} are promised: not orthogonal"
         )
         return Finding("matrix", (), text, -math.inf)
     return None
@@ -188,18 +193,14 @@ def _stddev(facts: Facts, ratio: float, log_p: float) -> Finding:
         error = 1e-4
     expected = math.sqrt(law.variance) if law is not None else segment.stddev
     z = f", z {scores(found, law).variance:+.0f}" if law is not None else ""
+    digits = digits_apart((ratio * expected, expected))
+    both = f"{ratio * expected:.{digits}g}, {expected:.{digits}g} promised{z}"
     few = 2.0 ** -{"float16": 10, "bfloat16": 7}.get(facts.dtype.name, 0)
     if 0 < 1 - ratio < few < 1:
-        text = (
-            f"stddev is {100 * (1 - ratio):.2g} % too small ({ratio * expected:.4g}, "
-            f"{expected:.4g} promised{z}): {_BITS}"
-        )
+        text = f"stddev is {100 * (1 - ratio):.2g} % too small ({both}): {_BITS}"
         return Finding("precision", ("cause", "bits"), text, log_p)
     causes = tuple(likely_causes(facts.promise, segment, ratio, error))
-    text = (
-        f"stddev is {factor_words(ratio, error)} ({ratio * expected:.4g}, {expected:.4g} promised"
-        f"{z})"
-    )
+    text = f"stddev is {factor_words(ratio, error)} ({both})"
     return Finding("stddev", ("ratio", f"{ratio:.2g}"), text, log_p, causes)
 
 
@@ -269,11 +270,16 @@ def _outside(facts: Facts, failed: dict[str, Outcome]) -> Finding | None:
     room = max(abs(law.lower), abs(law.upper)) * (2.0**-6 if facts.dtype.itemsize < 4 else 1e-5)
     if facts.dtype.itemsize == 1:
         room = max(abs(law.lower), abs(law.upper)) * 0.125
-    if law.lower - room <= found.smallest and found.largest <= law.upper + room:
+    below, above = found.smallest < law.lower - room, found.largest > law.upper + room
+    if not (below or above):
         return None
+    digits = digits_apart(
+        *[(found.smallest, law.lower)] * below, *[(found.largest, law.upper)] * above
+    )
     text = (
-        f"values from {found.smallest:.4g} to {found.largest:.4g}, and {_law(facts.segment)} ends "
-        f"at {law.lower:.4g} and {law.upper:.4g}: not cut off, or another law of the same stddev?"
+        f"values from {found.smallest:.{digits}g} to {found.largest:.{digits}g}, and "
+        f"{_law(facts.segment)} ends at {law.lower:.{digits}g} and {law.upper:.{digits}g}: not cut "
+        "off, or another law of the same stddev?"
     )
     return Finding("outside", (), text, -math.inf)
 
@@ -344,9 +350,10 @@ def _failed_mean(facts: Facts, failed: dict[str, Outcome]) -> Finding | None:
     assert law is not None
     off = (outcome.seen - outcome.expected) / math.sqrt(law.variance)
     hint = "" if facts.dtype.itemsize > 2 else f": drawn in {facts.dtype.name}, or rounded down?"
+    digits = digits_apart((outcome.seen, outcome.expected))
     text = (
-        f"mean is {outcome.seen:.4g}, {100 * abs(off):.3g} % of a stddev "
-        f"{'above' if off > 0 else 'below'} the {outcome.expected:.4g} promised (z "
+        f"mean is {outcome.seen:.{digits}g}, {100 * abs(off):.3g} % of a stddev "
+        f"{'above' if off > 0 else 'below'} the {outcome.expected:.{digits}g} promised (z "
         f"{scores(facts.found, law).mean:+.1f}){hint}"
     )
     return Finding("mean", (), text, outcome.log_p)
