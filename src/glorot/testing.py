@@ -62,8 +62,9 @@ def assert_same_init(
     """Assert that two models, of two frameworks perhaps, begin with the same values.
 
     Kernels are compared in canonical order, by the layouts that torch's and Keras' layers have; a
-    `kernel` in a tree of arrays is taken for (..., in, out). Where dtypes differ, the wider values
-    rounded once must be the narrower ones. Each parameter is read whole, one at a time.
+    `kernel` in a tree of arrays is taken for (..., in, out). Where float dtypes differ, the finer
+    values rounded once must be the others; integers must be the same numbers, whatever their dtype
+    and that of the others. Each parameter is read whole, one at a time.
 
     Args:
         model_a, model_b: each what `glorot.audit` takes.

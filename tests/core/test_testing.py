@@ -143,6 +143,61 @@ def test_what_is_no_number_differs(other):
     assert_same_init(some, {"w": some["w"].copy()})
 
 
+@pytest.mark.filterwarnings("error")
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        (np.int8([1, 2]), np.float32([1.4, 2.4])),
+        (np.array([True, False]), np.float32([0.4, 0.0])),
+        (np.uint8([255]), np.int8([-1])),
+        (np.uint64([2**64 - 1]), np.int64([-1])),
+        (np.int64([2**53 + 1]), np.int64([2**53])),
+        (np.int64([2**53 + 1]), np.float64([2.0**53])),
+        (np.uint64([2**63 + 1]), np.uint64([2**63])),
+        (np.int64([-(2**63)]), np.int64([-(2**63) + 1])),
+        (np.int64([-1]), np.float64([np.nextafter(-1.0, 0.0)])),
+        (np.int64([0]), np.float64([5e-324])),
+        (np.int32([2**31 - 1]), np.float32([np.inf])),
+        (np.int32([0]), np.float32([np.nan])),
+    ],
+)
+def test_integers_are_compared_exactly(one, other):
+    """No float, no bool and no other integer is rounded to what it is not; what is the same number
+    passes in whatever dtype."""
+    for a, b in ((one, other), (other, one)):
+        with pytest.raises(AssertionError, match=r"of \d values differ"):
+            assert_same_init({"w": a}, {"w": b})
+    whole = one if one.dtype.kind != "f" else other
+    for dtype in ("float64", "int64", "uint64"):
+        same = whole.astype(dtype)
+        if [int(n) for n in same] == [int(n) for n in whole]:
+            assert_same_init({"w": whole}, {"w": same})
+            assert_same_init({"w": same}, {"w": whole})
+
+
+def test_integers_that_differ_are_told():
+    """As whole numbers, with how far they are apart; `atol` is about that."""
+    one, other = {"w": np.int64([5, 2**53 + 1])}, {"w": np.int64([5, 2**53])}
+    with pytest.raises(AssertionError) as caught:
+        assert_same_init(one, other)
+    assert str(caught.value) == (
+        "w: 1 of 2 values differ, by at most 1; the first in canonical order is 9007199254740993 "
+        "and 9007199254740992"
+    )
+    assert_same_init(one, other, atol=1.0)
+    with pytest.raises(AssertionError):
+        assert_same_init(one, other, atol=0.9)
+
+
+def test_the_finer_of_two_small_floats_is_rounded():
+    """float16 has more digits than bfloat16, of one size, whichever comes first."""
+    half = np.random.default_rng(0).normal(size=99).astype(np.float16)
+    brain = half.astype(ml_dtypes.bfloat16)
+    assert (half.astype(float) != brain.astype(float)).any()
+    assert_same_init({"w": half}, {"w": brain})
+    assert_same_init({"w": brain}, {"w": half})
+
+
 def test_specs_say_what_arrays_do_not():
     """The types and axes of layers, without which a preset fits no tree; of this model alone."""
     specs = {

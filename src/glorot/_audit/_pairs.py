@@ -9,9 +9,10 @@ from typing import Any
 import numpy as np
 
 from glorot import _check
+from glorot._audit._bytes import unit
 from glorot._audit._measure import Array
 from glorot._audit._parameter import Parameter
-from glorot._dtypes import ALL
+from glorot._dtypes import ALL, FLOATS
 from glorot._fans import Axes, permutation
 from glorot._layouts import BATCH, BOTH, GROUP, INPUT, OUTPUT, SPATIAL
 from glorot.recipe._pattern import matcher, parse_pattern
@@ -115,31 +116,61 @@ def difference(
 
 
 def _compare(one: Array, other: Array, atol: float) -> str | None:
-    """Values of unlike dtypes are equal when the wider ones, rounded once, are the others."""
-    if one.dtype != other.dtype:
-        wide = one if one.dtype.itemsize > other.dtype.itemsize else other
-        narrow = other if wide is one else one
-        with np.errstate(over="ignore"):
-            rounded = wide.astype(narrow.dtype)
-        one, other = (rounded, narrow) if wide is one else (narrow, rounded)
-    if one.tobytes() == other.tobytes():
+    """Floats of unlike dtypes are equal when the finer ones, rounded once, are the others; integers
+    are rounded to nothing."""
+    floats = one.dtype in FLOATS.values() and other.dtype in FLOATS.values()
+    if floats and one.dtype != other.dtype:
+        one, other = _rounded(one, other.dtype), _rounded(other, one.dtype)
+    if one.dtype == other.dtype and one.tobytes() == other.tobytes():
         return None
     a, b = one.astype(np.float64), other.astype(np.float64)
     with np.errstate(invalid="ignore"):  # infinities
-        near = np.abs(a - b) <= atol
-    unequal = ~((a == b) | near | (np.isnan(a) & np.isnan(b)))
+        apart = np.abs(a - b) if floats else _exactly_apart(one, other)
+    unequal = ~(apart <= atol)
+    if floats:
+        unequal &= ~((a == b) | (np.isnan(a) & np.isnan(b)))
     count = int(unequal.sum())
     if not count:
         return None
     at = int(unequal.argmax())
-    with np.errstate(invalid="ignore"):
-        apart = np.abs(a - b)
-    apart = apart[~np.isnan(apart)]
-    most = f", by at most {apart.max():.3g}" if apart.size else ""
+    known = apart[~np.isnan(apart)]
+    most = f", by at most {known.max():.3g}" if known.size else ""
     return (
-        f"{count:,} of {a.size:,} values differ{most}; the first in canonical order is "
-        f"{a[at]:.9g} and {b[at]:.9g}"
+        f"{count:,} of {one.size:,} values differ{most}; the first in canonical order is "
+        f"{_shown(one[at])} and {_shown(other[at])}"
     )
+
+
+def _rounded(values: Array, dtype: np.dtype[Any]) -> Array:
+    """Values in a float dtype that holds fewer digits than theirs; in another as they are."""
+    if unit(dtype) <= unit(values.dtype):
+        return values
+    with np.errstate(over="ignore"):
+        found: Array = values.astype(dtype)
+    return found
+
+
+def _exactly_apart(one: Array, other: Array) -> Array:
+    """How far values are apart, in float64: 0 only for equal ones, integers beyond 2**53 too."""
+    (high, low), (other_high, other_low) = _halves(one), _halves(other)
+    found: Array = np.abs((high - other_high) * 2.0**32 + (low - other_low))
+    return found
+
+
+def _halves(values: Array) -> tuple[Array, Array]:
+    """A multiple of 2**32, as its factor, and the rest of the same sign, whose sum is exactly the
+    value: float64 holds each of the two."""
+    if values.dtype not in FLOATS.values():
+        whole = values if values.dtype == np.uint64 else values.astype(np.int64)
+        rest = np.fmod(whole, whole.dtype.type(1 << 32))
+        return ((whole - rest) >> whole.dtype.type(32)).astype(np.float64), rest.astype(np.float64)
+    wide = values.astype(np.float64)
+    low: Array = np.fmod(wide, 2.0**32)
+    return (wide - low) / 2.0**32, low
+
+
+def _shown(value: Any) -> str:
+    return f"{float(value):.9g}" if value.dtype in FLOATS.values() else f"{int(value)}"
 
 
 def _sizes(parameter: Parameter, layout: str | None) -> tuple[int, ...]:
