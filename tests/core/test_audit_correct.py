@@ -293,3 +293,55 @@ def test_stddevs_that_vanish_beside_the_mean(dtype):
         init = glorot.RandomNormal(1.0, 2.0 * 10.0**exponent)
         values = init((64,), dtype, seed=1, name="a")
         assert audit({"a": values}, Recipe([Rule("*", init)])).ok, exponent
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize(
+    "init",
+    [
+        glorot.RandomUniform(0.9995, 1.0),
+        glorot.RandomUniform(0.9999, 1.0),
+        glorot.RandomUniform(-1.0, -0.9999),
+        glorot.RandomUniform(1.0, 1.0001),
+        glorot.RandomUniform(0.99, 1.0),
+        glorot.RandomNormal(1.0, 1e-6),
+        glorot.RandomNormal(0.1, 1e-7),
+        glorot.RandomNormal(1.0, 1e-9),
+        glorot.RandomNormal(1000.0, 1e-3),
+        glorot.TruncatedNormal(-1.0, 1e-6, lower=-1.0, upper=3.0),
+    ],
+)
+def test_laws_beside_the_end_of_a_bin(init, dtype):
+    """Values that are rounded to a number are in the bin that it begins, and those of a law that
+    spans few numbers have the spread that is left of it."""
+    for seed in range(2):
+        report = audit(
+            {"w": init((700, 600), dtype, seed=seed, name="w")}, Recipe([Rule("*", init)])
+        )
+        assert report.ok, str(report)
+
+
+@pytest.mark.parametrize(
+    ("init", "values", "kind"),
+    [
+        (glorot.RandomUniform(0.9995, 1.0), glorot.RandomUniform(0.9997, 1.0), "stddev"),
+        (glorot.RandomNormal(1.0, 1e-6), glorot.RandomNormal(1.0, 1.1e-6), "stddev"),
+        (glorot.RandomNormal(1.0, 1e-6), glorot.RandomNormal(1.0 + 2e-7, 1e-6), "mean"),
+        (glorot.RandomNormal(1.0, 1e-9), glorot.RandomNormal(2.0, 1e-9), "constant"),
+        (glorot.RandomNormal(1.0, 1e-9), glorot.RandomNormal(1.0, 1e-6), "constant"),
+    ],
+)
+def test_other_laws_beside_the_end_of_a_bin(init, values, kind):
+    """What only resembles them is told."""
+    wrong = values((300, 300), seed=1, name="w")
+    report = audit({"w": wrong}, Recipe([Rule("*", init)]))
+    assert [problem.kind for problem in report.problems] == [kind], str(report)
+
+
+@pytest.mark.parametrize("dtype", ["float64", "bfloat16"])
+def test_what_the_dtype_rounds_to_one_value(dtype):
+    """No other value passes for want of a spread to measure it by, and the words say so."""
+    recipe = Recipe([Rule("*", glorot.RandomNormal(1.0, 1e-20))])
+    assert audit({"w": np.ones((9, 9), ALL[dtype])}, recipe).ok
+    (problem,) = audit({"w": np.full((9, 9), 2, ALL[dtype])}, recipe).problems
+    assert problem.text == f"all 2 where N(1, 1e-20) is promised, which {dtype} rounds to 1"

@@ -78,6 +78,43 @@ def test_measures_are_those_of_the_whole_array(dtype, monkeypatch):
     assert bad.stddev == pytest.approx(rest.std(), rel=1e-12)
 
 
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize(("mean", "stddev"), [(1.0, 1e-6), (-1000.0, 1e-3), (3.0, 0.02)])
+def test_spreads_that_are_small_beside_the_mean(mean, stddev, dtype, monkeypatch):
+    """No digit is lost to the mean's square, of one run, of many and of segments together, in
+    which other means are."""
+    array = (mean + stddev * np.random.default_rng(0).standard_normal(4321)).astype(dtype)
+    array[1000:2000] = array[1000]  # a run of one value
+    array[-300:] = 0
+    wide = array.astype(np.float64)
+    for run in (1000, 1 << 18):
+        monkeypatch.setattr(_measure, "RUN", run)
+        parts = _measure.measure(parameter(array), lambda i, j: np.arange(i, j) // 2500, 2)
+        for found, part in zip((*parts, _measure.merged(parts)),
+                               (wide[:2500], wide[2500:], wide), strict=True):  # fmt: skip
+            assert found.mean == pytest.approx(part.mean(), rel=1e-14)
+            assert found.stddev == pytest.approx(part.std(), rel=1e-9)
+        drawn = measured(array[:1000])
+        assert drawn.stddev == pytest.approx(wide[:1000].std(), rel=1e-9)
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize("steps", [0.4, 3.0, 200.0])
+def test_laws_of_few_steps_have_the_moments_of_what_is_stored(steps, dtype):
+    """A law that spans few numbers of its dtype has their mean, variance and kurtosis, and the
+    bound of its sums is not below the variance."""
+    step = float(np.spacing(ALL[dtype].type(1)))
+    for law in (Normal(steps * step, mean=1.0), Uniform(steps * step, mean=1.0)):
+        found = distribution(law, ALL[dtype])
+        rng = np.random.default_rng(0)
+        z = rng.standard_normal(400_000) if law.kind == "normal" else rng.uniform(-1, 1, 400_000)
+        drawn = z * law.scale  # around 1, whose numbers are half as far apart below
+        stored = np.where(drawn < 0, np.round(2 * drawn / step) / 2, np.round(drawn / step)) * step
+        assert found.mean - 1 == pytest.approx(stored.mean(), abs=stored.std() / 100 + step)
+        assert found.variance == pytest.approx(stored.var(), rel=0.02)
+        assert found.proxy >= found.variance
+
+
 def test_no_more_than_a_run_is_read():
     """A parameter of 2**40 elements, zeros all, would be read 2**18 elements at a time."""
     asked = []

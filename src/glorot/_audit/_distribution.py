@@ -2,11 +2,13 @@
 """The exact distribution of a law's values in a dtype, over the patterns that `_measure` counts.
 
 In 16 bits and fewer each pattern is one value, and its probability that of the interval which
-rounds to it; in more, each pattern is an interval.  Truncated laws are the normal's, cut.
+rounds to it; in more, each pattern is an interval, with what rounds into it.  Truncated laws are
+the normal's, cut.
 """
 
 import functools
 import math
+from dataclasses import replace
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -19,6 +21,7 @@ _NODES = 200
 _LEAST_T, _MOST_T = -400.0, 50.0  # exponents for which the nodes' integrals are exact enough
 _LEAST_AT_MEAN = 2.0**-23  # frameworks draw uniforms of 23 or 24 bits
 _REACH = 9.0  # stddevs of a normal within which everything is, for integrals
+_COARSE = 256  # steps of the dtype in a scale, below which rounding changes the moments
 _HEAVY = 3.05  # kurtosis of no law but one that its dtype rounds to few values
 
 
@@ -59,19 +62,25 @@ class Distribution:
     """
 
     def __init__(self, law: Law | Transformed, dtype: np.dtype[Any]) -> None:
-        self.law = law
+        self.law = law = _as_added(law, dtype)
         self.dtype = dtype
         self.lower, self.upper = _support(law)
         nodes, weights = _nodes(law)
-        if dtype.itemsize <= 2:
+        coarse = isinstance(law, Law) and dtype.itemsize > 2 and _is_coarse(law, dtype)
+        if isinstance(law, Law) and coarse:
+            nodes, weights = _grid(law, dtype)
+        elif dtype.itemsize <= 2:
             values = pattern_values(dtype)
             known = np.isfinite(values)
             known &= self.table.probability > 0
             nodes, weights = values[known], self.table.probability[known]
         self.mean, self.variance, self.kurtosis = _moments(nodes, weights)
         even = not isinstance(law, TruncatedNormal) or law.lower == -law.upper
-        if even and not isinstance(law, Transformed) and (dtype.itemsize > 2 or law.mean == 0.0):
+        exact = dtype.itemsize > 2 and not coarse
+        if even and not isinstance(law, Transformed) and (exact or law.mean == 0.0):
             self.mean = law.mean  # without the sums' rounding: zeros deviate by nothing
+        if not self.variance:  # the dtype rounds all values to one
+            self.mean = float(nodes[weights.argmax()])
         # Symmetric uniform and truncated normal laws are strictly sub-Gaussian (Arbel, Marchal,
         # Nguyen, "On strict sub-Gaussianity", 2020); a normal that is cut unevenly is at least no
         # heavier than before the cut.
@@ -80,7 +89,7 @@ class Distribution:
             self.proxy = law.proxy
         elif self.kurtosis > _HEAVY:  # most values are rounded to 0, and the rest are rare
             self.proxy = max(self.proxy, _proxy(nodes - self.mean, weights))
-        self._normal = law.kind == "normal" and dtype.itemsize > 2
+        self._normal = law.kind == "normal" and exact
         self._squares = (nodes - self.mean) ** 2 / (self.variance or 1.0), weights
 
     @property
@@ -153,9 +162,40 @@ def distribution(law: Law | Transformed, dtype: np.dtype[Any]) -> Distribution:
     return Distribution(law, dtype)
 
 
+def _as_added(law: Law | Transformed, dtype: np.dtype[Any]) -> Law | Transformed:
+    """The law with the mean, and the bounds, as float32 has them, in which they are added."""
+    if not isinstance(law, Law) or dtype.itemsize != 4 or not law.mean:
+        return law
+    low, high = law.bounds or (0.0, 0.0)
+    bounds = (float(np.float32(low)), float(np.float32(high)))
+    return replace(law, mean=float(np.float32(law.mean)), bounds=law.bounds and bounds)
+
+
+def _is_coarse(law: Law, dtype: np.dtype[Any]) -> bool:
+    return law.scale < _COARSE * float(np.spacing(dtype.type(abs(law.mean))))
+
+
+def _grid(law: Law, dtype: np.dtype[Any]) -> tuple[Array, Array]:
+    """The values of the dtype that a law which hardly leaves its mean rounds to, with their
+    probabilities."""
+    reach = _REACH * law.scale
+    ends = np.array([law.mean - reach, law.mean + reach]).astype(dtype)
+    bits = ends.view(f"i{dtype.itemsize}")  # which count up with the size of one sign
+    grid = np.arange(bits.min() - 1, bits.max() + 2, dtype=bits.dtype).view(dtype)
+    away = np.sort(grid.astype(np.float64)) - law.mean  # exactly, as halves between them are
+    middle = (away[1:] + away[:-1]) / 2
+    bounds = law.bounds and (law.bounds[0] - law.mean, law.bounds[1] - law.mean)
+    below = _cumulative(replace(law, mean=0.0, bounds=bounds), middle)
+    weights: Array = np.diff(below, prepend=0.0, append=1.0)
+    known = weights > 0
+    return law.mean + away[known], weights[known]
+
+
 def _support(law: Law | Transformed) -> tuple[float, float]:
     if isinstance(law, Transformed):
         return law.support
+    if law.bounds is not None:
+        return law.bounds
     if isinstance(law, Uniform):
         return law.mean - law.scale, law.mean + law.scale
     if isinstance(law, TruncatedNormal):
@@ -220,12 +260,13 @@ def _bins(dtype: np.dtype[Any]) -> tuple[Array, Array]:
     known = np.isfinite(values)
     low, high = np.full_like(values, np.nan), np.full_like(values, np.nan)
     negative = np.signbit(values)
-    if bin_dtype(dtype).itemsize > 2:  # a bin ends where the next one away from 0 begins
+    if bin_dtype(dtype).itemsize > 2:  # a bin ends where values round to the next away from 0
         size = np.abs(values)
+        before = np.nextafter(size.astype(np.float32), np.float32(0)).astype(np.float64)
+        size = np.where(known, (size + before) / 2, np.inf)
         away = np.full_like(values, np.inf)
         half = values.size // 2  # the second half of the patterns is the negatives
         away[: half - 1], away[half:-1] = size[1:half], size[half + 1 :]
-        away[~np.isfinite(away)] = np.inf
         low, high = np.where(negative, -away, size), np.where(negative, -size, away)
         return np.where(known, low, np.nan), np.where(known, high, np.nan)
     # 0 and -0 are one value; what rounds to either from above counts for 0, from below for -0.
@@ -255,7 +296,11 @@ def _cumulative(law: Law | Transformed, edges: Array) -> Array:
         return (edges >= law.mean).astype(np.float64)
     z = (edges - law.mean) / law.scale
     if isinstance(law, Uniform):
-        return np.clip((z + 1.0) / 2.0, 0.0, 1.0)
+        share: Array = np.clip((z + 1.0) / 2.0, 0.0, 1.0)
+        if law.bounds is not None:  # beyond which nothing is, whatever the mean is rounded to
+            low, high = law.bounds
+            share = np.where(edges < low, 0.0, np.where(edges >= high, 1.0, share))
+        return share
     lower, upper = (law.lower, law.upper) if isinstance(law, TruncatedNormal) else (-np.inf, np.inf)
     first, last = (0.5 * math.erfc(-cut / math.sqrt(2.0)) for cut in (lower, upper))
     mass: Array = (_normal(np.clip(z, lower, upper)) - first) / (last - first)

@@ -7,6 +7,7 @@ from collections.abc import Callable
 
 import numpy as np
 
+from glorot._audit._bytes import unit
 from glorot._audit._causes import factor_words, likely_causes
 from glorot._audit._distribution import Distribution
 from glorot._audit._facts import Facts, Finding
@@ -62,7 +63,7 @@ def judge(facts: Facts, limit: float) -> Finding | None:
     if segment.kind == CONSTANT:
         return _constant(facts)
     if segment.kind in (LAW, SPARSE, MATRIX, NORMS):
-        for check in (_untouched, _square, judge_norms, _tests):
+        for check in (_rounded_away, _untouched, _square, judge_norms, _tests):
             wrong = check(facts, limit)
             if wrong is not None:
                 return wrong
@@ -127,6 +128,23 @@ def _all_one(facts: Facts, log_p: float) -> Finding:
     value, law = facts.found.smallest, _law(facts.segment)
     text = f"all {value:.6g} where {law} is promised: nothing initialised it?"
     return Finding("uninitialised", ("one value",), text, log_p)
+
+
+def _rounded_away(facts: Facts, limit: float) -> Finding | None:
+    """Other values of a law whose every value the dtype rounds to one: no test has a scale. Who
+    adds a mean in another way may have the value beside it."""
+    del limit
+    found, law = facts.found, facts.law
+    if law is None or law.variance:
+        return None
+    away = max(found.largest - law.mean, law.mean - found.smallest)
+    if away <= unit(facts.dtype) * abs(law.mean):
+        return None
+    digits = digits_apart((found.smallest, law.mean), (found.largest, law.mean))
+    low, high, value = (f"{x:.{digits}g}" for x in (found.smallest, found.largest, law.mean))
+    span = f"all {low}" if low == high else f"from {low} to {high}"
+    text = f"{span} where {_law(facts.segment)} is promised, which {facts.dtype} rounds to {value}"
+    return Finding("constant", (text,), text, -math.inf)
 
 
 def _untouched(facts: Facts, limit: float) -> Finding | None:
