@@ -63,6 +63,54 @@ def test_float32_that_holds_bfloat16(gpt2):
     assert glorot.audit(gpt2, "gpt2").notes == ()
 
 
+@pytest.mark.parametrize(
+    "init",
+    [
+        glorot.RandomUniform(-0.1083, 0.1083),
+        glorot.RandomNormal(stddev=0.02),
+        glorot.RandomNormal(stddev=1e-6),  # subnormal numbers of float16
+        glorot.RandomNormal(100.0, 3.0),
+        glorot.Blocks([glorot.HeNormal(), "zeros", glorot.GlorotUniform()], 3, axis=1),
+    ],
+)
+def test_float32_that_holds_float16(init, gpt2):
+    """Judged as float16, blocks of constants too, in runs of which some could be bfloat16; what
+    float16 cut off is told as such."""
+    recipe = Recipe([Rule("w", init)])
+    value = init((600, 900), seed=0, name="w", dtype="float16")
+    report = glorot.audit({"w": value.astype(np.float32)}, recipe, singular_values=False)
+    assert report.ok, str(report)
+    (note,) = report.notes
+    assert note.startswith("float32 that holds float16 values, and is judged as such: w")
+    exact = glorot.audit({"w": value}, recipe, singular_values=False)
+    for mine, theirs in zip(report.parameters, exact.parameters, strict=True):
+        assert (mine.distinct, mine.stddev, mine.zeros, mine.distance) == (
+            theirs.distinct, theirs.stddev, theirs.zeros, theirs.distance,
+        )  # fmt: skip
+    for part in (600, 300):  # of the rows; the rest has all of its digits
+        wide = init((600, 900), seed=0, name="w")
+        wide[:part] = wide[:part].astype(np.float16)
+        report = glorot.audit({"w": wide}, recipe, singular_values=False)
+        assert bool(report.notes) == (part == 600)
+    cut = value.astype(np.float32)
+    cut.view(np.uint32)[...] &= 0xFFFFC000  # one bit less than float16 has
+    kinds = {problem.kind for problem in glorot.audit({"w": cut}, recipe).problems}
+    assert kinds or init.expected_stddev((600, 900)) < 1e-5
+
+
+def test_what_float16_does_not_have_is_float32():
+    """Too large for it, too small, or of as few digits and neither: the law's own dtype."""
+    for scale, ok in ((2.0**17, False), (2.0**-30, False), (1.0, True)):
+        drawn = glorot.RandomUniform(-1.0, 1.0)((64, 64), "float16", seed=0, name="w")
+        init = glorot.RandomUniform(-scale, scale)
+        model = {"w": drawn.astype(np.float32) * np.float32(scale)}
+        notes = glorot.audit(model, Recipe([Rule("w", init)])).notes
+        assert bool(notes) == ok
+    tiny = Recipe([Rule("w", glorot.RandomNormal(stddev=1e-9))])
+    (problem,) = glorot.audit({"w": np.zeros((64, 64), np.float32)}, tiny).problems
+    assert problem.text.startswith("all 0 where")  # which all of them are in float16
+
+
 def test_gpt2_is_right(gpt2):
     """The preset; GPT-2 of 20 seeds (200 with make audit)."""
     recipe = glorot.recipe.load("gpt2")

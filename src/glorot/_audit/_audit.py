@@ -129,13 +129,14 @@ def _judge(rows: list[Row], plan: Plan, seed: int | None) -> tuple[list[Problem]
     if all(finding.kind == "seed" for _, finding in findings):
         problems += [problem for pool in pools if (problem := _pooled.judge(pool, limit))]
     notes = list(doubles.notes)
-    coarse = [
-        row.title
-        for row in rows
-        if row.law and row.dtype.name != row.parameter.spec.dtype and row.found.patterns.size > 2
+    coarse: dict[str, list[str]] = {}
+    for row in rows:
+        if row.law and row.dtype.name != row.parameter.spec.dtype and row.found.patterns.size > 2:
+            coarse.setdefault(row.dtype.name, []).append(row.title)
+    notes += [
+        f"float32 that holds {name} values, and is judged as such: {_few(titles)}"
+        for name, titles in coarse.items()
     ]
-    if coarse:
-        notes.append(f"float32 that holds bfloat16 values, and is judged as such: {_few(coarse)}")
     notes += [
         f"row {row.padding:,} of {row.title} is all 0 and is not judged: its layer's padding_idx?"
         for row in rows

@@ -22,6 +22,8 @@ Array = np.ndarray[Any, np.dtype[Any]]
 
 RUN = 1 << 18  # elements read at a time: what bounds the memory, whatever the tensor
 TINY = 1e-30  # below which no law goes, and raw memory does
+# Below it float16 has no more digits than bfloat16; so few values have their digits by chance.
+_SPARSE_HALVES, _FEW = 2.0**-16, 3
 # Of the mean's square: a variance below it has lost ten digits in sums of squares around 0.
 _CANCELLED = 1e-4
 # The patterns of float32 that are no finite numbers.
@@ -37,7 +39,7 @@ class Measure:
         mean, stddev, smallest, largest: nan where there is no finite value.
         tiny: how many are not 0 and below about 1e-30 in size.
         width: bytes of a pattern.
-        rounded: whether float32 values all are bfloat16's, of which the patterns are all bits.
+        held: "bfloat16" or "float16" where float32 values all are such, whose patterns these are.
         patterns, counts: the patterns there are, and how often; empty for integers.
     """
 
@@ -51,7 +53,7 @@ class Measure:
     smallest: float
     largest: float
     width: int
-    rounded: bool
+    held: str
     patterns: Array
     counts: Array
 
@@ -98,7 +100,9 @@ class Tally:
         self.smallest, self.largest = math.inf, -math.inf
         self.narrow = dtype in FLOATS.values() and dtype.itemsize <= 2
         floats = dtype in FLOATS.values()
+        # Of float32: whether all are bfloat16's, and the patterns as float16 while all are its.
         self.rounded = dtype == FLOATS["float32"]
+        self.halves = np.zeros(1 << 16, np.int64) if self.rounded else None
         self.bins = np.zeros(1 << 8 * min(2, dtype.itemsize), np.int64) if floats else None
 
     def add(self, run: Array) -> None:
@@ -110,8 +114,8 @@ class Tally:
             self.bins += found
             if self.narrow:
                 return
-            if self.rounded and np.bitwise_or.reduce(run.view(np.uint32) & np.uint32(0xFFFF)):
-                self.rounded = False
+            if self.rounded or self.halves is not None:
+                self._see_held(run.view(np.uint32))
             if found[_NOT_FINITE].any():
                 finite = run[np.isfinite(run)]
                 self.bad += run.size - finite.size
@@ -122,6 +126,20 @@ class Tally:
             self.zeros += finite.size - int(np.count_nonzero(finite))
             self._join(finite.size, *((low, 0.0) if low == high else _moments(finite)))
 
+    def _see_held(self, bits: Array) -> None:
+        """Whether float32 values of these bits are still those of a narrower type."""
+        used = int(np.bitwise_or.reduce(bits))
+        self.rounded = self.rounded and not used & 0xFFFF
+        if self.halves is None:
+            return
+        if used & 0x1FFF:  # more digits than float16 has; that it has the exponents is seen below
+            self.halves = None
+            return
+        with np.errstate(all="ignore"):  # too large or too small for it, or signalling NaN
+            half = bits.view(np.float32).astype(np.float16)
+            same = np.array_equal(half.astype(np.float32).view(np.uint32), bits)
+        self.halves = self.halves + _count(half, self.halves.size) if same else None
+
     def _join(self, number: int, mean: float, squares: float) -> None:
         """Add the moments of so many more values, each around its own mean (Chan, Golub, LeVeque,
         "Updating formulae and a pairwise algorithm for computing sample variances", 1979)."""
@@ -130,10 +148,14 @@ class Tally:
         self.mean += away * (number / now)
         self.squares += squares + away * away * ((now - number) / now * number)
 
-    def measure(self) -> Measure:
-        """Return what the runs add up to."""
+    def measure(self, *, half: bool = False) -> Measure:
+        """Return what the runs add up to, `half` with the patterns of float16."""
         patterns = counts = np.zeros(0, np.int64)
         tiny = 0
+        if half and self.halves is not None:
+            patterns = np.flatnonzero(self.halves)
+            values = pattern_values(FLOATS["float16"])[patterns]
+            return self._of_patterns(patterns, self.halves[patterns], values, "float16")
         if self.bins is not None:
             patterns = np.flatnonzero(self.bins)
             counts = self.bins[patterns]
@@ -143,9 +165,12 @@ class Tally:
             tiny = int(counts[np.abs(values) < TINY].sum()) - self.zeros
         finite = self.count - self.bad
         mean, square = (self.mean, self.squares / finite) if finite else (math.nan, math.nan)
-        return self._made(mean, square, tiny, patterns, counts)
+        held = "bfloat16" if self.rounded else ""
+        return self._made(mean, square, tiny, patterns, counts, held)
 
-    def _of_patterns(self, patterns: Array, counts: Array, values: Array) -> Measure:
+    def _of_patterns(
+        self, patterns: Array, counts: Array, values: Array, held: str = ""
+    ) -> Measure:
         known = np.isfinite(values)
         self.nans = int(counts[np.isnan(values)].sum())
         self.bad = int(counts[~known].sum())
@@ -157,10 +182,10 @@ class Tally:
             mean = float((times * seen).sum()) / finite
             square = float((times * np.square(seen - mean)).sum()) / finite
         tiny = int(times[np.abs(seen) < TINY].sum()) - self.zeros
-        return self._made(mean, square, tiny, patterns, counts)
+        return self._made(mean, square, tiny, patterns, counts, held)
 
     def _made(
-        self, mean: float, square: float, tiny: int, patterns: Array, counts: Array
+        self, mean: float, square: float, tiny: int, patterns: Array, counts: Array, held: str
     ) -> Measure:
         empty = self.count == self.bad
         smallest, largest = (math.nan, math.nan) if empty else (self.smallest, self.largest)
@@ -169,7 +194,7 @@ class Tally:
         stddev = math.sqrt(max(0.0, square)) if math.isfinite(square) else square
         return Measure(
             self.count, self.nans, self.bad - self.nans, self.zeros, max(0, tiny), mean, stddev,
-            smallest, largest, min(2, self.dtype.itemsize), self.rounded, patterns, counts,
+            smallest, largest, min(2, self.dtype.itemsize), held, patterns, counts,
         )  # fmt: skip
 
 
@@ -244,7 +269,7 @@ def merged(measures: list[Measure]) -> Measure:
         smallest=min((m.smallest for m in parts), default=math.nan),
         largest=max((m.largest for m in parts), default=math.nan),
         width=measures[0].width,
-        rounded=all(m.rounded for m in measures),
+        held=measures[0].held if len({m.held for m in measures}) == 1 else "",
         patterns=patterns,
         counts=counts,
     )
@@ -281,4 +306,17 @@ def measure(
             segment = split(start, start + run.size)
             for number, tally in enumerate(tallies):
                 tally.add(run[segment == number])
-    return [tally.measure() for tally in tallies]
+    half = _is_half([tally for tally in tallies if tally.count])
+    return [tally.measure(half=half) for tally in tallies]  # one kind of patterns for all
+
+
+def _is_half(tallies: list[Tally]) -> bool:
+    """Whether float32 holds float16's values: such as bfloat16 does not have, or small ones of
+    which float16 has fewer. Zeros alone say nothing of where they come from."""
+    halves = [tally.halves for tally in tallies if tally.halves is not None]
+    if len(halves) < len(tallies):
+        return False
+    if not all(tally.rounded for tally in tallies):
+        return True
+    small = all(max(-t.smallest, t.largest) < _SPARSE_HALVES for t in tallies)
+    return small and any(np.count_nonzero(counts) > _FEW for counts in halves)

@@ -98,7 +98,7 @@ def _stddevs(panel: Any, report: AuditReport, rows: list[ParameterReport]) -> No
 
 def _histogram(panel: Any, row: ParameterReport, found: Measure, law: Distribution | None) -> None:
     """Counts of values by size, and what the law gives of them."""
-    values, counts = _points(found, row.dtype)
+    values, counts = _points(found, found.held or row.dtype)
     if not values.size:
         return
     low, high = float(values.min()), float(values.max())

@@ -70,9 +70,9 @@ class Row:
 
     @property
     def dtype(self) -> np.dtype[Any]:
-        """What the values are of: bfloat16 where float32 holds nothing finer."""
+        """What the values are of: bfloat16 or float16 where float32 holds nothing finer."""
         stored = ALL[self.parameter.spec.dtype or ""]
-        return FLOATS["bfloat16"] if self.found.rounded and self.found.finite else stored
+        return FLOATS[self.found.held] if self.found.held and self.found.finite else stored
 
     @property
     def bits(self) -> int:
