@@ -165,7 +165,9 @@ def _judge_row(row: Row, limit: float) -> Finding | None:
     if row.promise is None or row.segment is None:
         return judge_alone(row.found)
     found = row.found if row.padding is None else row.tested
-    facts = Facts(row.promise, row.segment, found, row.law, row.outcomes, row.spectrum, row.dtype)
+    facts = Facts(
+        row.promise, row.segment, found, row.law, row.outcomes, row.spectrum, row.dtype, row.taps
+    )
     return judge(facts, limit)
 
 

@@ -6,6 +6,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from glorot._audit._centre import Taps
 from glorot._audit._distribution import Distribution
 from glorot._audit._measure import Measure
 from glorot._audit._promise import Promise, Segment
@@ -34,3 +35,4 @@ class Facts(NamedTuple):
     outcomes: Sequence[Outcome]
     spectrum: Spectrum | None
     dtype: np.dtype[Any]
+    taps: Taps | None = None

@@ -91,7 +91,7 @@ def _segment(block: str, init: Initializer, shape: tuple[int, ...]) -> Segment:
         kind, law = SPARSE, Normal(init.stddev)
         _, (number, rows, columns) = init._axes.matrices(shape)
         zeros = number * columns * math.ceil(init.sparsity * rows)
-        if zeros == math.prod(shape):  # nothing is left to draw
+        if zeros == math.prod(shape) or not law.scale:  # nothing is left to draw
             kind, law = CONSTANT, None
     elif isinstance(init, TimeStep):
         kind, law = LAW, StepLaw(init.minval, init.maxval)

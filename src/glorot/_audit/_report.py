@@ -73,7 +73,8 @@ class ParameterReport:
         fans: (fan_in, fan_out) as the rule counts them.
         effective_fan: the fan that would give this stddev by the rule's own scale and gain;
             without a rule, 1 / variance.
-        singular: (smallest, largest) singular value; exact_singular: whether they are exact.
+        singular: (smallest, largest) singular value, of a delta-orthogonal weight those of the
+            centre tap; exact_singular: whether they are exact.
         differing: how many elements are not the seed's, None without a seed.
         tests: how many tests were made of it.
     """

@@ -2,6 +2,7 @@
 """Rows: one parameter, or one block of a fused one, with all that was measured of it."""
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -9,17 +10,21 @@ import numpy as np
 
 from glorot._audit import _measure
 from glorot._audit._bytes import Comparison
+from glorot._audit._centre import Taps, taps
 from glorot._audit._distribution import Distribution, distribution
-from glorot._audit._measure import Measure, merged
+from glorot._audit._measure import Array, Measure, merged
 from glorot._audit._padding import padding_row
 from glorot._audit._parameter import Parameter
 from glorot._audit._promise import FIXED, MATRIX, SPARSE, Promise, Segment
 from glorot._audit._report import ParameterReport
 from glorot._audit._slices import FirstAxis
+from glorot._audit._sparsity import Zeros
 from glorot._audit._spectrum import HELD, Spectrum, spectrum
 from glorot._audit._tests import Outcome, Scores, run_tests, scores
 from glorot._audit._verdict import without_zeros
 from glorot._dtypes import ALL, FLOATS
+from glorot._orthogonal import DeltaOrthogonal
+from glorot._sparse import Sparse
 from glorot._variance_scaling import VarianceScaling
 from glorot.recipe import describe_law
 
@@ -33,6 +38,7 @@ class Row:
         found: its measure; whole: that of the parameter, all blocks together.
         law: the distribution promised, for what follows one.
         padding: the row of an embedding that is all 0 and is not tested, if there is one.
+        taps: of a convolution of which only the centre is promised to be other than 0.
         begins: of the slices of the parameter along its first axis, where a recipe promises it.
         differing: how many elements of the parameter are not the seed's; None where nobody asked.
         sure: every byte is the seed's: nothing else is asked.
@@ -48,6 +54,7 @@ class Row:
     outcomes: list[Outcome] = field(default_factory=list)
     scores: Scores | None = None
     spectrum: Spectrum | None = None
+    taps: Taps | None = None
     begins: FirstAxis | None = None
     differing: int | None = None
     first: str = ""
@@ -91,7 +98,10 @@ def read_rows(
         return [row]
     comparison = _comparison(parameter, promise, seed)
     begins = FirstAxis(parameter.spec.shape)
-    watch = [begins.see] + ([comparison.see] if comparison is not None else [])
+    zeros = _zeros(promise)
+    watch: list[Callable[[int, Array], None]] = [begins.see]
+    watch += [comparison.see] if comparison is not None else []
+    watch += [_watched(promise, zeros)] if zeros else []
     measures = _measure.measure(parameter, promise.split, len(promise.segments), watch)
     whole = merged(measures)
     rows = [
@@ -99,17 +109,48 @@ def read_rows(
         for segment, found in zip(promise.segments, measures, strict=True)
     ]
     if promise.split is None:
-        needed = promise.segments[0].kind == MATRIX or singular_values
-        rows[0].spectrum = _spectrum(parameter, promise.assignment.roles, needed)
-    for row in rows:
+        segment, roles = promise.segments[0], promise.assignment.roles
+        if _has_taps(segment, measures[0], parameter):
+            rows[0].taps = taps(parameter, roles, whole.count - whole.zeros)
+            rows[0].spectrum = rows[0].taps.centre
+        else:
+            needed = segment.kind == MATRIX or singular_values
+            rows[0].spectrum = _spectrum(parameter, roles, needed)
+    for number, row in enumerate(rows):
         if comparison is not None:
             row.differing, row.first = comparison.differing, comparison.first
             row.sure = seed is not None and not comparison.differing
-        _test(row)
+        _test(row, zeros.get(number))
     return rows
 
 
-def _test(row: Row) -> None:
+def _zeros(promise: Promise) -> dict[int, Zeros]:
+    """Counts of zeros, by the number of the sparse segment that they are of."""
+    return {
+        number: Zeros(segment.initializer, segment.shape)
+        for number, segment in enumerate(promise.segments)
+        if segment.kind == SPARSE and isinstance(segment.initializer, Sparse)
+    }
+
+
+def _watched(promise: Promise, zeros: dict[int, Zeros]) -> Callable[[int, Array], None]:
+    """What shows each count the values of its segment."""
+
+    def see(start: int, run: Array) -> None:
+        segment = None if promise.split is None else promise.split(start, start + run.size)
+        for number, counts in zeros.items():
+            counts.see(run if segment is None else run[segment == number])
+
+    return see
+
+
+def _has_taps(segment: Segment, found: Measure, parameter: Parameter) -> bool:
+    delta = segment.kind == MATRIX and isinstance(segment.initializer, DeltaOrthogonal)
+    floats = ALL[parameter.spec.dtype or ""] in FLOATS.values()
+    return delta and floats and found.count > 0
+
+
+def _test(row: Row, zeros: Zeros | None) -> None:
     segment, dtype = row.segment, row.dtype
     if segment is None or segment.law is None or not segment.law.scale:
         return
@@ -122,6 +163,8 @@ def _test(row: Row) -> None:
     row.scores = scores(found, row.law)
     if not (row.sure or row.found.nans or row.found.infinities):
         row.outcomes = run_tests(found, row.law, row.bits)
+        if zeros is not None and row.found.count:
+            row.outcomes += zeros.outcomes(row.law, dtype)
 
 
 def _comparison(parameter: Parameter, promise: Promise, seed: int | None) -> Comparison | None:

@@ -74,11 +74,11 @@ def run_tests(found: Measure, law: Distribution, bits: int) -> list[Outcome]:
     ratio = found.square(law.mean) / law.variance
     gap = distance(found, law)
     outcomes = [
-        Outcome("mean", found.mean, law.mean, _cap(math.log(2) - mean_z * mean_z / 2)),
+        Outcome("mean", found.mean, law.mean, cap(math.log(2) - mean_z * mean_z / 2)),
         Outcome("stddev", math.sqrt(ratio * law.variance), math.sqrt(law.variance),
-                _cap(-n * law.square_rate(ratio))),
+                cap(-n * law.square_rate(ratio))),
         # Massart, "The tight constant in the Dvoretzky-Kiefer-Wolfowitz inequality", 1990.
-        Outcome("shape", gap, 0.0, _cap(math.log(2) - 2 * n * gap * gap)),
+        Outcome("shape", gap, 0.0, cap(math.log(2) - 2 * n * gap * gap)),
         _pile(found, law),
     ]  # fmt: skip
     if bits <= 16:
@@ -86,7 +86,8 @@ def run_tests(found: Measure, law: Distribution, bits: int) -> list[Outcome]:
     return outcomes
 
 
-def _cap(log_p: float) -> float:
+def cap(log_p: float) -> float:
+    """A bound on a probability, as a logarithm, that is none above 1."""
     return min(0.0, log_p)
 
 
@@ -103,15 +104,16 @@ def _pile(found: Measure, law: Distribution) -> Outcome:
     expected = law.table.probability[where]
     floor = np.minimum(np.maximum(expected, _LEAST_PROBABILITY), 1 - _LEAST_PROBABILITY)
     many, few = share > floor, (share < expected) & (expected > _EXPECTED_PROBABILITY)
-    rate = np.where(many | few, _relative_entropy(share, floor), 0.0)
+    rate = np.where(many | few, relative_entropy(share, floor), 0.0)
     if not rate.size:
         return Outcome("pile", 0.0, 0.0, 0.0)
     worst = int(rate.argmax())
     log_p = math.log(2 * law.table.probability.size) - n * float(rate[worst])
-    return Outcome("pile", float(share[worst]), float(expected[worst]), _cap(log_p))
+    return Outcome("pile", float(share[worst]), float(expected[worst]), cap(log_p))
 
 
-def _relative_entropy(share: Array, expected: Array) -> Array:
+def relative_entropy(share: Array, expected: Array) -> Array:
+    """Chernoff's rate of a binomial: of n draws a share beyond it has the chance exp(-n * rate)."""
     with np.errstate(divide="ignore", invalid="ignore"):
         first = np.where(share > 0, share * np.log(share / expected), 0.0)
         rest = np.where(share < 1, (1 - share) * np.log((1 - share) / (1 - expected)), 0.0)
@@ -126,4 +128,4 @@ def distinct(found: Measure, law: Distribution) -> Outcome:
     expected = float(-np.expm1(n * np.log1p(-np.minimum(law.table.probability, 1 - 1e-12))).sum())
     seen = int((~np.isnan(law.table.low[found.patterns])).sum())
     log_p = -2.0 * (expected - seen) ** 2 / n if seen < expected else 0.0
-    return Outcome("distinct", float(seen), expected, _cap(log_p))
+    return Outcome("distinct", float(seen), expected, cap(log_p))

@@ -63,7 +63,7 @@ def judge(facts: Facts, limit: float) -> Finding | None:
     if segment.kind == CONSTANT:
         return _constant(facts)
     if segment.kind in (LAW, SPARSE, MATRIX, NORMS):
-        for check in (_rounded_away, _untouched, _square, judge_norms, _tests):
+        for check in (_rounded_away, _untouched, _zeros, _square, judge_norms, _tests):
             wrong = check(facts, limit)
             if wrong is not None:
                 return wrong
@@ -164,24 +164,53 @@ def _untouched(facts: Facts, limit: float) -> Finding | None:
     return None
 
 
-def _square(facts: Facts, limit: float) -> Finding | None:
-    """A matrix that is known as a whole has its mean square and singular values exactly."""
-    del limit
+def _zeros(facts: Facts, limit: float) -> Finding | None:
+    """A sparse weight has so many zeros, so many of each output unit, at places of its own."""
     found, segment = facts.found, facts.segment
-    if segment.kind == SPARSE and not _zeros_fit(facts):
+    if segment.kind != SPARSE:
+        return None
+    failed = {o.kind: o for o in facts.outcomes if o.log_p < limit}
+    if not _zeros_fit(facts):
         text = f"{found.zeros:,} zeros where {segment.zeros:,} are promised"
         return Finding("shape", ("zeros",), text, -math.inf)
-    if segment.kind != MATRIX or not segment.stddev:
+    if (units := failed.get("units")) is not None:
+        text = (
+            f"{units.seen:,.0f} zeros among the weights of an output unit where "
+            f"{units.expected:,.0f} are promised of each: along another axis, or whole units?"
+        )
+        return Finding("shape", ("zeros", "units"), text, units.log_p)
+    if (places := failed.get("places")) is not None:
+        text = (
+            f"one and the same weight is 0 in {100 * places.seen:.3g} % of the output units, where "
+            f"{100 * places.expected:.3g} % are expected: one set of zeros for all units?"
+        )
+        return Finding("shape", ("zeros", "places"), text, places.log_p)
+    return None
+
+
+def _square(facts: Facts, limit: float) -> Finding | None:
+    """A matrix that is known as a whole has its mean square and singular values exactly. A wrong
+    gain leaves these equal; where they are not, it is no factor that is wrong."""
+    del limit
+    found, segment = facts.found, facts.segment
+    if segment.kind != MATRIX:
         return None
+    if facts.taps is not None and facts.taps.astray:
+        text = (
+            f"{facts.taps.astray:,} of {facts.taps.others:,} values beside the centre tap are not "
+            f"0, where {_law(segment)} is promised: another tap, or all of them?"
+        )
+        return Finding("matrix", ("taps",), text, -math.inf)
     near = tolerance(facts.dtype)
     ratio = math.sqrt(found.square(0.0)) / segment.stddev
-    if abs(ratio - 1) > near:
-        return _stddev(facts, ratio, -math.inf)
+    off = abs(ratio - 1) > near
     gain = getattr(segment.initializer, "gain", None)
-    if gain is None or facts.spectrum is None or "Delta" in type(segment.initializer).__name__:
-        return None
+    if gain is None or facts.spectrum is None:
+        return _stddev(facts, ratio, -math.inf) if off else None
     low, high = facts.spectrum.smallest / gain, facts.spectrum.largest / gain
-    if low < 1 - near or high > 1 + near:
+    if off and high - low <= 2 * near * high:
+        return _stddev(facts, ratio, -math.inf)
+    if off or low < 1 - near or high > 1 + near:
         digits = digits_apart((low, high), (low, 1.0), (high, 1.0))
         text = (
             f"singular values from {low * gain:.{digits}g} to {high * gain:.{digits}g} where all "
