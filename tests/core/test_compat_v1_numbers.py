@@ -197,6 +197,19 @@ def test_signed_zeros_are_tensorflows():
         assert negative_zeros(0.0) > 0
 
 
+@pytest.mark.parametrize(("dtype", "mean"), [("float32", 1e-38), ("float64", 1e-310)])
+def test_a_subnormal_mean_in_a_graph_is_not_added(dtype, mean):
+    """It is taken for 0, of which TensorFlow's graphs drop the sum: products keep their sign."""
+
+    def signs():
+        v1.set_random_seed(None)
+        return np.signbit(v1.random_normal((64,), mean, 0.0, dtype, seed=3)).sum()
+
+    assert signs() == 0
+    with v1.Graph().as_default():
+        assert 10 < signs() < 54
+
+
 def test_float16_limits_round_as_in_eager_mode_and_in_graphs():
     """A Python float reaches float16 through float32 eagerly, directly in a graph; a NumPy one
     always directly; the value is one on which the ways differ."""

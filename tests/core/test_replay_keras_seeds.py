@@ -9,6 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from replay_cases import KERAS_BACKENDS
 
+import glorot.replay.jax
 from glorot.replay import keras
 
 k, r = keras.initializers, keras.random
@@ -111,3 +112,18 @@ def test_generators_in_configs():
     assert (init.clone()((2, 2)) == first).all()
     assert (init((2, 2)) != first).any()
     assert r.SeedGenerator(1).name.startswith("seed_generator")
+
+
+@pytest.mark.parametrize("x64", [False, True])
+def test_seeds_on_jax_under_bfloat16(x64):
+    """Keras' global generator counts in floats there: what keras 3.15.1 on jax 0.10.2 draws."""
+    drawn = {
+        False: [[0.6572014, 0.6924168], [0.24047422, 0.0039011], [0.5619371, 0.9465073]],
+        True: [[0.6572014, 0.6924168], [0.4983337, 0.1848270], [0.9733684, 0.7244168]],
+    }[x64]
+    keras.config.set_backend("jax")
+    keras.config.set_floatx("bfloat16")
+    with glorot.replay.jax.enable_x64(x64):
+        keras.utils.set_random_seed(0)
+        found = [r.uniform((2,), dtype="float32") for _ in range(3)]
+    np.testing.assert_allclose(found, drawn, atol=1e-7)

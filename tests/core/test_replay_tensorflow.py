@@ -382,3 +382,12 @@ def test_examples(module):
     result = doctest.testmod(importlib.import_module(f"glorot.replay.tensorflow.{module}"))
     assert result.attempted > 0
     assert result.failed == 0
+
+
+def test_integers_of_nothing_have_no_limits():
+    """TensorFlow does not look at them then; of one element it does."""
+    for dtype in ("int32", "int64"):
+        assert tf.random.stateless_uniform((0, 3), (1, 2), 5, 5, dtype).shape == (0, 3)
+        with pytest.raises(ValueError, match="Need minval < maxval"):
+            tf.random.stateless_uniform((1,), (1, 2), 5, 5, dtype)
+    assert v1.random_uniform((0,), 5, 5, "int32", seed=1).tolist() == []

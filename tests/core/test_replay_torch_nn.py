@@ -231,3 +231,44 @@ def test_recurrent_layers_are_kinds_of_their_bases():
         base = nn.RNNCellBase(3, 2, True, chunks)
         assert isinstance(made, nn.RNNCellBase)
         assert [v.tobytes() for v in base.parameters()] == [v.tobytes() for v in made.parameters()]
+
+
+def test_a_module_that_is_held_twice():
+    """Its parameters are drawn once by `apply`, and it stands at each of its places."""
+    manual_seed(0)
+    shared = nn.Linear(2, 2)
+    model = nn.Sequential(shared, nn.ReLU(), shared, nn.Linear(2, 1))
+    assert list(model.children()) == [shared, model[1], model[3]]
+    assert list(model) == [shared, model[1], shared, model[3]]
+    assert (len(model), model[2]) == (4, shared)
+    calls = []
+    model.apply(calls.append)
+    assert calls == [shared, model[1], model[3], model]
+
+
+def test_slices_of_containers():
+    """Of a Sequential with their names, of a list's subclass with its class."""
+    model = nn.Sequential(*(nn.Linear(1, 1) for _ in range(3)))
+    assert list(model[1:].state_dict()) == ["1.weight", "1.bias", "2.weight", "2.bias"]
+    assert list(model[-1:]) == [model[2]]
+
+    class Blocks(nn.ModuleList):
+        """A list of one's own."""
+
+    blocks = Blocks([nn.Linear(1, 1) for _ in range(3)])
+    assert type(blocks[1:]) is Blocks
+    assert list(blocks[1:]) == [blocks[1], blocks[2]]
+    named = nn.ModuleDict({"a": blocks[0]})
+    assert (list(named.keys()), list(named.values())) == (["a"], [blocks[0]])
+    same = blocks
+    same += [nn.ReLU()]
+    assert same is blocks
+    assert len(blocks) == 4
+
+
+@pytest.mark.parametrize(("dtype", "number"), [("float16", 1e6), ("bfloat16", 1e39)])
+def test_a_number_that_a_parameter_cannot_hold(dtype, number):
+    """Refused as torch refuses it; of one element torch takes it."""
+    with pytest.raises(ValueError, match="without overflow"):
+        nn.PReLU(3, number, dtype=dtype)
+    assert np.isinf(nn.PReLU(1, number, dtype=dtype).weight.astype("float32")).all()

@@ -101,13 +101,21 @@ class SeedGenerator:
         with _lock:
             found = self.state
             with np.errstate(over="ignore"):
-                one = found.dtype.type(1)
                 self._state = (
-                    found + np.array([0, 1], found.dtype)
-                    if ordered
-                    else (found + one) * found.dtype.type(5387) % found.dtype.type(933199)
+                    found + np.array([0, 1], found.dtype) if ordered else self._mixed(found)
                 )
             return found
+
+    def _mixed(self, state: Array) -> Array:
+        """The seed and counter by which Keras' global generator goes on."""
+        kind = state.dtype
+        if self.backend == "jax" and config.floatx() == "bfloat16":  # `state + 1` is a float there
+            from glorot.replay.jax import enable_x64
+
+            kind = np.dtype(np.float64 if enable_x64.value else np.float32)
+        number = kind.type
+        mixed: Array = (state.astype(kind) + number(1)) * number(5387) % number(933199)
+        return mixed.astype(state.dtype)
 
     def get_config(self) -> dict[str, Any]:
         """Return {"seed", "name"}, of the seed it began with."""

@@ -113,7 +113,7 @@ def normal_law(
             f"`arithmetic` must be one of {', '.join(ARITHMETICS)}, got {show(arithmetic)}: what "
             "the C library did where TensorFlow ran. It matters to float64 alone."
         )
-    if graph and not stateless and not shift:
+    if graph and not stateless and not _flush.flushed(dtype.type(shift), dtype):
         shift = -0.0
     return (TruncatedNormalLaw if truncated else NormalLaw)(scale, shift, arithmetic)
 
@@ -202,6 +202,8 @@ def filled_range(
         int(_scalar(value, argument, dtype, graph))
         for argument, value in (("minval", minval), ("maxval", maxval))
     )
+    if not math.prod(shape):  # of nothing TensorFlow does not look at the limits
+        return _part(shape, dtype, shard, INDEX_BITS - 2)[2]
     if low >= high:
         raise ValueError(
             f"Need minval < maxval, got {low} >= {high}. No integer lies in [minval, maxval)."

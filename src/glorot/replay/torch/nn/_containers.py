@@ -27,12 +27,8 @@ class _Numbered(Module):
     def __len__(self) -> int:
         return len(self._modules)
 
-    def __iter__(self) -> Iterator[Module]:
-        return self.children()
-
-    def __getitem__(self, index: int | slice) -> Any:
-        found = list(self.children())[index]
-        return type(self)(*found) if isinstance(found, list) else found
+    def __iter__(self) -> Iterator[Any]:  # one that is held twice comes twice
+        return iter(self._modules.values())
 
 
 class Sequential(_Numbered):
@@ -56,6 +52,10 @@ class Sequential(_Numbered):
         else:
             self.extend(args)
 
+    def __getitem__(self, index: int | slice) -> Any:
+        found: Any = list(self._modules.items())[index]
+        return type(self)(OrderedDict(found)) if isinstance(found, list) else found[1]
+
 
 class ModuleList(_Numbered):
     """A replay of `torch.nn.ModuleList`: modules in a list."""
@@ -65,8 +65,12 @@ class ModuleList(_Numbered):
         self.extend(modules or ())
 
     def __getitem__(self, index: int | slice) -> Any:
-        found = list(self.children())[index]
-        return ModuleList(found) if isinstance(found, list) else found
+        found = list(self)[index]
+        return type(self)(found) if isinstance(found, list) else found
+
+    def __iadd__(self, modules: Iterable[Module]) -> "ModuleList":
+        self.extend(modules)
+        return self
 
 
 class ModuleDict(Module):
@@ -85,6 +89,14 @@ class ModuleDict(Module):
     def items(self) -> Iterable[tuple[str, Any]]:
         """(name, module) pairs."""
         return self._modules.items()
+
+    def keys(self) -> Iterable[str]:
+        """The names."""
+        return self._modules.keys()
+
+    def values(self) -> Iterable[Any]:
+        """The modules."""
+        return self._modules.values()
 
     def __setitem__(self, name: str, module: Module) -> None:
         self.add_module(name, module)

@@ -34,7 +34,7 @@ def empty(shape: Any, dtype: DType) -> Array:
 
 def fill(value: Array, constant: float) -> None:
     """torch's fill_."""
-    value[...] = init.constant((), constant, dtype=value.dtype)
+    value[...] = init.constant(value.shape, constant, dtype=value.dtype)
 
 
 def _draw_into(value: Array, draw: Callable[[Array], None], by_memory: bool = True) -> None:

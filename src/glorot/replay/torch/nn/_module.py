@@ -137,7 +137,7 @@ class Module:
 
     def children(self) -> Iterator["Module"]:
         """The modules one level below."""
-        return (child for child in self._modules.values() if child is not None)
+        return iter(dict.fromkeys(child for child in self._modules.values() if child is not None))
 
     def named_parameters(self) -> Iterator[tuple[str, Parameter]]:
         """(name, parameter) of this module and all below it, each parameter once."""
