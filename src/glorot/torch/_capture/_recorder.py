@@ -252,8 +252,10 @@ class Recorder(TorchDispatchMode):
             value = self._of_draws(call)
             for each in call.made:
                 self.put(each, value)
-        elif _calls.share(call.target, call.read[0]) and Region.of(call.target).covers(
-            all_of(call.target)
+        elif (
+            _calls.share(call.target, call.read[0])
+            and not isinstance(self.value(call.read[0]), Fixed)  # which is then the number
+            and Region.of(call.target).covers(all_of(call.target))
         ):
             memory = self._memory(call.target)
             memory.writes = [(region, change(value)) for region, value in memory.writes]
