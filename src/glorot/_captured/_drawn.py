@@ -7,7 +7,7 @@ function by which torch and JAX make normals of uniform numbers.
 
 import contextlib
 import math
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from statistics import NormalDist
 from typing import Any
 
@@ -16,7 +16,14 @@ _SAME = 1e-6  # of a cut that is computed back from a probability
 
 
 @dataclass(frozen=True)
-class Uniform:
+class _Draws:
+    """Which draws these are, where that is known. Others of the same law are equal."""
+
+    draw: Any = field(default=None, compare=False, repr=False, kw_only=True)
+
+
+@dataclass(frozen=True)
+class Uniform(_Draws):
     """Uniform in [low, high]."""
 
     low: float
@@ -24,7 +31,7 @@ class Uniform:
 
 
 @dataclass(frozen=True)
-class Normal:
+class Normal(_Draws):
     """Normal, cut to [lower, upper] in stddevs from the mean."""
 
     mean: float
@@ -34,7 +41,7 @@ class Normal:
 
 
 @dataclass(frozen=True)
-class Orthogonal:
+class Orthogonal(_Draws):
     """A matrix of this shape, or turned, with orthonormal rows or columns, times the gain; one of
     its sides is the weight's first axis, or its last, and the other all others.  There may be a
     stack of so many, along further axes in front."""
@@ -61,7 +68,7 @@ class Applied:
 
 
 @dataclass(frozen=True)
-class LogUniform:
+class LogUniform(_Draws):
     """The exponential of uniform numbers, from `low` to `high`."""
 
     low: float
@@ -69,7 +76,7 @@ class LogUniform:
 
 
 @dataclass(frozen=True)
-class LogOfUniform:
+class LogOfUniform(_Draws):
     """The logarithm of uniform numbers, from `low` to `high`."""
 
     low: float
@@ -77,7 +84,7 @@ class LogOfUniform:
 
 
 @dataclass(frozen=True)
-class TimeStep:
+class TimeStep(_Draws):
     """What softplus makes log-uniform numbers of, from `low` to `high`."""
 
     low: float
@@ -85,7 +92,7 @@ class TimeStep:
 
 
 @dataclass(frozen=True)
-class Given:
+class Given(_Draws):
     """What an initializer of this library gives a weight of this shape, and no law says."""
 
     initializer: Any
@@ -93,7 +100,7 @@ class Given:
 
 
 @dataclass(frozen=True)
-class Unknown:
+class Unknown(_Draws):
     """Something else, and how it came to be."""
 
     why: str
@@ -111,6 +118,18 @@ Drawn = (
     | Given
     | Unknown
 )
+
+
+def draw_of(value: Drawn) -> Any:
+    """Which draws the values are; None where that is not known."""
+    if isinstance(value, Applied):
+        return draw_of(value.of)
+    return None if isinstance(value, Fixed) else value.draw
+
+
+def of_draw(value: Drawn, draw: Any) -> Drawn:
+    """The values, if any are drawn, as those of one draw."""
+    return value if isinstance(value, Fixed | Applied) else replace(value, draw=draw)
 
 
 def uniform(low: float, high: float) -> Drawn:
@@ -132,7 +151,8 @@ def times(value: Drawn, factor: float) -> Drawn:
     found: Drawn = Unknown(f"times {factor:g} of {describe(value)}")
     match value:
         case Uniform(low, high):
-            found = Uniform(*sorted((low * factor, high * factor)))
+            low, high = sorted((low * factor, high * factor))
+            found = replace(value, low=low, high=high)
         case Normal(mean, stddev, lower, upper):
             cuts = (lower, upper) if factor > 0 else (-upper, -lower)
             found = Normal(mean * factor, stddev * abs(factor), *cuts)
@@ -150,7 +170,7 @@ def plus(value: Drawn, shift: float) -> Drawn:
     """The values plus a number."""
     match value:
         case Uniform(low, high):
-            return Uniform(low + shift, high + shift)
+            return replace(value, low=low + shift, high=high + shift)
         case Normal():
             return replace(value, mean=value.mean + shift)
         case Fixed(number) if number is not None:
@@ -180,13 +200,13 @@ def clamped(value: Drawn, low: float | None, high: float | None) -> Drawn:
 def applied(function: str, value: Drawn) -> Drawn:
     """A function of one argument of the values."""
     match function, value:
-        case "erfinv", Uniform(low, high) if -1.0 <= low < high <= 1.0:
+        case "erfinv", Uniform(low, high, draw=draw) if -1.0 <= low < high <= 1.0:
             cuts = [_quantile((end + 1.0) / 2.0) for end in (low, high)]
-            return Normal(0.0, math.sqrt(0.5), *cuts)
-        case "exp", Uniform(low, high):
-            return LogUniform(math.exp(low), math.exp(high))
-        case "log", Uniform(low, high) if low >= 0.0:
-            return LogOfUniform(low, high)
+            return Normal(0.0, math.sqrt(0.5), *cuts, draw=draw)
+        case "exp", Uniform(low, high, draw=draw):
+            return LogUniform(math.exp(low), math.exp(high), draw=draw)
+        case "log", Uniform(low, high, draw=draw) if low >= 0.0:
+            return LogOfUniform(low, high, draw=draw)
         case "neg", _ if not isinstance(value, LogUniform | Applied):
             return times(value, -1.0)
         case _, Unknown():
@@ -199,7 +219,7 @@ def added(one: Drawn, other: Drawn) -> Drawn:
     for step, rest in ((one, other), (other, one)):
         inverse = Applied("log", Applied("neg", Applied("expm1", Applied("neg", step))))
         if isinstance(step, LogUniform) and rest == inverse:
-            return TimeStep(step.low, step.high)
+            return TimeStep(step.low, step.high, draw=step.draw)
     return Unknown(f"the sum of {describe(one)} and {describe(other)}")
 
 

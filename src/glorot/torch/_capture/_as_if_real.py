@@ -83,10 +83,13 @@ def truncated_by(recorder: Recorder) -> Iterator[None]:
         def note(
             tensor: torch.Tensor, mean: float, std: float, a: float, b: float, generator: Any = None
         ) -> torch.Tensor:
-            if threading.get_ident() != thread or not on_meta(tensor):
+            if threading.get_ident() != thread:
                 own(tensor, mean, std, a, b, generator)
-            if threading.get_ident() == thread:
-                recorder.put(tensor, _drawn.normal(mean, std, a, b))
+                return tensor
+            draw = recorder.draw(generator, on_meta(tensor))
+            if not on_meta(tensor):
+                own(tensor, mean, std, a, b, generator)
+            recorder.put(tensor, _drawn.of_draw(_drawn.normal(mean, std, a, b), draw))
             return tensor
 
         init._no_grad_trunc_normal_ = note

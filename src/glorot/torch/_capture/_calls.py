@@ -10,6 +10,7 @@ from torch.utils._pytree import tree_leaves
 from glorot._captured import _drawn
 from glorot._captured._drawn import Drawn, Fixed, Normal, Uniform, Unknown
 from glorot.torch._capture._memory import NOTHING
+from glorot.torch._capture._streams import Draw
 
 # What these write, whatever they are given.
 _ALWAYS: dict[str, Drawn] = {
@@ -38,6 +39,7 @@ class Call(NamedTuple):
     read: Sequence[torch.Tensor]
     written: Sequence[torch.Tensor]  # of those that were given
     new: Sequence[torch.Tensor]
+    draw: Draw | None = None  # of what draws
 
     @property
     def made(self) -> list[torch.Tensor]:
@@ -72,7 +74,7 @@ def drawn(call: Call) -> Drawn | None:
         plain = "Tensor" not in overload and not call.target.is_complex()
         if numbers and plain and all(isinstance(each, (int, float)) for each in numbers):
             found = _LAWS[name][0](*numbers)
-    return found
+    return found if found is None else _drawn.of_draw(found, call.draw)
 
 
 def cast(number: float, source: torch.dtype | None, target: torch.dtype) -> float:

@@ -25,6 +25,7 @@ from glorot.torch._capture._memory import Region
 from glorot.torch._capture._own import filled_by_glorot
 from glorot.torch._capture._recorder import Recorder
 from glorot.torch._capture._segments import Segment, segments
+from glorot.torch._capture._streams import check_apart
 from glorot.torch._collect import Group, collect
 from glorot.torch._names import is_weight_norm
 from glorot.torch._plan import _described, spec_of
@@ -246,6 +247,7 @@ def _initializer(recorder: Recorder, group: Group) -> Initializer:
 
 
 def _of_parts(recorder: Recorder, tensor: torch.Tensor, parts: list[Segment]) -> Initializer:
+    check_apart(part.value for part in parts)
     made = []
     for part in parts:
         whole = part.axis is None

@@ -28,6 +28,10 @@ class Origins:
         key = _storage(tensor)
         return self._of.get(key, ((key, self._drawn[key]), Region.of(tensor)))
 
+    def same(self, one: torch.Tensor, other: torch.Tensor) -> bool:
+        """Whether two tensors hold what functions make of the same draws."""
+        return self._source(one) == self._source(other)
+
     def drawn(self, tensor: torch.Tensor) -> None:
         """Note that a tensor was written anew: what all of a storage held is gone."""
         self._drawn[_storage(tensor)] += 1

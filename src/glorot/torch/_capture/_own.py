@@ -7,11 +7,12 @@ from typing import Any
 
 import torch
 
-from glorot._captured._drawn import Fixed, Given, Unknown, describe
+from glorot._captured._drawn import Fixed, Given, Unknown, describe, of_draw
 from glorot._captured._written import written
 from glorot._writers import Writer
 from glorot.torch._capture import _calls
 from glorot.torch._capture._recorder import Recorder, on_meta
+from glorot.torch._capture._streams import Draw
 from glorot.torch._memory import DTYPES, Memory, check
 from glorot.torch._target import memory_of
 
@@ -43,6 +44,8 @@ class _Noted(Memory):
             value = Fixed(_calls.cast(value.value, None, part.dtype))
         if isinstance(value, Given) and value.shape != tuple(part.shape):
             value = Unknown(f"a part of {describe(value)}")
+        if not (isinstance(value, Given) and not value.initializer.random):
+            value = of_draw(value, Draw((seed, name, start), object()))
         self._recorder.put(part, value)
 
 

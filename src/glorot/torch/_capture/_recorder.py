@@ -11,18 +11,14 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves, tree_map
 
 from glorot._captured import _drawn
-from glorot._captured._drawn import Drawn, Fixed, Normal, Orthogonal, Unknown
-from glorot.torch._capture import _calls
+from glorot._captured._drawn import Drawn, Fixed, Orthogonal, Unknown
+from glorot.torch._capture import _calls, _qr
 from glorot.torch._capture._calls import Call
 from glorot.torch._capture._memory import NOTHING, Memory, Region, all_of
 from glorot.torch._capture._origins import Origins
+from glorot.torch._capture._streams import Draw, Streams
 
 _MOST = 1 << 22  # numbers that are computed beside the meta device, which has none
-# Of a QR of normals. Q times the signs of R's diagonal is uniform; Q alone is not.
-_Q = Unknown("the Q of a QR, without the signs of R's diagonal")
-_R = Unknown("the R of a QR")
-_SIGNS = Unknown("the signs of R")
-_OF_R = {"diag": _R, "diagonal_copy": _R, "sign": _SIGNS, "sgn": _SIGNS}
 _REPEATED = Unknown("draws that are repeated")
 _RETYPED = Unknown("memory that is looked at as another type")
 
@@ -41,6 +37,7 @@ class Recorder(TorchDispatchMode):
         super().__init__()
         self._memories: dict[int, Memory] = {}
         self._origins = Origins()
+        self._streams = Streams()
 
     def writes(self, tensor: torch.Tensor) -> list[tuple[Region, Drawn]]:
         """What was written into a tensor's storage, in order."""
@@ -71,6 +68,13 @@ class Recorder(TorchDispatchMode):
         if isinstance(value, Fixed) and value.value is not None and tensor.numel() <= _MOST:
             return torch.full(tensor.shape, value.value, dtype=tensor.dtype)
         return None
+
+    def draw(self, generator: torch.Generator | None, meta: bool) -> Draw:
+        """What a function that is not watched will draw, on the meta device, or then itself."""
+        draw = self._streams.at(generator)
+        if meta:
+            self._streams.passed(draw, generator, meta)
+        return draw
 
     def put(self, tensor: torch.Tensor, value: Drawn) -> None:
         """Note that all of a tensor was written."""
@@ -115,6 +119,9 @@ class Recorder(TorchDispatchMode):
             numbers = self.numbers(args[0])
             if numbers is not None:
                 return numbers.item()
+        generator = kwargs.get("generator")
+        draws = torch.Tag.nondeterministic_seeded in func.tags
+        draw = self._streams.at(generator) if draws else None
         out = func(*args, **kwargs)
         if name in _RESHAPED:
             return out
@@ -123,10 +130,12 @@ class Recorder(TorchDispatchMode):
         new = [
             each for each in new if not any(_calls.share(each, one) for one in (*read, *written))
         ]
+        if draw is not None:
+            self._streams.passed(draw, generator, any(map(on_meta, (*written, *new))))
         name = name.removesuffix("_")
         if all(each.layout is torch.strided for each in (*read, *written, *new)):
             if written or new:
-                self._note(Call(name, func, args, kwargs, read, written, new))
+                self._note(Call(name, func, args, kwargs, read, written, new, draw))
         else:
             for each in (*written, *new):
                 if each.layout is torch.strided:
@@ -167,7 +176,10 @@ class Recorder(TorchDispatchMode):
         elif call.name in ("cat", "stack"):
             self._join(call)
         elif call.name == "linalg_qr":
-            self._qr(call)
+            for each, value in zip(
+                call.made, _qr.factors(self.value(call.args[0]), call.args[0]), strict=True
+            ):
+                self._derive(each, call.args[0], value)
         elif all(isinstance(self.value(each), Fixed) for each in call.read):
             self._compute(call)
         else:
@@ -237,21 +249,14 @@ class Recorder(TorchDispatchMode):
             begin += size
             self._copy(view, part)
 
-    def _qr(self, call: Call) -> None:
-        value = self.value(call.args[0])
-        normal = isinstance(value, Normal) and value == Normal(0.0, value.stddev)
-        known = normal and call.args[0].dim() == 2
-        of = Unknown(f"a QR of {_drawn.describe(value)}")
-        for each, factor in zip(call.made, (_Q, _R), strict=True):
-            self.put(each, factor if known else of)
-
     def _change(self, call: Call) -> None:
         """What a function of draws makes of each of its values."""
         change = self._of_numbers(call)
         if change is None:
+            drawn = next(each for each in call.read if not isinstance(self.value(each), Fixed))
             value = self._of_draws(call)
             for each in call.made:
-                self.put(each, value)
+                self._derive(each, drawn, value)
         elif (
             _calls.share(call.target, call.read[0])
             and not isinstance(self.value(call.read[0]), Fixed)  # which is then the number
@@ -266,18 +271,27 @@ class Recorder(TorchDispatchMode):
                     part.fill_(value.value)
         else:
             drawn = next(each for each in call.read if not isinstance(self.value(each), Fixed))
-            self.put(call.target, change(self.value(drawn)))
-            if not _calls.share(call.target, drawn):
-                self._origins.derived(call.target, drawn)
+            value = change(self.value(drawn))
+            if _calls.share(call.target, drawn) and Region.of(call.target) == Region.of(drawn):
+                self._write(call.target, value)  # the same draws still
+            else:
+                self._derive(call.target, drawn, value)
+
+    def _derive(self, target: torch.Tensor, source: torch.Tensor, value: Drawn) -> None:
+        """Note that a tensor was written with what a function makes of another's draws."""
+        self.put(target, value)
+        if not _calls.share(target, source):
+            self._origins.derived(target, source)
 
     def _of_draws(self, call: Call) -> Drawn:
         """What comes of several tensors, or of one by a function that is not known."""
         values = [self.value(each) for each in call.read]
-        if values == [_R] and call.name in _OF_R:
-            return _OF_R[call.name]
-        if call.name == "mul" and _Q in values and _SIGNS in values:
-            return Orthogonal(tuple(call.target.shape))
-        if call.name == "add" and len(values) == 2 and not call.kwargs:
+        if len(values) == 1 and (of := _qr.of_r(call, values[0])) is not None:
+            return of
+        one = len(values) == 2 and self._origins.same(*call.read)
+        if one and (of := _qr.signed(call, values)) is not None:
+            return of
+        if one and call.name == "add" and not call.kwargs:
             return _drawn.added(*values)
         drawn = next(value for value in values if not isinstance(value, Fixed))
         return Unknown(f"{call.name} of {_drawn.describe(drawn)}")
