@@ -193,3 +193,24 @@ def test_signs_of_the_diagonal(diagonal):
     """Make Q uniform, looked at as a view or copied."""
     found = captured(q_by(lambda r, other: diagonal(r).sign()), (6, 6))
     assert found == glorot.Orthogonal(layout="torch.linear")
+
+
+@pytest.mark.parametrize("copied", [lambda w: w, torch.Tensor.contiguous], ids=["view", "copy"])
+def test_an_orthogonal_matrix_whose_axes_are_in_another_order(copied):
+    """Is none of the weight's, which mixes its rows and columns; of two axes either is."""
+    matrix = nn.init.orthogonal_
+    with pytest.raises(ValueError, match="'w': another order of Orthogonal"):
+        captured(lambda w: copied(matrix(torch.empty(4, 8)).view(4, 2, 4).permute(2, 1, 0)))
+    found = captured(lambda w: copied(matrix(torch.empty(6, 6)).T), (6, 6))
+    assert found == glorot.Orthogonal(layout="torch.linear")
+
+
+def test_negated_views():
+    """Hold other values than their memory, and write others into it."""
+    for write in (
+        lambda w: torch._neg_view(torch.ones(6, 4)).clone(),
+        lambda w: w.copy_(torch._neg_view(torch.rand(6, 4))),
+        lambda w: (torch._neg_view(w).fill_(1), w)[1],
+    ):
+        with pytest.raises(ValueError, match="'w': a negated or conjugated view of"):
+            captured(write)

@@ -139,3 +139,60 @@ def test_halves_that_are_alike_are_not_the_whole():
     for second in ("ones", glorot.RandomNormal()):
         with pytest.raises(ValueError, match=r"'w': what Blocks\("):
             captured(halved(glorot.Blocks(["zeros", second], [1, 2], axis=0)))
+
+
+def into_a_transpose(init):
+    """Code that fills the transpose of its weight."""
+
+    def write(w):
+        V.init_(w.mT, init, seed=1, name="w")
+
+    return write
+
+
+def of_a_transpose(init):
+    """Code whose weight is the transpose of what it fills."""
+
+    def write(w):
+        return V.init_(torch.empty(4, 4), init, seed=1, name="w").T
+
+    return write
+
+
+def copied_transpose(init):
+    """The same with a copy."""
+
+    def write(w):
+        w.copy_(V.init_(torch.empty(4, 4), init, seed=1, name="w").T)
+
+    return write
+
+
+PLACED = [
+    glorot.Blocks(["zeros", "ones"], [1, 1], axis=0),
+    glorot.Blocks(["zeros", glorot.RandomNormal()], [1, 1], axis=0),
+    glorot.Sparse(0.25),
+]
+
+
+@pytest.mark.parametrize("through", [into_a_transpose, of_a_transpose, copied_transpose])
+def test_square_matrices_that_are_turned(through):
+    """What the initializer gives is turned too: it is another's, unless both are the same."""
+    for init in PLACED:
+        with pytest.raises(ValueError, match="'w': another order of what"):
+            captured(through(init), (4, 4))
+    assert captured(through(glorot.RandomNormal(stddev=0.5)), (4, 4)) == (
+        glorot.RandomNormal(stddev=0.5)
+    )
+    for init in (glorot.Orthogonal(), glorot.Identity(2.0)):
+        assert captured(through(init), (4, 4)) == init
+
+
+def test_columns_that_are_filled():
+    """Are in their own order, and a part of the weight."""
+
+    def write(w):
+        V.zeros_(w)
+        V.init_(w[:, :2], glorot.Sparse(0.5), seed=1, name="w")
+
+    assert captured(write) == glorot.Blocks([glorot.Sparse(0.5), "zeros"], [1, 1], axis=1)

@@ -16,6 +16,7 @@ from glorot.torch._capture import _calls, _qr
 from glorot.torch._capture._calls import Call
 from glorot.torch._capture._memory import NOTHING, Memory, Region, all_of
 from glorot.torch._capture._origins import Origins
+from glorot.torch._capture._seen import as_seen
 from glorot.torch._capture._streams import Draw, Streams
 
 _MOST = 1 << 22  # numbers that are computed beside the meta device, which has none
@@ -50,7 +51,8 @@ class Recorder(TorchDispatchMode):
         if value is not None and tensor.dtype is not memory.dtype and not isinstance(value, Fixed):
             return _RETYPED
         if value is not None:
-            return value if isinstance(value, Fixed) or not region.repeats else _REPEATED
+            repeated = region.repeats and not isinstance(value, Fixed)
+            return _REPEATED if repeated else as_seen(value, tensor)
         return NOTHING if on_meta(tensor) else Fixed()
 
     def numbers(self, tensor: torch.Tensor) -> torch.Tensor | None:
@@ -83,7 +85,7 @@ class Recorder(TorchDispatchMode):
 
     def _write(self, tensor: torch.Tensor, value: Drawn) -> None:
         memory = self._memory(tensor)
-        region = Region.of(tensor)
+        region, value = Region.of(tensor), as_seen(value, tensor)
         if tensor.dtype is not memory.dtype and value != Fixed(0.0):
             region, value = Region(0, (len(memory.storage),), (1,)), _RETYPED
         if tensor.numel():

@@ -11,6 +11,7 @@ import torch
 from glorot._captured._drawn import Drawn, Fixed
 from glorot.torch._capture._memory import NOTHING, Region
 from glorot.torch._capture._recorder import Recorder
+from glorot.torch._capture._seen import as_seen
 
 
 class Segment(NamedTuple):
@@ -64,7 +65,7 @@ def _parts(recorder: Recorder, tensor: torch.Tensor) -> list[tuple[_Box, Drawn]]
         box = tuple((0, n) for n in tensor.shape) if region.covers(own) else _box(region, tensor)
         if box is None:
             raise ValueError("its parts are written in an order that is not known here")
-        found.append((box, value))
+        found.append((box, as_seen(value, tensor)))
     return found
 
 
