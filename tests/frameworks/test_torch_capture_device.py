@@ -156,6 +156,7 @@ def test_memory_that_numpy_writes():
         net = nn.ModuleList([nn.Linear(20, 20), nn.Linear(20, 20)])
         net[1].weight = net[0].weight
         net[0].weight.data.numpy()[:] = np.random.randn(20, 20)
+        net[0].weight.data.mul_(1.0)  # by an operator, of values that none has seen
         return net
 
     with pytest.raises(ValueError, match=r"'0.weight': RandomUniform.*, which its values are not"):

@@ -139,7 +139,8 @@ def _check_plain(tensor: torch.Tensor, what: str) -> None:
 
 def _address(tensor: torch.Tensor, what: str) -> int:
     """Where a CPU tensor's memory begins."""
-    address = tensor.data_ptr()
+    with torch._C.DisableTorchFunction():  # a capture's own has addresses of no memory
+        address = tensor.data_ptr()
     if not address and tensor.numel():
         raise TypeError(f"{what} is a {type(tensor).__name__} that has no memory of its own.")
     return address

@@ -6,11 +6,14 @@ import threading
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+import numpy as np
 import torch
 from torch.overrides import TorchFunctionMode
 from torch.utils._device import _device_constructors
 
 from glorot._captured import _drawn
+from glorot.torch._capture._addresses import Addresses
+from glorot.torch._capture._lent import BY_PYTHON, TO_NUMPY, Array
 from glorot.torch._capture._recorder import Recorder, on_meta
 
 _CPU, _META = torch.device("cpu"), torch.device("meta")
@@ -21,8 +24,8 @@ _OF_CPU: dict[Any, Any] = {  # what a tensor of the CPU says and does
     _Tensor.device.__get__: lambda tensor: _CPU,
     _Tensor.cpu: lambda tensor: tensor,
 }
+_SHARED = (torch.as_tensor, torch.asarray)  # which have the memory of the array that they are given
 _MADE = (torch.tensor, torch.as_tensor, torch.asarray, torch.Tensor.new_tensor)
-_TO_PYTHON = (torch.Tensor.tolist, torch.Tensor.numpy, torch.Tensor.__array__)
 _LOCK = threading.RLock()
 
 
@@ -31,22 +34,46 @@ class AsIfReal(TorchFunctionMode):
     since initialisation is skipped for what says that it is not; those that are made of Python's
     numbers have these."""
 
-    def __init__(self, recorder: Recorder) -> None:
+    def __init__(self, recorder: Recorder, addresses: Addresses) -> None:
         super().__init__()
         self._recorder = recorder
+        self._addresses = addresses
         self._makes = _device_constructors()
+        self._arrays: list[Array] = []
+        self._failed = False
+
+    @property
+    def failed(self) -> bool:
+        """Whether the CPU may do something else: code was told of an error, which it may have
+        caught, or has written into an array that shares no memory with its tensor here."""
+        return self._failed or any(array.written for array in self._arrays)
 
     def __torch_function__(
         self, func: Any, types: Any, args: tuple[Any, ...] = (), kwargs: Any = None
     ) -> Any:
-        kwargs = dict(kwargs or {})
+        try:
+            return self._run(func, args, dict(kwargs or {}))
+        except Exception:
+            self._failed = True
+            raise
+
+    def _run(self, func: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
         if func is torch.device:
             return func(*args, **kwargs)
         if func in _OF_CPU and on_meta(args[0]):
             return _OF_CPU[func](args[0])
-        if func in _TO_PYTHON and on_meta(args[0]):
+        if func is _Tensor.data_ptr and on_meta(args[0]):
+            return self._addresses.tensor(args[0])
+        if func is _Tensor.type and len(args) == 1 and not kwargs:
+            return func(*args).replace("torch.meta.", "torch.")
+        if func in (_Tensor.tolist, *TO_NUMPY) and on_meta(args[0]):
             numbers = self._recorder.numbers(args[0])
-            return func(args[0] if numbers is None else numbers.clone(), *args[1:], **kwargs)
+            found = func(args[0] if numbers is None else numbers.clone(), *args[1:], **kwargs)
+            if isinstance(found, np.ndarray):
+                self._arrays.append(Array(found))
+            return found
+        if func in BY_PYTHON and on_meta(args[0]):
+            raise NotImplementedError(f"{func.__name__} does nothing on the meta device")
         if func in self._makes and kwargs.get("device") is None:
             kwargs["device"] = _META
         out = func(*map(_there, args), **{name: _there(each) for name, each in kwargs.items()})
@@ -59,7 +86,9 @@ class AsIfReal(TorchFunctionMode):
     ) -> None:
         """Note the numbers that Python gave."""
         args = args[1:] if func is torch.Tensor.new_tensor else args
-        (data,) = args or (kwargs["data"],)
+        data = args[0] if args else kwargs.get("data", kwargs.get("obj"))
+        if isinstance(data, np.ndarray) and func in _SHARED:
+            self._arrays.append(Array(data))
         if not isinstance(data, torch.Tensor):
             numbers = torch.tensor(data, dtype=out.dtype, device=_CPU)
             self._recorder.know(out.detach(), numbers)

@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """A recipe of what a module's own code does: it is built while torch's writes are watched."""
 
-from collections.abc import Callable, Iterable, Mapping
+import contextlib
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any, NamedTuple
 
 import torch
@@ -20,7 +21,9 @@ from glorot._weight_norm import summed_axes
 from glorot.recipe import Recipe, Rule, TensorSpec
 from glorot.recipe._coverage import match
 from glorot.recipe._variables import Variable
+from glorot.torch._capture._addresses import Addresses
 from glorot.torch._capture._as_if_real import AsIfReal, truncated_by
+from glorot.torch._capture._lent import WithMemory
 from glorot.torch._capture._memory import Region
 from glorot.torch._capture._own import filled_by_glorot
 from glorot.torch._capture._recorder import Recorder
@@ -81,10 +84,10 @@ def capture(
             "`build` must be a function that returns the module, such as its class: what the code "
             f"writes is seen while it runs. Got {_check.show(build)}."
         )
-    module, recorder, certain = _built(build)
+    module, recorder, certain, meta = _built(build)
     found = _found(module, recorder, rules)
     if not certain:
-        other = _found(*_built(build, again=True)[:2], rules)
+        other = _found(*_built(build, again=True, meta=meta)[:2], rules)
         _compare(found, other)
         _check_values(module, found, rules, variables)
     elif any(map(is_table, found.parameters.values())):
@@ -174,35 +177,63 @@ def _leave(found: _Found, kind: dict[str, Initializer | None], name: str, why: s
         found.left[name] = why
 
 
-def _built(build: Callable[[], Any], again: bool = False) -> tuple[torch.nn.Module, Recorder, bool]:
-    """The module, on the meta device if its code lets it, what was written, and whether all draws
-    were surely seen. Another run draws other numbers."""
+class _Built(NamedTuple):
+    """A module, what was written, whether all draws were surely seen, and where it was built."""
+
+    module: torch.nn.Module
+    recorder: Recorder
+    certain: bool
+    on_meta: bool
+
+
+def _built(build: Callable[[], Any], again: bool = False, meta: bool = True) -> _Built:
+    """The module, on the meta device if its code lets it. Another run draws other numbers."""
     before = drawn_by_others()
-    for on_meta in (True, False):
-        recorder = Recorder()
-        try:
-            with (
-                torch.random.fork_rng(devices=[]),
-                truncated_by(recorder),
-                filled_by_glorot(recorder),
-                recorder,
-            ):
-                if again:
-                    torch.default_generator.manual_seed(torch.initial_seed() + 1)
-                if on_meta:
-                    with AsIfReal(recorder):
-                        module = build()
-                else:
-                    with torch.device("cpu"):
-                        module = build()
-        except (RuntimeError, NotImplementedError, TypeError) as raised:
-            if not on_meta or "meta" not in str(raised).lower():
-                raise
-            continue
-        if not isinstance(module, torch.nn.Module):
-            raise TypeError(f"`build` must return a torch.nn.Module, got {type(module).__name__}.")
-        return module, recorder, on_meta and drawn_by_others() == before
-    raise AssertionError
+    found = _on_meta(build, again) if meta else None
+    if found is not None:
+        return _Built(_checked(found[0]), found[1], drawn_by_others() == before, True)
+    recorder = Recorder()
+    with WithMemory(recorder) as mode, _watched(recorder, again), torch.device("cpu"):
+        module = build()
+    mode.note_written()
+    return _Built(_checked(module), recorder, False, False)
+
+
+def _on_meta(build: Callable[[], Any], again: bool) -> tuple[Any, Recorder] | None:
+    """What `build` returns on the meta device; None where the CPU may do something else."""
+    recorder, addresses = Recorder(), Addresses()
+    mode = AsIfReal(recorder, addresses)
+    try:
+        with addresses.of_storages(), _watched(recorder, again), mode:
+            module = build()
+        if isinstance(module, torch.nn.Module):
+            collect(module)  # which computes what is parametrized
+    except Exception as raised:
+        frame = raised.__traceback__
+        if isinstance(raised, TypeError) and frame is not None and frame.tb_next is None:
+            raise  # `build` does not take what it is given
+        return None
+    return None if mode.failed else (module, recorder)
+
+
+@contextlib.contextmanager
+def _watched(recorder: Recorder, again: bool) -> Iterator[None]:
+    """Let a recorder see what code writes, and leave torch's generator as it was."""
+    with (
+        torch.random.fork_rng(devices=[]),
+        truncated_by(recorder),
+        filled_by_glorot(recorder),
+        recorder,
+    ):
+        if again:
+            torch.default_generator.manual_seed((torch.initial_seed() + 1) % 2**64)
+        yield
+
+
+def _checked(module: Any) -> torch.nn.Module:
+    if not isinstance(module, torch.nn.Module):
+        raise TypeError(f"`build` must return a torch.nn.Module, got {type(module).__name__}.")
+    return module
 
 
 def _names(group: Group) -> list[str]:

@@ -59,6 +59,8 @@ class Recorder(TorchDispatchMode):
         """The numbers of a tensor that nothing drew, where they are known."""
         if not on_meta(tensor):
             return tensor.detach()
+        if not isinstance(self.value(tensor), Fixed):
+            return None
         memory = self._memory(tensor)
         if memory.numbers is not None:
             if memory.numbers.dtype != tensor.dtype:  # looked at as another type
@@ -86,8 +88,13 @@ class Recorder(TorchDispatchMode):
     def _write(self, tensor: torch.Tensor, value: Drawn) -> None:
         memory = self._memory(tensor)
         region, value = Region.of(tensor), as_seen(value, tensor)
-        if tensor.dtype is not memory.dtype and value != Fixed(0.0):
-            region, value = Region(0, (len(memory.storage),), (1,)), _RETYPED
+        if tensor.dtype is not memory.dtype:
+            whole = region.covers(all_of(tensor))
+            same = tensor.element_size() == memory.dtype.itemsize
+            if value != Fixed(0.0) or not (whole or same):
+                value = _RETYPED
+            if value == _RETYPED or not same:
+                region = Region(0, (len(memory.storage),), (1,))
         if tensor.numel():
             memory.write(region, value)
         if memory.numbers is None:
