@@ -8,6 +8,7 @@ from torch.nn.utils import parametrizations, parametrize
 from torch_init_cases import NORMAL, RECIPE, WEIGHT, expected, init_, mlp
 
 import glorot
+import glorot.torch
 
 pytestmark = pytest.mark.frameworks
 
@@ -112,3 +113,17 @@ def test_a_filled_module_compiles_and_a_compiled_function_may_fill():
     assert torch.equal(doubled, 2 * w)
     with pytest.raises(torch._dynamo.exc.Unsupported, match="call it outside of the graph"):
         torch.compile(again, backend="eager", fullgraph=True)(torch.zeros(3))
+
+
+def test_parametrizations_that_begin_with_values():
+    """Torch's orthogonal one has no base on the meta device: one line says so, wherever."""
+    with torch.device("meta"):
+        net = nn.Sequential(nn.Linear(3, 3), parametrizations.orthogonal(nn.Linear(3, 5)))
+    recipe = glorot.Recipe([glorot.Rule("*", "zeros")])
+    for run in (
+        lambda: glorot.torch.shapes(net),
+        lambda: glorot.torch.explain(net, recipe),
+        lambda: glorot.torch.materialize(net, recipe, seed=0),
+    ):
+        with pytest.raises(ValueError, match=r"'1.weight' is parametrized by _Orthogonal, which d"):
+            run()

@@ -44,8 +44,9 @@ def collect(module: torch.nn.Module, names: Names = None, *, whole: bool = False
         whole: the module is no part of another, and so `names` may have no other name.
 
     Raises:
-        ValueError: sharding that hides what is whole; a name that stands for two tensors; with
-            `whole`, a name in `names` that is none here.
+        ValueError: sharding that hides what is whole; a name that stands for two tensors; a
+            parametrization that the meta device does not compute; with `whole`, a name in `names`
+            that is none here.
     """
     if not isinstance(module, torch.nn.Module):
         raise TypeError(f"`module` must be a torch.nn.Module, got {type(module).__name__}.")
@@ -58,7 +59,7 @@ def collect(module: torch.nn.Module, names: Names = None, *, whole: bool = False
         for attribute, source in parametrized(owner).items():
             place = Place(renamed(f"{prefix}{attribute}"), owner, attribute)
             if id(source) not in parameters:  # a module that is used twice comes twice
-                parameters[id(source)] = Group(_computed(source), [], source)
+                parameters[id(source)] = Group(_computed(source, place.name), [], source)
             parameters[id(source)].places.append(place)
         _add(buffers, prefix, owner, owner._buffers, renamed)
     if whole:
@@ -109,12 +110,20 @@ def _has_address(tensor: torch.Tensor) -> bool:
     )
 
 
-def _computed(source: Any) -> torch.Tensor:
+def _computed(source: Any, name: str) -> torch.Tensor:
     """What a ParametrizationList computes, on the meta device: nothing is run or changed."""
     import copy
 
     with torch.no_grad():
-        found: torch.Tensor = copy.deepcopy(source).to("meta")()
+        try:
+            found: torch.Tensor = copy.deepcopy(source).to("meta")()
+        except Exception as error:
+            kinds = ", ".join(type(step).__name__ for step in source)
+            raise ValueError(
+                f"the parameter {name!r} is parametrized by {kinds}, which does not compute it on "
+                f"the meta device ({' '.join(str(error).split())[:200]}). Parametrize the module "
+                "once it has memory: materialize it first."
+            ) from error
     return found
 
 
