@@ -106,6 +106,8 @@ def _once(model: Any) -> list[Parameter]:
     for parameter in read_model(model).parameters:
         if parameter.broken:
             raise AssertionError(f"{parameter.name}: {parameter.broken}")
+        if parameter.refused is not None:
+            raise parameter.refused
         seen.setdefault(parameter.memory or id(parameter), parameter)
     return list(seen.values())
 

@@ -13,7 +13,7 @@ import glorot.keras
 import glorot.tensorflow
 import glorot.torch
 from glorot import Recipe, Rule
-from glorot.testing import assert_initialized
+from glorot.testing import assert_initialized, assert_same_init
 
 pytestmark = pytest.mark.frameworks
 
@@ -203,3 +203,32 @@ def test_meta_and_bad_models():
     freed.weight.untyped_storage().resize_(0)
     with pytest.raises(ValueError, match=r"'weight' has had its memory taken away"):
         glorot.audit(freed)
+
+
+class Strange(torch.nn.Module):
+    """Beside a layer, parameters that no initializer writes."""
+
+    def __init__(self):
+        super().__init__()
+        self.layer = torch.nn.Linear(3, 3)
+        self.sparse = torch.nn.Parameter(torch.eye(3).to_sparse())
+        self.complex = torch.nn.Parameter(torch.zeros(3, dtype=torch.complex64))
+
+
+def test_what_cannot_be_audited_may_be_left_out():
+    """By a rule of None, as `init_` has it; else the error says what it is."""
+    rules = [Rule("sparse", None), Rule("complex", None), Rule("*", "zeros")]
+    net = Strange()
+    glorot.torch.init_(net, Recipe(rules), seed=0)
+    report = glorot.audit(net, Recipe(rules))
+    assert report.ok
+    assert "left out by the recipe: complex, sparse" in report.notes
+    for recipe, word in (
+        (None, "'sparse' must be dense"),
+        (Recipe(rules[1:]), "'sparse' must be dense"),
+        (Recipe([rules[0], rules[2]]), "'complex' in `shapes`: `dtype` must be one of"),
+    ):
+        with pytest.raises(TypeError, match=word):
+            glorot.audit(net, recipe)
+    with pytest.raises(TypeError, match="'sparse' must be dense"):
+        assert_same_init(net, net)

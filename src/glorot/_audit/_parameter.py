@@ -21,6 +21,7 @@ class Parameter:
         read: (start, stop) -> elements [start, stop) of it, flattened row-major, as a 1-D array.
         memory: equal for two names of the same memory; None where each has its own.
         broken: what is wrong with where it is stored; it is not read then.
+        refused: why its values cannot be audited; raised unless a rule leaves it out.
     """
 
     name: str
@@ -28,3 +29,4 @@ class Parameter:
     read: Callable[[int, int], Array]
     memory: object = None
     broken: str = ""
+    refused: Exception | None = None

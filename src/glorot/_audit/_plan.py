@@ -33,7 +33,11 @@ class Plan:
 
 
 def make_plan(found: list[Parameter], recipe: Recipe | None) -> Plan:
-    """Return the plan for the parameters of a model."""
+    """Return the plan for the parameters of a model.
+
+    Raises:
+        TypeError: one that cannot be audited, and that no rule leaves out.
+    """
     groups: dict[object, list[Parameter]] = {}
     for parameter in found:
         if not parameter.broken:
@@ -43,6 +47,10 @@ def make_plan(found: list[Parameter], recipe: Recipe | None) -> Plan:
     plan.problems.extend(Problem("unreadable", (p.name,), p.broken) for p in found if p.broken)
     if recipe is not None:
         _assign(plan, found, list(groups.values()), recipe)
+    for parameter in plan.parameters:
+        if parameter.refused is not None and parameter.name not in plan.left_out:
+            raise parameter.refused
+    plan.parameters[:] = [p for p in plan.parameters if p.refused is None]
     return plan
 
 

@@ -18,7 +18,7 @@ from glorot._audit._models import Weight, weights
 from glorot._audit._parameter import Parameter
 from glorot._dtypes import ALL
 from glorot._loaded import is_a
-from glorot.recipe import parse_shapes
+from glorot.recipe import TensorSpec, parse_shapes
 from glorot.recipe._shapes import said_of
 
 Array = np.ndarray[Any, np.dtype[Any]]
@@ -98,10 +98,13 @@ def _torch_parameter(name: str, tensor: Any, extras: dict[str, Any]) -> Paramete
     torch = sys.modules["torch"]
     if hasattr(tensor, "full_tensor"):  # a DTensor: the whole is wanted, on every rank
         tensor = tensor.full_tensor()
-    _check_torch(torch, name, tensor)
-    tensor = tensor.detach()
     shape = tuple(tensor.shape)
-    spec = parse_shapes({name: {"shape": shape, "dtype": tensor.dtype, **extras}})[name]
+    try:
+        _check_torch(torch, name, tensor)
+        spec = parse_shapes({name: {"shape": shape, "dtype": tensor.dtype, **extras}})[name]
+    except TypeError as error:
+        return Parameter(name, TensorSpec(shape, **extras), _unread, refused=error)
+    tensor = tensor.detach()
     dtype = ALL[spec.dtype or ""]
     memory = (tensor.data_ptr(), shape, tensor.stride()) if tensor.numel() else None
     if tensor.device.type != "cpu":
@@ -114,6 +117,10 @@ def _torch_parameter(name: str, tensor: Any, extras: dict[str, Any]) -> Paramete
     array = view(tensor.resolve_neg(), repr(name))
     flat = array.reshape(-1) if array.flags.c_contiguous else array.flat
     return Parameter(name, spec, lambda i, j: flat[i:j].view(dtype), memory)
+
+
+def _unread(start: int, stop: int) -> Array:
+    raise AssertionError
 
 
 def _check_torch(torch: Any, name: str, tensor: Any) -> None:
