@@ -10,7 +10,7 @@ from capture_cases import captured
 from torch import nn
 
 import glorot
-from glorot.torch import capture, shapes
+from glorot.torch import capture, init_, shapes
 
 pytestmark = pytest.mark.frameworks
 
@@ -232,3 +232,70 @@ def test_parametrizations_that_look_at_values():
         capture(build)
     recipe = capture(build, rules=[glorot.Rule("weight", glorot.Orthogonal())])
     assert {a.name for a in recipe.resolve(shapes(build()))} == {"weight", "bias"}
+
+
+def strange(kind):
+    """A module of a layer and of a parameter that no initializer writes."""
+    pieces = [torch.ones(2), torch.ones(3)]
+
+    def build():
+        net = nn.Linear(3, 3)
+        made = {
+            "quantized": lambda: torch.quantize_per_tensor(torch.ones(3), 1.0, 0, torch.quint8),
+            "jagged": lambda: torch.nested.nested_tensor(pieces, layout=torch.jagged),
+            "nested": lambda: torch.nested.nested_tensor(pieces),
+            "sparse": lambda: torch.eye(3).to_sparse(),
+        }
+        net.w = nn.Parameter(made[kind](), requires_grad=False)
+        return net
+
+    return build
+
+
+@pytest.mark.filterwarnings("ignore")
+@pytest.mark.parametrize(
+    ("kind", "why"),
+    [
+        ("quantized", "'w': the parameter 'w' must have one of the dtypes"),
+        ("jagged", "'w': it is not dense: its layout is torch.jagged"),
+        ("sparse", "'w': it is not dense: its layout is torch.sparse_coo"),
+    ],
+)
+def test_parameters_that_are_not_dense(kind, why):
+    """Are left out, and others captured; the error says what they are."""
+    build = strange(kind)
+    with pytest.raises(ValueError, match=why):
+        capture(build)
+    for recipe in (
+        capture(build, leave_out=True),
+        capture(build, rules=[glorot.Rule("w", None)]),
+    ):
+        found = {rule.pattern: rule.initializer for rule in recipe.rules}
+        assert found.pop("w") is None
+        assert None not in found.values()
+
+
+@pytest.mark.filterwarnings("ignore")
+def test_nested_parameters():
+    """Have no shape, for rules either."""
+    for run in (
+        lambda: capture(strange("nested")),
+        lambda: init_(strange("nested")(), glorot.Zeros(), seed=0),
+    ):
+        with pytest.raises(TypeError, match="the parameter 'w' is a nested tensor, which has no"):
+            run()
+
+
+def test_numbers_of_vmap():
+    """It copies such as are no tensors."""
+
+    def rows(w):
+        return torch.func.vmap(lambda i: w[0] * 0 + 3 * i, randomness="different")(torch.ones(6))
+
+    def drawn(w):
+        vmap = torch.func.vmap(lambda i: torch.randn(4) + 0 * i, randomness="different")
+        return vmap(torch.arange(6.0))
+
+    assert captured(lambda w: rows(w.zero_())) == glorot.Constant(3.0)
+    with pytest.raises(ValueError, match="'w': add of Normal"):
+        captured(drawn)

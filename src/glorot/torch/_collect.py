@@ -106,6 +106,7 @@ def _has_address(tensor: torch.Tensor) -> bool:
     return (
         type(tensor).__torch_dispatch__ is _PLAIN_DISPATCH
         and tensor.layout is torch.strided
+        and not tensor.is_nested
         and not is_transformed(tensor)
     )
 

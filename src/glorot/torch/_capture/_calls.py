@@ -107,8 +107,13 @@ def given(
     return read, written
 
 
+def plain(tensor: torch.Tensor) -> bool:
+    """Whether it is elements in a storage of their own, each at a place that its strides say."""
+    return tensor.layout is torch.strided and not tensor.is_nested
+
+
 def share(one: torch.Tensor, other: torch.Tensor) -> bool:
     """Whether two tensors have one storage."""
-    if torch.strided not in (one.layout, other.layout) or one.layout is not other.layout:
+    if not (plain(one) and plain(other)):
         return one is other
     return one.untyped_storage()._cdata == other.untyped_storage()._cdata

@@ -23,6 +23,7 @@ from glorot.recipe._coverage import match
 from glorot.recipe._variables import Variable
 from glorot.torch._capture._addresses import Addresses
 from glorot.torch._capture._as_if_real import AsIfReal, truncated_by
+from glorot.torch._capture._calls import plain
 from glorot.torch._capture._lent import WithMemory
 from glorot.torch._capture._memory import Region
 from glorot.torch._capture._own import filled_by_glorot
@@ -265,7 +266,9 @@ def _initializer(recorder: Recorder, group: Group) -> Initializer:
             raise ValueError("it is parametrized, and not by weight norm alone")
         length, tensor = group.source.original0, group.source.original1
         _check_norms(recorder, length, tensor)
-    if tensor.layout is torch.strided and Region.of(tensor).repeats:
+    if not plain(tensor):
+        raise ValueError(f"it is not dense: its layout is {tensor.layout}")
+    if Region.of(tensor).repeats:
         raise ValueError("its elements share memory")
     parts = segments(recorder, tensor)
     try:

@@ -9,6 +9,7 @@ import torch
 from torch.overrides import TorchFunctionMode
 
 from glorot._captured._drawn import Fixed, Unknown, describe
+from glorot.torch._capture._calls import plain
 from glorot.torch._capture._recorder import Recorder
 
 _Tensor: Any = torch.Tensor
@@ -44,7 +45,7 @@ class WithMemory(TorchFunctionMode):
         if func in BY_PYTHON:
             read = [each for each in args if isinstance(each, torch.Tensor)]
             self._note(args[0], read, "which Python has changed")
-        elif func in _SHARING and args[0].layout is torch.strided and not args[0].is_quantized:
+        elif func in _SHARING and plain(args[0]) and not args[0].is_quantized:
             tensor = args[0].detach()
             self._lent.append((tensor, _bytes_of(tensor), list(self._recorder.writes(tensor))))
         return func(*args, **(kwargs or {}))

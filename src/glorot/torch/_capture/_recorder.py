@@ -142,13 +142,13 @@ class Recorder(TorchDispatchMode):
         if draw is not None:
             self._streams.passed(draw, generator, any(map(on_meta, (*written, *new))))
         name = name.removesuffix("_")
-        if all(each.layout is torch.strided for each in (*read, *written, *new)):
-            if written or new:
-                self._note(Call(name, func, args, kwargs, read, written, new, draw))
-        else:
-            for each in (*written, *new):
-                if each.layout is torch.strided:
-                    self.put(each, Unknown(f"{name} of a sparse tensor"))
+        strange = [each for each in (*read, *written, *new) if not _calls.plain(each)]
+        if not strange and (written or new):
+            self._note(Call(name, func, args, kwargs, read, written, new, draw))
+        for each in (*written, *new) if strange else ():
+            if _calls.plain(each):
+                kind = "nested" if strange[0].is_nested else "sparse"
+                self.put(each, Unknown(f"{name} of a {kind} tensor"))
         return out
 
     def _memory(self, tensor: torch.Tensor) -> Memory:
@@ -196,9 +196,12 @@ class Recorder(TorchDispatchMode):
 
     def _simple(self, call: Call) -> Drawn | None:
         """What a call writes that reads nothing."""
-        if call.name not in _FULL:
+        if call.name in _FULL:
+            given = call.args[_FULL[call.name]]
+        elif call.name in _COPIES and not isinstance(call.args[0], torch.Tensor):
+            given = call.args[0]  # of a number, under vmap
+        else:
             return _calls.drawn(call)
-        given = call.args[_FULL[call.name]]
         number = self._number(given)
         if number is not None:
             return Fixed(_calls.cast(number, None, call.target.dtype))
