@@ -127,3 +127,17 @@ def test_parametrizations_that_begin_with_values():
     ):
         with pytest.raises(ValueError, match=r"'1.weight' is parametrized by _Orthogonal, which d"):
             run()
+
+
+@pytest.mark.parametrize("garbage", [0.0, float("nan"), 1e38])
+def test_a_parametrization_is_checked_with_the_values_that_it_gets(garbage):
+    """Whatever its own parameters hold before: memory that nothing wrote may hold anything."""
+
+    layer, step = nn.Linear(4, 3, bias=False), Adapted()
+    nn.init.constant_(step.gain, garbage)
+    parametrize.register_parametrization(layer, "weight", step, unsafe=True)
+    rules = [glorot.Rule("*gain", glorot.Constant(2.0)), glorot.Rule("weight", "he_normal")]
+    init_(layer, glorot.Recipe(rules), seed=0)
+    wanted = glorot.HeNormal(layout="torch.linear")((3, 4), seed=0, name="weight")
+    assert (layer.weight.detach().numpy() == wanted).all()
+    assert step.gain.item() == 2.0

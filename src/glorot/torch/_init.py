@@ -175,8 +175,10 @@ def fill(plan: Plan, contents: Contents, recipe: Recipe, seed: int) -> InitRepor
             computed.append((planned, _parametrized.Computed(planned.group, what)))
     if computed:
         _parametrized.check_apart(planned.group for planned in plan.parameters)
+        inside = {id(planned.group.tensor): planned.assignment for planned, _, _ in plain}
         for planned, value in computed:
-            value.check(planned.assignment.initializer, seed, planned.assignment.name)
+            assignment = planned.assignment
+            value.check(assignment.initializer, seed, assignment.name, inside)
     with Batch() as batch:
         for planned, target, writer in plain:
             target.fill(writer, seed, planned.assignment.name, batch)

@@ -5,7 +5,7 @@ from (`right_inverse`), so that parametrizing a module does not change its weigh
 
 import copy
 import dataclasses
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 import torch
@@ -15,7 +15,7 @@ from torch.nn.utils.parametrizations import _Orthogonal, _WeightNorm
 from glorot import _random
 from glorot._base import Initializer
 from glorot._weight_norm import Length
-from glorot.recipe import TensorSpec
+from glorot.recipe import Assignment, TensorSpec
 from glorot.torch._collect import Group, memory_key
 from glorot.torch._dtensor import is_dtensor
 from glorot.torch._memory import check
@@ -58,13 +58,21 @@ class Computed:
         target.fill(target.writer(initializer), seed, name)
         return target.memory.tensor
 
-    def check(self, initializer: Initializer, seed: int, name: str) -> None:
+    def check(
+        self, initializer: Initializer, seed: int, name: str, planned: Mapping[int, Assignment]
+    ) -> None:
         """Refuse values that a copy of the parametrization cannot be given: code of any kind
-        computes them back."""
+        computes them back, from parameters of its own that are `planned` too, by their ids."""
         if self.originals[0].is_meta:  # while a capture runs
             return
         wanted = self._values(initializer, seed, name)
         copied = copy.deepcopy(self.source)
+        pairs = zip(self.source.parameters(), copied.parameters(), strict=True)
+        for own, copied_own in pairs:
+            found = planned.get(id(own))
+            if found is not None:
+                target = Target(copied_own, name)
+                target.fill(target.writer(found.initializer), seed, found.name)
         kinds = ", ".join(type(step).__name__ for step in copied)
         what = f"the parameter {name!r} is parametrized by {kinds}, which"
         do = "Fill the module before it is parametrized, or leave it out: a rule of None."
@@ -72,11 +80,11 @@ class Computed:
             copied.right_inverse(wanted)
         except Exception as error:
             raise ValueError(f"{what} cannot be given values: {error}. {do}") from error
-        found = as_filled(copied)
-        if not torch.isfinite(found).all() and torch.isfinite(wanted).all():
+        made = as_filled(copied)
+        if not torch.isfinite(made).all() and torch.isfinite(wanted).all():
             raise ValueError(f"{what} makes of {initializer!r} what is not finite. {do}")
         orthogonal = any(isinstance(step, _Orthogonal) for step in copied)
-        if orthogonal and not torch.allclose(found, wanted, rtol=0.0, atol=1e-3):
+        if orthogonal and not torch.allclose(made, wanted, rtol=0.0, atol=1e-3):
             raise ValueError(
                 f"{what} keeps it orthogonal, as values of {initializer!r} are not. Give it a rule "
                 "with Orthogonal, or leave it out: a rule of None."
