@@ -7,7 +7,9 @@ from typing import Any
 import numpy as np
 
 from glorot._audit._distribution import Distribution
+from glorot._audit._facts import Facts, Finding
 from glorot._audit._measure import Array
+from glorot._audit._promise import SPARSE
 from glorot._audit._tests import Outcome, cap, relative_entropy
 from glorot._layouts import BATCH, GROUP, OUTPUT
 from glorot._sparse import Sparse
@@ -76,3 +78,39 @@ def _steps(shape: tuple[int, ...], taken: list[bool]) -> list[int]:
             steps[axis] = step
             step *= shape[axis]
     return steps
+
+
+def judge_zeros(facts: Facts, limit: float) -> Finding | None:
+    """Return what is wrong: a sparse weight has so many zeros, so many of each output unit, at places of its own."""
+    found, segment = facts.found, facts.segment
+    if segment.kind != SPARSE:
+        return None
+    failed = {o.kind: o for o in facts.outcomes if o.log_p < limit}
+    if not _zeros_fit(facts):
+        text = f"{found.zeros:,} zeros where {segment.zeros:,} are promised"
+        return Finding("shape", ("zeros",), text, -math.inf)
+    if (units := failed.get("units")) is not None:
+        text = (
+            f"{units.seen:,.0f} zeros among the weights of an output unit where "
+            f"{units.expected:,.0f} are promised of each: along another axis, or whole units?"
+        )
+        return Finding("shape", ("zeros", "units"), text, units.log_p)
+    if (places := failed.get("places")) is not None:
+        text = (
+            f"one and the same weight is 0 in {100 * places.seen:.3g} % of the output units, where "
+            f"{100 * places.expected:.3g} % are expected: one set of zeros for all units?"
+        )
+        return Finding("shape", ("zeros", "places"), text, places.log_p)
+    return None
+
+
+def _zeros_fit(facts: Facts) -> bool:
+    """Whether a sparse weight has its zeros, and no more than those that its kept values are
+    rounded to where the dtype is narrow."""
+    found, segment, law = facts.found, facts.segment, facts.law
+    more = found.zeros - segment.zeros
+    if law is None or more <= 0:
+        return more == 0
+    chance = law.zero if facts.dtype.itemsize <= 2 else 0.0
+    kept = found.count - segment.zeros
+    return more <= kept * chance + 10 * math.sqrt(kept * chance) + (10 if chance > 1e-9 else 0)

@@ -22,6 +22,7 @@ from glorot._audit._promise import (
     Segment,
     tolerance,
 )
+from glorot._audit._sparsity import judge_zeros
 from glorot._audit._tests import Outcome, distinct, scores
 from glorot._words import digits_apart
 from glorot.recipe import describe_law
@@ -63,7 +64,7 @@ def judge(facts: Facts, limit: float) -> Finding | None:
     if segment.kind == CONSTANT:
         return _constant(facts)
     if segment.kind in (LAW, SPARSE, MATRIX, NORMS):
-        for check in (_rounded_away, _untouched, _zeros, _square, judge_norms, _tests):
+        for check in (_rounded_away, _untouched, judge_zeros, _square, judge_norms, _tests):
             wrong = check(facts, limit)
             if wrong is not None:
                 return wrong
@@ -164,30 +165,6 @@ def _untouched(facts: Facts, limit: float) -> Finding | None:
     return None
 
 
-def _zeros(facts: Facts, limit: float) -> Finding | None:
-    """A sparse weight has so many zeros, so many of each output unit, at places of its own."""
-    found, segment = facts.found, facts.segment
-    if segment.kind != SPARSE:
-        return None
-    failed = {o.kind: o for o in facts.outcomes if o.log_p < limit}
-    if not _zeros_fit(facts):
-        text = f"{found.zeros:,} zeros where {segment.zeros:,} are promised"
-        return Finding("shape", ("zeros",), text, -math.inf)
-    if (units := failed.get("units")) is not None:
-        text = (
-            f"{units.seen:,.0f} zeros among the weights of an output unit where "
-            f"{units.expected:,.0f} are promised of each: along another axis, or whole units?"
-        )
-        return Finding("shape", ("zeros", "units"), text, units.log_p)
-    if (places := failed.get("places")) is not None:
-        text = (
-            f"one and the same weight is 0 in {100 * places.seen:.3g} % of the output units, where "
-            f"{100 * places.expected:.3g} % are expected: one set of zeros for all units?"
-        )
-        return Finding("shape", ("zeros", "places"), text, places.log_p)
-    return None
-
-
 def _square(facts: Facts, limit: float) -> Finding | None:
     """A matrix that is known as a whole has its mean square and singular values exactly. A wrong
     gain leaves these equal; where they are not, it is no factor that is wrong."""
@@ -218,18 +195,6 @@ def _square(facts: Facts, limit: float) -> Finding | None:
         )
         return Finding("matrix", (), text, -math.inf)
     return None
-
-
-def _zeros_fit(facts: Facts) -> bool:
-    """Whether a sparse weight has its zeros, and no more than those that its kept values are
-    rounded to where the dtype is narrow."""
-    found, segment, law = facts.found, facts.segment, facts.law
-    more = found.zeros - segment.zeros
-    if law is None or more <= 0:
-        return more == 0
-    chance = law.zero if facts.dtype.itemsize <= 2 else 0.0
-    kept = found.count - segment.zeros
-    return more <= kept * chance + 10 * math.sqrt(kept * chance) + (10 if chance > 1e-9 else 0)
 
 
 def _stddev(facts: Facts, ratio: float, log_p: float) -> Finding:
