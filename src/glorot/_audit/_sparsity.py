@@ -81,7 +81,8 @@ def _steps(shape: tuple[int, ...], taken: list[bool]) -> list[int]:
 
 
 def judge_zeros(facts: Facts, limit: float) -> Finding | None:
-    """Return what is wrong: a sparse weight has so many zeros, so many of each output unit, at places of its own."""
+    """Return what is wrong: a sparse weight has so many zeros, so many of each output unit, at
+    places of its own."""
     found, segment = facts.found, facts.segment
     if segment.kind != SPARSE:
         return None
