@@ -21,6 +21,7 @@ tools/check_libm.sh compares each with the C library, in both arithmetics.  On D
 products it fuses, so a glibc built by another compiler may differ in the last bit of a few values.
 """
 
+from glorot._check import show
 from glorot.replay._libm32 import logf, sincosf
 from glorot.replay._log1p64 import log1p64
 from glorot.replay._log64 import log64
@@ -49,11 +50,14 @@ def arithmetics(glibc: tuple[int, int] = (2, 39), fma: bool = True) -> dict[str,
 
     Raises:
         ValueError: an older version, whose logarithm is another.
+        TypeError: no version.
 
     Example:
         >>> arithmetics((2, 35))
         {'log': 'fma', 'sincos': 'default', 'log1p': 'default'}
     """
+    if not isinstance(glibc, tuple) or [*map(type, glibc)] != [int, int]:
+        raise TypeError(f"`glibc` must be two integers, such as (2, 39); got {show(glibc)}.")
     if glibc < _OLDEST:
         raise ValueError(
             f"glibc is {glibc!r}; give (2, 29) or later: older ones compute logarithms differently."

@@ -21,11 +21,15 @@ DTYPES = {dtype_name(dtype): dtype for dtype in (FLOAT16, BFLOAT16, FLOAT32, FLO
 
 def dtype_of(dtype: object) -> DType:
     """One of the four dtypes that torch draws in; None is float32, torch's own default."""
-    found = FLOAT32 if dtype is None else parse_dtype(dtype)
-    if found not in DTYPES.values():
+    try:
+        found = FLOAT32 if dtype is None else parse_dtype(dtype, floating=False)
+    except TypeError:
+        found = None
+    if found is None or found not in DTYPES.values():
+        named = show(dtype) if found is None else dtype_name(found)
         raise TypeError(
-            f"`dtype` must be one of {', '.join(DTYPES)}, got {dtype_name(found)}: torch's CPU "
-            "kernels draw no other."
+            f"`dtype` must be one of {', '.join(DTYPES)}, got {named}: torch's CPU kernels draw no "
+            "other."
         )
     return found
 
