@@ -171,16 +171,3 @@ def test_without_matplotlib(places, monkeypatch, tmp_path):
     assert "draws with matplotlib, which is not installed: pip install 'glorot[plot]'" in (
         result.stderr
     )
-
-
-def test_the_recipe_of_a_dcp_directory_is_given(tmp_path):
-    """Its manifest's is not taken, and that is said: the directory says no types and no axes."""
-    normal = Recipe([Rule("*", "random_normal")])
-    glorot.checkpoint.write({"w": (64, 64)}, normal, tmp_path, seed=1, format="dcp")
-    alone = inspect(tmp_path)
-    assert (alone.exit_code, "recipe" in alone.stdout) == (0, False)
-    assert "glorot.json is not taken" in alone.stderr
-    (tmp_path / "normal.json").write_text(normal.to_json())
-    given = inspect(tmp_path, "--recipe", tmp_path / "normal.json", "--seed", 1)
-    assert (given.exit_code, given.stderr) == (0, "")
-    assert f"recipe {normal.fingerprint[:8]}" in given.stdout

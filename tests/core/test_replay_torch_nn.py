@@ -19,7 +19,7 @@ pytestmark = pytest.mark.usefixtures("default_seed")
     ("call", "error", "message"),
     [
         (lambda: nn.Linear(2, 2, device="cuda"), ValueError, '`device` must be "cpu" or None'),
-        (lambda: nn.Linear(2, 2, dtype="int8"), TypeError, "float64, got int8: torch's CPU ker"),
+        (lambda: nn.Linear(2, 2, dtype="int8"), TypeError, "float64, got 'int8': torch's CPU ke"),
         (lambda: nn.Linear(2, 2, dtype="complex64"), TypeError, "float64, got 'complex64': torc"),
         (lambda: torch.Generator(glibc="2.39"), TypeError, r"two integers, such as \(2, 39\); go"),
         (lambda: nn.Linear(2, 2, generator=1), TypeError, "must be a glorot.replay.torch.Genera"),

@@ -7,6 +7,7 @@ import pytest
 import torch
 import torch.distributed.checkpoint as dcp
 import torch_world
+from cli_cases import invoke
 from dcp_cases import RECIPE, SHAPES, SHARDED
 
 from glorot import Recipe, Rule
@@ -180,3 +181,16 @@ def test_what_layers_are_is_in_the_manifest(tmp_path):
     assert {c.status for c in verify(tmp_path, recipe, 2).problems} == {"trained"}
     other = Recipe([Rule("*", "he_normal")])
     assert not verify(tmp_path, other, 1).equal
+
+
+def test_the_recipe_of_a_dcp_directory_is_given(tmp_path):
+    """Its manifest's is not taken, and that is said: the directory says no types and no axes."""
+    normal = Recipe([Rule("*", "random_normal")])
+    write({"w": (64, 64)}, normal, tmp_path, seed=1, format="dcp")
+    alone = invoke("inspect", tmp_path)
+    assert (alone.exit_code, "recipe" in alone.stdout) == (0, False)
+    assert "glorot.json is not taken" in alone.stderr
+    (tmp_path / "normal.json").write_text(normal.to_json())
+    given = invoke("inspect", tmp_path, "--recipe", tmp_path / "normal.json", "--seed", 1)
+    assert (given.exit_code, given.stderr) == (0, "")
+    assert f"recipe {normal.fingerprint[:8]}" in given.stdout

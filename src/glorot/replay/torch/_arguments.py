@@ -26,10 +26,9 @@ def dtype_of(dtype: object) -> DType:
     except TypeError:
         found = None
     if found is None or found not in DTYPES.values():
-        named = show(dtype) if found is None else dtype_name(found)
         raise TypeError(
-            f"`dtype` must be one of {', '.join(DTYPES)}, got {named}: torch's CPU kernels draw no "
-            "other."
+            f"`dtype` must be one of {', '.join(DTYPES)}, got {show(dtype)}: torch's CPU kernels "
+            "draw no other."
         )
     return found
 
