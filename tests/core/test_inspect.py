@@ -171,3 +171,23 @@ def test_without_matplotlib(places, monkeypatch, tmp_path):
     assert "draws with matplotlib, which is not installed: pip install 'glorot[plot]'" in (
         result.stderr
     )
+
+
+@pytest.mark.parametrize("case", ["counted", "sized"])
+def test_what_was_left_out_counts(tmp_path, case):
+    """A recipe may count or measure what no file holds: the manifest says it, and the audit goes by
+    it."""
+    if case == "counted":
+        recipe = Recipe([Rule("*.mask", None), Rule("*.w", "normal", layers="h.*.")])
+        shapes = {"h.0.w": (160, 160), "h.1.w": (160, 160), "h.2.mask": (4, 4)}
+    else:
+        rules = [Rule("head.weight", None), Rule("*", "normal", stddev="1 / d")]
+        recipe = Recipe(rules, variables={"d": {"size": "head.weight", "axis": 1}})
+        shapes = {"w": (64, 64), "head.weight": (4, 64)}
+    glorot.checkpoint.write(shapes, recipe, tmp_path, seed=1)
+    for arguments in ((recipe,), (recipe, 1)):
+        report = glorot.audit(tmp_path, *arguments)
+        assert report.ok, report.problems
+    assert inspect(tmp_path).exit_code == 0
+    (tmp_path / "glorot.json").unlink()
+    assert not glorot.audit(tmp_path, recipe).ok

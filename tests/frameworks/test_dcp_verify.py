@@ -183,14 +183,19 @@ def test_what_layers_are_is_in_the_manifest(tmp_path):
     assert not verify(tmp_path, other, 1).equal
 
 
-def test_the_recipe_of_a_dcp_directory_is_given(tmp_path):
-    """Its manifest's is not taken, and that is said: the directory says no types and no axes."""
-    normal = Recipe([Rule("*", "random_normal")])
-    write({"w": (64, 64)}, normal, tmp_path, seed=1, format="dcp")
-    alone = invoke("inspect", tmp_path)
-    assert (alone.exit_code, "recipe" in alone.stdout) == (0, False)
-    assert "glorot.json is not taken" in alone.stderr
-    (tmp_path / "normal.json").write_text(normal.to_json())
-    given = invoke("inspect", tmp_path, "--recipe", tmp_path / "normal.json", "--seed", 1)
+def test_a_dcp_directory_is_held_to_its_own_recipe(tmp_path):
+    """By what the manifest says of its layers, which the directory does not; `explain` goes by what
+    stands there, and says that it takes no recipe from it."""
+    shapes = {"up.weight": {"shape": (96, 64), "type": "Linear", "layout": "torch.linear"}}
+    recipe = Recipe([Rule("*", "lecun_normal", where={"type": "Linear"})])
+    write(shapes, recipe, tmp_path, seed=1, format="dcp")
+    found = invoke("inspect", tmp_path)
+    assert found.exit_code == 0, found.output
+    assert f"recipe {recipe.fingerprint[:8]}" in found.stdout
+    assert "nothing wrong" in found.stdout
+    (tmp_path / "recipe.json").write_text(recipe.to_json())
+    given = invoke("inspect", tmp_path, "--recipe", tmp_path / "recipe.json", "--seed", 1)
     assert (given.exit_code, given.stderr) == (0, "")
-    assert f"recipe {normal.fingerprint[:8]}" in given.stdout
+    refused = invoke("explain", tmp_path)
+    assert refused.exit_code == 1
+    assert "glorot.json is not taken" in refused.stderr

@@ -14,7 +14,7 @@ from glorot._audit._promise import SPARSE
 from glorot._audit._report import KINDS, MOST_NAMES, AuditReport, Problem
 from glorot._audit._rows import Row, read_rows
 from glorot._audit._rows import report as report_row
-from glorot._audit._sources import read_model
+from glorot._audit._sources import read_model, shapes_beside
 from glorot._audit._twice import Doubles
 from glorot._audit._verdict import judge, judge_alone
 from glorot._dtypes import ALL
@@ -80,7 +80,8 @@ def audit(
         raise TypeError("`seed` says nothing without `recipe`: give the recipe it was used with.")
     known = None if recipe is None else read_recipe(recipe)
     found = read_model(model, specs)
-    plan = make_plan(found.parameters, known)
+    said = {} if known is None else shapes_beside(model, known)
+    plan = make_plan(found.parameters, known, said)
     sizes = [math.prod(p.spec.shape) * ALL[p.spec.dtype or ""].itemsize for p in plan.parameters]
     rows: list[Row] = []
     done = 0

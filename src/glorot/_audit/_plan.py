@@ -2,12 +2,14 @@
 """Which rule promises what to which parameter, ties counted once, and what the recipe does not
 cover."""
 
+import dataclasses
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from glorot._audit._parameter import Parameter
 from glorot._audit._promise import Promise, promise
 from glorot._audit._report import Problem
-from glorot.recipe import Recipe, Rule
+from glorot.recipe import Recipe, Rule, TensorSpec
 from glorot.recipe._resolve import Resolver
 from glorot.recipe._variables import Values
 
@@ -32,13 +34,17 @@ class Plan:
     problems: list[Problem] = field(default_factory=list)
 
 
-def make_plan(found: list[Parameter], recipe: Recipe | None) -> Plan:
-    """Return the plan for the parameters of a model.
+def make_plan(
+    found: list[Parameter], recipe: Recipe | None, said: Mapping[str, TensorSpec]
+) -> Plan:
+    """Return the plan for the parameters of a model, of which `said` may say more: what its layers
+    are, and which parameters there are besides.
 
     Raises:
         TypeError: one that cannot be audited, and that no rule leaves out.
     """
     groups: dict[object, list[Parameter]] = {}
+    found = [_with(parameter, said.get(parameter.name)) for parameter in found]
     for parameter in found:
         if not parameter.broken:
             groups.setdefault(parameter.memory or id(parameter), []).append(parameter)
@@ -46,7 +52,7 @@ def make_plan(found: list[Parameter], recipe: Recipe | None) -> Plan:
     plan.tied.extend(tuple(p.name for p in g) for g in groups.values() if len(g) > 1)
     plan.problems.extend(Problem("unreadable", (p.name,), p.broken) for p in found if p.broken)
     if recipe is not None:
-        _assign(plan, found, list(groups.values()), recipe)
+        _assign(plan, found, list(groups.values()), recipe, said)
     for parameter in plan.parameters:
         if parameter.refused is not None and parameter.name not in plan.left_out:
             raise parameter.refused
@@ -54,10 +60,23 @@ def make_plan(found: list[Parameter], recipe: Recipe | None) -> Plan:
     return plan
 
 
+def _with(parameter: Parameter, said: TensorSpec | None) -> Parameter:
+    """The parameter with what is said of its layer, where nothing else says it."""
+    own = parameter.spec
+    if said is None or own.extras() or said.shape != own.shape:
+        return parameter
+    return dataclasses.replace(parameter, spec=dataclasses.replace(said, dtype=own.dtype))
+
+
 def _assign(
-    plan: Plan, found: list[Parameter], groups: list[list[Parameter]], recipe: Recipe
+    plan: Plan,
+    found: list[Parameter],
+    groups: list[list[Parameter]],
+    recipe: Recipe,
+    said: Mapping[str, TensorSpec],
 ) -> None:
-    specs = {p.name: p.spec for p in found}  # lost ones count as layers all the same
+    # Lost ones count as layers all the same, and so do those that no file holds.
+    specs = {**said, **{p.name: p.spec for p in found}}
     matches = recipe._match(specs)
     resolver = Resolver(Values(recipe.variables, dict(specs)), matches.rules, specs)
     lost: list[str] = []

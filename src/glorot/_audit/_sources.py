@@ -18,7 +18,9 @@ from glorot._audit._models import Weight, weights
 from glorot._audit._parameter import Parameter
 from glorot._dtypes import ALL
 from glorot._loaded import is_a
-from glorot.recipe import TensorSpec, parse_shapes
+from glorot.checkpoint._dcp import METADATA
+from glorot.checkpoint._file_checks import told_shapes
+from glorot.recipe import Recipe, TensorSpec, parse_shapes
 from glorot.recipe._shapes import said_of
 
 Array = np.ndarray[Any, np.dtype[Any]]
@@ -50,6 +52,15 @@ def read_model(model: Any, specs: Any = None) -> Model:
     if not found:
         raise ValueError("`model` holds no parameters: there is nothing to audit.")
     return Model(found if specs is None else _with_specs(found, specs), notes)
+
+
+def shapes_beside(model: Any, recipe: Recipe) -> dict[str, TensorSpec]:
+    """Return what the manifest of a checkpoint says of the whole model, where it is of this recipe
+    and the files do not say it."""
+    if not isinstance(model, (str, os.PathLike)):
+        return {}
+    place = _check.path("model", model)
+    return told_shapes(place.parent if place.name == METADATA else place, recipe) or {}
 
 
 def _with_specs(found: list[Parameter], specs: Any) -> list[Parameter]:

@@ -10,6 +10,7 @@ from glorot.checkpoint import _manifest
 from glorot.checkpoint._checksum import Checksum, crc32
 from glorot.checkpoint._manifest import MANIFEST, FileSum, Manifest
 from glorot.checkpoint._report import FileCheck
+from glorot.recipe import Recipe, TensorSpec
 
 _CHUNK = 4 << 20
 
@@ -42,6 +43,23 @@ def find_manifest(place: Path) -> Manifest:
             f"{path} does not name {place.name}: give `recipe` (--recipe) and `seed` (--seed)."
         )
     return manifest
+
+
+def readable_manifest(place: Path) -> Manifest | None:
+    """Return the same, or None where there is none that can be read."""
+    try:
+        return find_manifest(place)
+    except (ValueError, OSError):
+        return None
+
+
+def told_shapes(place: Path, recipe: Recipe) -> dict[str, TensorSpec] | None:
+    """Return the whole model's shapes, where a manifest of this recipe says what the files do
+    not."""
+    manifest = readable_manifest(place)
+    if manifest is None or manifest.recipe.fingerprint != recipe.fingerprint:
+        return None
+    return manifest.shapes
 
 
 def check_files(

@@ -4,7 +4,6 @@
 import os
 import time
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Any
 
 from glorot import _check, _kernel
@@ -15,11 +14,16 @@ from glorot.checkpoint._blocks import DEFAULT_BLOCK_BYTES
 from glorot.checkpoint._checksum import Checksum
 from glorot.checkpoint._compare import compare_values
 from glorot.checkpoint._dcp import METADATA
-from glorot.checkpoint._file_checks import check_files, find_manifest
-from glorot.checkpoint._manifest import MANIFEST, Manifest
+from glorot.checkpoint._file_checks import (
+    check_files,
+    find_manifest,
+    readable_manifest,
+    told_shapes,
+)
+from glorot.checkpoint._manifest import MANIFEST
 from glorot.checkpoint._report import VerifyReport
 from glorot.checkpoint._written import Written, compare_plans, read_written, said_otherwise
-from glorot.recipe import Recipe, TensorSpec, parse_shapes
+from glorot.recipe import Recipe, parse_shapes
 
 
 def verify(
@@ -85,7 +89,7 @@ def verify(
         number = manifest.seed if seed is None else number
     whole, note, source = True, "", "`shapes`"
     if expected is None and not place.is_file():  # what the files do not say themselves
-        expected, source = _told(manifest or _readable_manifest(place), recipe), MANIFEST
+        expected, source = told_shapes(place, recipe), MANIFEST
     if expected is None:
         written = read_written(contents.metadata)
         if contents.lost or not contents.metadata:  # other formats say nothing of themselves
@@ -107,7 +111,7 @@ def verify(
     )
     other = ""
     if not equal:
-        beside = manifest or _readable_manifest(place)
+        beside = manifest or readable_manifest(place)
         other = said_otherwise(contents.metadata, beside, recipe.fingerprint, number)
     return VerifyReport(
         path=str(place),
@@ -121,18 +125,3 @@ def verify(
         note="; ".join(filter(None, (note, other, *contents.notes))),
         files=files,
     )
-
-
-def _told(manifest: Manifest | None, recipe: Recipe) -> dict[str, TensorSpec] | None:
-    """The whole model's shapes, where a manifest of this recipe has them."""
-    if manifest is None or manifest.recipe.fingerprint != recipe.fingerprint:
-        return None
-    return manifest.shapes
-
-
-def _readable_manifest(place: Path) -> Manifest | None:
-    """The manifest beside the files, if there is one; of no weight where it cannot be read."""
-    try:
-        return find_manifest(place)
-    except (ValueError, OSError):
-        return None

@@ -284,7 +284,7 @@ def inspect(
     PATH is a checkpoint's folder, of safetensors or torch's DCP, or a .safetensors file.
 
     Exit code 1 when something is wrong. Without --recipe that of its manifest, glorot.json, is
-    taken, of torch's DCP excepted; where there is none, nothing is promised.
+    taken; where there is none, nothing is promised.
 
     \b
     Example:
@@ -298,7 +298,11 @@ def inspect(
             raise ValueError("`--set` changes a recipe: give --recipe too.")
         if plot is not None:
             _inspect.check_plot(Path(plot), force=force)
-        known = _written.recipe_of(path) if recipe is None else _options.load(recipe, variables)
+        known = (
+            _written.recipe_of(path, dcp=True)
+            if recipe is None
+            else _options.load(recipe, variables)
+        )
         with _show.progress("reading") as progress:
             report = glorot.audit(
                 path, known, seed, singular_values=singular_values, progress=progress
