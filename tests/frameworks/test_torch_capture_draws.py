@@ -124,8 +124,10 @@ def drawn_anew(w):
 
 @pytest.mark.parametrize("through", [lambda write: write, looked_at], ids=["meta", "memory"])
 @pytest.mark.parametrize("write", [seeded_once, forked_once, seeded_apart, drawn_anew])
-def test_generators_that_go_on(write, through):
-    """Seeds and forks of ordinary code repeat nothing within a parameter."""
+@pytest.mark.parametrize("seed", [0, 3])  # the latter is theirs
+def test_generators_that_go_on(write, through, seed):
+    """Seeds and forks of ordinary code repeat nothing within a parameter, whatever was before."""
+    torch.manual_seed(seed)
     assert captured(through(write)) == glorot.RandomNormal(stddev=1.0)
 
 

@@ -115,7 +115,7 @@ def truncated_by(recorder: Recorder) -> Iterator[None]:
             if threading.get_ident() != thread:
                 own(tensor, mean, std, a, b, generator)
                 return tensor
-            draw = recorder.draw(generator, on_meta(tensor))
+            draw = recorder.draw(generator, tensor)
             if not on_meta(tensor):
                 own(tensor, mean, std, a, b, generator)
             recorder.put(tensor, _drawn.of_draw(_drawn.normal(mean, std, a, b), draw))

@@ -73,11 +73,12 @@ class Recorder(TorchDispatchMode):
             return torch.full(tensor.shape, value.value, dtype=tensor.dtype)
         return None
 
-    def draw(self, generator: torch.Generator | None, meta: bool) -> Draw:
-        """What a function that is not watched will draw, on the meta device, or then itself."""
+    def draw(self, generator: torch.Generator | None, tensor: torch.Tensor) -> Draw:
+        """What a function that is not watched will draw into a tensor, of the meta device, or then
+        itself."""
         draw = self._streams.at(generator)
-        if meta:
-            self._streams.passed(draw, generator, meta)
+        if on_meta(tensor):
+            self._streams.passed(draw, generator, tensor.numel())
         return draw
 
     def put(self, tensor: torch.Tensor, value: Drawn) -> None:
@@ -140,7 +141,8 @@ class Recorder(TorchDispatchMode):
             each for each in new if not any(_calls.share(each, one) for one in (*read, *written))
         ]
         if draw is not None:
-            self._streams.passed(draw, generator, any(map(on_meta, (*written, *new))))
+            drawn = sum(each.numel() for each in (*written, *new) if on_meta(each))
+            self._streams.passed(draw, generator, drawn)
         name = name.removesuffix("_")
         strange = [each for each in (*read, *written, *new) if not _calls.plain(each)]
         if not strange and (written or new):

@@ -18,6 +18,9 @@ class Draw(NamedTuple):
     visit: object
 
 
+_STEPS = 1021  # a prime: sizes are round
+
+
 class Streams:
     """The states of generators at each draw. Equal states give equal numbers, whosever they are."""
 
@@ -37,12 +40,13 @@ class Streams:
             self._places[state] = visit, passed
         return Draw(self._roots[visit], visit)
 
-    def passed(self, draw: Draw, generator: torch.Generator | None, meta: bool) -> None:
-        """Note that it has drawn; on the meta device, where it draws nothing, move it on."""
-        if meta:
+    def passed(self, draw: Draw, generator: torch.Generator | None, drawn: int) -> None:
+        """Note that it has drawn; where it is on the meta device that so many numbers were, it has
+        not, and is moved on: by fewer, but hardly ever by as many for another number of them."""
+        if drawn:
             device = "cpu" if generator is None else generator.device
             with torch._C.DisableTorchFunction(), _disable_current_modes():
-                torch.rand((), generator=generator, device=device)
+                torch.rand(1 + drawn % _STEPS, generator=generator, device=device)
         visit: int = draw.visit  # type: ignore[assignment]
         self._lengths[visit] += 1
         self._places[_state(generator)] = visit, self._lengths[visit]
