@@ -45,7 +45,6 @@ struct Cpu {
 };
 #endif
 
-// Below this, starting a thread costs more than it saves.
 // A thread takes a share, then the next: one that started late, or was held up, takes fewer.
 constexpr uint64_t kSharesEach = 16, kLeastBytesShare = 64 << 10;
 

@@ -10,7 +10,7 @@
 
 namespace glorot {
 
-constexpr uint64_t kLeastBytesEach = 256 << 10;  // a thread takes longer to start than to fill less
+constexpr uint64_t kLeastBytesEach = 256 << 10;  // below it a thread costs more than it saves
 
 // Calls work(begin, end) for shares of [0, pieces); `bytes` is what all of it writes.
 void in_parallel(uint64_t pieces, uint64_t bytes, int threads,

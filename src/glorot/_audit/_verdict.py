@@ -13,15 +13,7 @@ from glorot._audit._distribution import Distribution
 from glorot._audit._facts import Facts, Finding
 from glorot._audit._measure import Measure
 from glorot._audit._norms import judge_norms
-from glorot._audit._promise import (
-    CONSTANT,
-    LAW,
-    MATRIX,
-    NORMS,
-    SPARSE,
-    Segment,
-    tolerance,
-)
+from glorot._audit._promise import CONSTANT, LAW, MATRIX, NORMS, SPARSE, Segment, tolerance
 from glorot._audit._sparsity import judge_zeros
 from glorot._audit._tests import Outcome, distinct, scores
 from glorot._words import digits_apart
